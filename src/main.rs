@@ -1,0 +1,3 @@
+//! The `admit` binary: all of it is in the library.
+
+fn main() {}
