@@ -10,3 +10,5 @@ mod document;
 mod expr;
 
 mod finding;
+
+mod report;

@@ -43,6 +43,8 @@ pub(crate) struct Excerpt {
     pub first_line: u32,
     /// The span within `text`, on character boundaries; ends earlier than the span did where the text was cut.
     pub mark: Span,
+    /// Whether each line is there from its first character, so that columns can be counted in `text`.
+    pub whole_lines: bool,
 }
 
 impl Excerpt {
@@ -105,7 +107,7 @@ fn excerpt(file: &File, span: Span) -> Excerpt {
     if fits {
         let window = Span::new(file.line_span(first).start, file.line_span(last).end.max(span.end));
         let mark = Span::new(span.start - window.start, span.end - window.start);
-        return Excerpt { text: file.slice(window).to_owned(), first_line: first, mark };
+        return Excerpt { text: file.slice(window).to_owned(), first_line: first, mark, whole_lines: true };
     }
     let line = file.line_span(first);
     let text = file.slice(line);
@@ -117,6 +119,7 @@ fn excerpt(file: &File, span: Span) -> Excerpt {
             text: text.to_owned(),
             first_line: first,
             mark: Span::new(mark.start as u32, mark.end as u32),
+            whole_lines: true,
         };
     }
     let from = match boundary(text, mark.start.saturating_sub(LEAD_BYTES)) {
@@ -131,6 +134,7 @@ fn excerpt(file: &File, span: Span) -> Excerpt {
         text: format!("{before}{}{after}", &text[from..to]),
         first_line: first,
         mark: Span::new(shift(mark.start), shift(mark.end)),
+        whole_lines: from == 0,
     }
 }
 

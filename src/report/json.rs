@@ -1,0 +1,298 @@
+//! The report for programs: everything that is known, under names that stay.
+//!
+//! In: a report. Out: one JSON object, described by [`SCHEMA`]. Fields are added within a version of the format, never
+//! renamed or removed. Every finding is there, whatever the caps of other formats. Strings are exact; what could steer
+//! a terminal is written as `\u001b`.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+
+use super::{Options, Report, TOOL, escape};
+use crate::finding::{Place, ResourceRef, Verdict};
+
+/// JSON Schema of what [`write`] writes.
+pub(crate) const SCHEMA: &str = include_str!("json_schema.json");
+
+/// Version of the format; a new one means that a field went away or changed its meaning.
+const VERSION: u32 = 1;
+
+/// Writes the report.
+pub(super) fn write(report: &Report, _: &Options, out: &mut dyn io::Write) -> io::Result<()> {
+    let tally = report.tally();
+    let summary = &report.summary;
+    let (documents, rules) = (&summary.documents, &summary.rules);
+    let whole = Whole {
+        version: VERSION,
+        tool: Tool { name: TOOL.0, version: TOOL.1 },
+        summary: Summary {
+            files: summary.files,
+            documents: Documents {
+                policies: documents.policies,
+                exceptions: documents.exceptions,
+                manifests: documents.manifests,
+                kustomize: documents.kustomize,
+                helm: documents.helm,
+                suites: documents.suites,
+                values: documents.values,
+                other: documents.other,
+            },
+            rules: Rules {
+                pass: rules.pass,
+                fail: rules.fail,
+                warn: rules.warn,
+                error: rules.error,
+                skip: rules.skip,
+                indeterminate: rules.indeterminate,
+                waived: summary.waived,
+            },
+            findings: Counts { error: tally.errors, warning: tally.warnings, info: tally.infos, waived: tally.waived },
+        },
+        findings: findings(report),
+        results: report
+            .quiet
+            .iter()
+            .map(|it| Quiet { path: &it.path, line: it.line, message: &it.message, verdict: judged(&it.verdict) })
+            .collect(),
+        notes: &report.notes,
+    };
+    print(&whole, out)
+}
+
+/// Writes a value as indented JSON with a line break at the end, with nothing in it that a terminal obeys.
+pub(super) fn print(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(&mut *out, Careful(PrettyFormatter::new()));
+    value.serialize(&mut serializer).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+fn findings(report: &Report) -> Vec<Finding<'_>> {
+    let all = report.findings.iter().zip(report.fingerprints());
+    let all = all.map(|(it, fingerprint)| Finding {
+        id: &it.id,
+        severity: it.severity.as_str(),
+        message: &it.message,
+        label: &it.label,
+        location: location(&it.primary),
+        pointer: &it.pointer,
+        related: it.related.iter().map(|it| Related { label: &it.label, location: location(&it.place) }).collect(),
+        help: &it.help,
+        notes: &it.notes,
+        verdict: it.verdict.as_ref().map(judged),
+        waived: it.waived.as_ref().map(|it| Waiver {
+            exception: &it.exception,
+            reason: &it.reason,
+            location: it.place.as_ref().map(location),
+        }),
+        fingerprint,
+    });
+    all.collect()
+}
+
+fn location(place: &Place) -> Location<'_> {
+    Location {
+        path: &place.path,
+        line: place.start.line,
+        column: place.start.column,
+        end_line: place.end.line,
+        end_column: place.end.column,
+        byte_start: place.span.start,
+        byte_end: place.span.end,
+    }
+}
+
+fn judged(it: &Verdict) -> Judged<'_> {
+    let ResourceRef { api_version, kind, namespace, name } = &it.resource;
+    Judged {
+        policy: &it.policy,
+        rule: &it.rule,
+        status: it.status.as_str(),
+        action: it.action.as_str(),
+        source: it.source.as_str(),
+        resource: Resource { api_version, kind, namespace, name },
+    }
+}
+
+/// Indented JSON that also escapes what JSON itself would let through: C1 controls and characters that reorder text.
+struct Careful<'a>(PrettyFormatter<'a>);
+
+impl Formatter for Careful<'_> {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        for part in fragment.split_inclusive(escape::is_hostile) {
+            let last = part.chars().next_back().filter(|it| escape::is_hostile(*it));
+            let plain = &part[..part.len() - last.map_or(0, char::len_utf8)];
+            self.0.write_string_fragment(out, plain)?;
+            for unit in last.iter().flat_map(|it| it.encode_utf16(&mut [0; 2]).to_vec()) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    version: u32,
+    tool: Tool,
+    summary: Summary,
+    findings: Vec<Finding<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    results: Vec<Quiet<'a>>,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    files: usize,
+    documents: Documents,
+    rules: Rules,
+    findings: Counts,
+}
+
+#[derive(Serialize)]
+struct Documents {
+    policies: usize,
+    exceptions: usize,
+    manifests: usize,
+    kustomize: usize,
+    helm: usize,
+    suites: usize,
+    values: usize,
+    other: usize,
+}
+
+#[derive(Serialize)]
+struct Rules {
+    pass: usize,
+    fail: usize,
+    warn: usize,
+    error: usize,
+    skip: usize,
+    indeterminate: usize,
+    waived: usize,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    error: usize,
+    warning: usize,
+    info: usize,
+    waived: usize,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    id: &'a str,
+    severity: &'a str,
+    message: &'a str,
+    label: &'a str,
+    #[serde(flatten)]
+    location: Location<'a>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pointer: &'a str,
+    related: Vec<Related<'a>>,
+    help: &'a [String],
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Judged<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<Waiver<'a>>,
+    fingerprint: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location<'a> {
+    path: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    byte_start: u32,
+    byte_end: u32,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    label: &'a str,
+    #[serde(flatten)]
+    location: Location<'a>,
+}
+
+#[derive(Serialize)]
+struct Judged<'a> {
+    policy: &'a str,
+    rule: &'a str,
+    status: &'a str,
+    action: &'a str,
+    source: &'a str,
+    resource: Resource<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Waiver<'a> {
+    exception: &'a str,
+    reason: &'a str,
+    #[serde(flatten)]
+    location: Option<Location<'a>>,
+}
+
+#[derive(Serialize)]
+struct Quiet<'a> {
+    path: &'a str,
+    line: u32,
+    message: &'a str,
+    verdict: Judged<'a>,
+}

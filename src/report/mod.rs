@@ -1,0 +1,244 @@
+//! The result of a run, and the formats it can be written in.
+//!
+//! In: findings and counts. Out: bytes. A report decides nothing: the verdict of a run is made before, from
+//! [`Report::worst`], and no cap of a format touches it. Same report and options, same bytes.
+//!
+//! A new format is one file with a `write` function, and its line in [`FORMATS`].
+
+mod escape;
+mod github;
+mod gitlab;
+mod json;
+mod junit;
+mod markdown;
+mod policyreport;
+mod progress;
+mod sarif;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::{collections::BTreeMap, io};
+
+use crate::finding::{self, Finding, Severity, Verdict};
+
+pub(crate) use json::SCHEMA as JSON_SCHEMA;
+pub(crate) use progress::Progress;
+
+/// What a run found, in the order of every report.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Sorted, without repetitions. Waived ones are among them.
+    pub findings: Vec<Finding>,
+    /// Verdicts that are no finding (`pass`, `skip`), for formats that list each. Empty unless such a format is asked
+    /// for: a tree has millions.
+    pub quiet: Vec<Quiet>,
+    /// What was looked at, and how it went.
+    pub summary: Summary,
+    /// What is known of the rules behind the findings, by [`Finding::id`]. May lack any of them.
+    pub rules: BTreeMap<String, Rule>,
+    /// About the run as a whole: files left out, renderers not found.
+    pub notes: Vec<String>,
+}
+
+/// A verdict without a finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Quiet {
+    /// The file of the resource.
+    pub path: String,
+    /// Line of the resource, from 1.
+    pub line: u32,
+    /// What was judged, and how.
+    pub verdict: Verdict,
+    /// Kyverno's message; often empty.
+    pub message: String,
+}
+
+/// What a reader can be told of a rule, apart from any finding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// One line.
+    pub title: String,
+    /// Markdown, may be empty.
+    pub description: String,
+    /// A page on it, may be empty.
+    pub url: String,
+    /// Groups it belongs to (`Pod Security Standards (Baseline)`, `governance`).
+    pub tags: Vec<String>,
+    /// Where it is written, for rules that the repository holds.
+    pub path: String,
+}
+
+/// What was looked at, and how it went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// Files read.
+    pub files: usize,
+    /// Documents in them, by class.
+    pub documents: Documents,
+    /// Verdicts of policy rules, waived ones among `skip`.
+    pub rules: Rules,
+    /// Verdicts that would have been `fail` but for an exception.
+    pub waived: usize,
+}
+
+/// Documents by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Documents {
+    /// Policies of any kind.
+    pub policies: usize,
+    /// `PolicyException`s of any version.
+    pub exceptions: usize,
+    /// Objects that policies judge.
+    pub manifests: usize,
+    /// Kustomize's own files.
+    pub kustomize: usize,
+    /// Helm templates, which are no YAML until rendered.
+    pub helm: usize,
+    /// `kyverno-test.yaml` suites.
+    pub suites: usize,
+    /// Values and configuration.
+    pub values: usize,
+    /// Everything else.
+    pub other: usize,
+}
+
+/// Verdicts by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// `pass`
+    pub pass: usize,
+    /// `fail`
+    pub fail: usize,
+    /// `warn`
+    pub warn: usize,
+    /// `error`
+    pub error: usize,
+    /// `skip`
+    pub skip: usize,
+    /// `indeterminate`
+    pub indeterminate: usize,
+}
+
+/// Findings by weight; waived ones count nowhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Not waived, severity error.
+    pub errors: usize,
+    /// Not waived, severity warning.
+    pub warnings: usize,
+    /// Not waived, severity info.
+    pub infos: usize,
+    /// Covered by an exception.
+    pub waived: usize,
+}
+
+impl Report {
+    /// A report of `findings`, which it sorts and rids of repetitions.
+    pub(crate) fn new(mut findings: Vec<Finding>, summary: Summary) -> Self {
+        finding::sort_and_dedup(&mut findings);
+        Self { findings, summary, ..Self::default() }
+    }
+
+    /// Severity of the worst finding that no exception covers.
+    pub(crate) fn worst(&self) -> Option<Severity> {
+        self.findings.iter().filter(|it| it.waived.is_none()).map(|it| it.severity).min()
+    }
+
+    /// Counts the findings.
+    pub(crate) fn tally(&self) -> Tally {
+        self.findings.iter().fold(Tally::default(), |mut out, it| {
+            *match (it.waived.is_some(), it.severity) {
+                (true, _) => &mut out.waived,
+                (false, Severity::Error) => &mut out.errors,
+                (false, Severity::Warning) => &mut out.warnings,
+                (false, Severity::Info) => &mut out.infos,
+            } += 1;
+            out
+        })
+    }
+
+    /// Findings that no exception covers, worst first, then in the order of the report. What refuses a change comes
+    /// first, so that a cap never hides it behind warnings.
+    fn by_urgency(&self) -> Vec<&Finding> {
+        let mut all: Vec<_> = self.findings.iter().filter(|it| it.waived.is_none()).collect();
+        all.sort_by_key(|it| it.severity);
+        all
+    }
+
+    /// A fingerprint for each finding, unique in this report: those that share one are numbered from 1 in order.
+    fn fingerprints(&self) -> Vec<String> {
+        let mut seen = BTreeMap::<String, u32>::new();
+        let numbered = self.findings.iter().map(|finding| {
+            let print = finding.fingerprint();
+            let count = seen.entry(print.clone()).or_default();
+            *count += 1;
+            format!("{print}:{count}")
+        });
+        numbered.collect()
+    }
+}
+
+/// How to write a report; each format uses what it has a use for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Columns to stay within where text can be wrapped. 72 suits the `remote:` lines of a push.
+    pub width: usize,
+    /// Whether ANSI colors may be written.
+    pub color: bool,
+    /// Whether lines may be drawn with characters beyond ASCII.
+    pub unicode: bool,
+    /// Findings shown in full; the others are counted by rule.
+    pub max_findings: usize,
+    /// Lines after which no further finding is begun; the others are counted by rule.
+    pub max_lines: usize,
+    /// Whether text lists findings that an exception covers, rather than count them.
+    pub waived: bool,
+    /// The time to put into formats that want one. None is written otherwise.
+    pub now: Option<jiff::Timestamp>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            width: 100,
+            color: false,
+            unicode: false,
+            max_findings: 50,
+            max_lines: usize::MAX,
+            waived: false,
+            now: None,
+        }
+    }
+}
+
+/// One way to write a report.
+pub(crate) struct Format {
+    /// As `--format` takes it.
+    pub name: &'static str,
+    /// Half a line for `--help`.
+    pub about: &'static str,
+    /// Writes the whole report. Fails only when `out` does.
+    pub write: fn(&Report, &Options, &mut dyn io::Write) -> io::Result<()>,
+}
+
+/// Every format, in the order of `--help`.
+pub(crate) const FORMATS: &[Format] = &[
+    Format { name: "text", about: "for people, with the lines to blame", write: text::write },
+    Format { name: "json", about: "for programs, everything that is known", write: json::write },
+    Format { name: "sarif", about: "SARIF 2.1.0, for code scanning", write: sarif::write },
+    Format { name: "github", about: "annotations on a GitHub pull request", write: github::write },
+    Format { name: "gitlab", about: "GitLab Code Quality", write: gitlab::write },
+    Format { name: "junit", about: "JUnit XML, for any CI", write: junit::write },
+    Format { name: "markdown", about: "the summary of a CI job", write: markdown::write },
+    Format { name: "policyreport", about: "PolicyReport (wgpolicyk8s.io)", write: policyreport::write },
+    Format { name: "openreports", about: "Report (openreports.io)", write: policyreport::write_openreports },
+];
+
+/// The format of that name.
+pub(crate) fn format(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|it| it.name == name)
+}
+
+/// Name and version under which reports speak.
+const TOOL: (&str, &str) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
