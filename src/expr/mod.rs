@@ -1,5 +1,6 @@
 //! Expressions: values, templates, JMESPath, CEL. Nothing here knows Kyverno's rule forms.
 
+pub(crate) mod jmespath;
 pub(crate) mod value;
 
 pub(crate) use value::{Arena, List, Map, Number, Value};

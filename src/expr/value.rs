@@ -234,6 +234,11 @@ impl<'v> Value<'v> {
 }
 
 impl<'v> List<'v> {
+    /// Whether there are no items.
+    pub(crate) fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// Number of items.
     pub(crate) fn len(self) -> usize {
         match self {
@@ -261,6 +266,11 @@ impl<'v> List<'v> {
 }
 
 impl<'v> Map<'v> {
+    /// Whether there are no entries.
+    pub(crate) fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// Number of entries.
     pub(crate) fn len(self) -> usize {
         match self {
