@@ -1,6 +1,9 @@
 //! Expressions: values, templates, JMESPath, CEL. Nothing here knows Kyverno's rule forms.
 
 pub(crate) mod jmespath;
+pub(crate) mod operator;
+pub(crate) mod scalar;
+pub(crate) mod template;
 pub(crate) mod value;
 
 pub(crate) use value::{Arena, List, Map, Number, Value};

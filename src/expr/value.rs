@@ -333,6 +333,13 @@ fn write_json_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// A JSON literal as a policy would hold it, for tables of cases.
+#[cfg(test)]
+pub(crate) fn from_literal<'v>(arena: &'v Arena, json: &str) -> Value<'v> {
+    let json: serde_json::Value = serde_json::from_str(json).expect("a JSON literal");
+    Value::from_json(arena, &json, Integers::Exact)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,240 @@
+//! What a cluster would know, as far as documents tell: objects, namespaces, ConfigMaps.
+//!
+//! In: documents of a repository or of `--cluster`, and values given by hand. Out: answers to the look-ups of
+//! expressions. Absent and unknown differ: a repository that holds Namespaces knows which exist, a single file does not.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    document::{Document, Integers, Node, NodeId},
+    expr::{Arena, Value},
+    k8s::gvk::{self, split_api_version},
+};
+
+/// The answer to a look-up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lookup<'v> {
+    /// It is there.
+    Found(Value<'v>),
+    /// It is known not to be there.
+    Absent,
+    /// Nothing is known of it.
+    Unknown,
+}
+
+/// Which of two truths is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Law {
+    /// What a cluster would do at admission; what is unknown is indeterminate.
+    #[default]
+    Admission,
+    /// What Kyverno's command line answers; what is unknown is simply missing.
+    CommandLine,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+struct Object {
+    document: Arc<Document>,
+    node: NodeId,
+}
+
+impl Object {
+    fn node(&self) -> Node<'_> {
+        self.document.node(self.node)
+    }
+}
+
+/// Everything known of a cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cluster {
+    law: Law,
+    objects: Vec<Object>,
+    by_identity: HashMap<(String, String, String, String), usize>,
+    namespace_labels: HashMap<String, serde_json::Value>,
+    globals: HashMap<String, serde_json::Value>,
+    responses: HashMap<String, serde_json::Value>,
+}
+
+impl Cluster {
+    /// An empty cluster.
+    pub(crate) fn new(law: Law) -> Self {
+        Self { law, ..Self::default() }
+    }
+
+    /// Whether Kyverno's command line is the measure.
+    pub(crate) fn is_command_line(&self) -> bool {
+        self.law == Law::CommandLine
+    }
+
+    /// Whether no object is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Adds an object; a later one of the same identity replaces the earlier.
+    pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) {
+        let object = Object { document: Arc::clone(document), node };
+        let identity = identity(object.node());
+        match self.by_identity.get(&identity) {
+            Some(&index) => self.objects[index] = object,
+            None => {
+                self.by_identity.insert(identity, self.objects.len());
+                self.objects.push(object);
+            }
+        }
+    }
+
+    /// Gives a namespace labels, whether or not there is an object for it.
+    pub(crate) fn set_namespace_labels(&mut self, namespace: &str, labels: serde_json::Value) {
+        self.namespace_labels.insert(namespace.to_owned(), labels);
+    }
+
+    /// Gives an entry of the global context a value.
+    pub(crate) fn set_global(&mut self, name: &str, value: serde_json::Value) {
+        self.globals.insert(name.to_owned(), value);
+    }
+
+    /// Gives a path of the API server an answer.
+    pub(crate) fn set_response(&mut self, path: &str, value: serde_json::Value) {
+        self.responses.insert(path.to_owned(), value);
+    }
+
+    /// The object with the identity of `resource`: the same group, kind, namespace and name.
+    pub(crate) fn old_object(&self, resource: Node<'_>) -> Option<Node<'_>> {
+        self.by_identity.get(&identity(resource)).map(|&index| self.objects[index].node())
+    }
+
+    /// An object by group, kind, namespace and name.
+    pub(crate) fn object(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<Node<'_>> {
+        let identity = (group.to_owned(), kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.by_identity.get(&identity).map(|&index| self.objects[index].node())
+    }
+
+    /// Every object, in the order of adding.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = Node<'_>> {
+        self.objects.iter().map(Object::node)
+    }
+
+    /// The labels of a namespace; `None` when nothing is known of it.
+    pub(crate) fn namespace_labels<'v>(&'v self, namespace: &str, arena: &'v Arena) -> Option<Value<'v>> {
+        if let Some(labels) = self.namespace_labels.get(namespace) {
+            return Some(Value::from_json(arena, labels, Integers::Floats));
+        }
+        let object = self.object("", "Namespace", "", namespace)?;
+        Some(object.at(&["metadata", "labels"]).map_or_else(|| Value::map_in(arena, &[]), Value::from))
+    }
+
+    /// The variable of a ConfigMap: its `data` and `metadata`.
+    pub(crate) fn config_map<'v>(&'v self, namespace: &str, name: &str, arena: &'v Arena) -> Lookup<'v> {
+        if self.is_command_line() {
+            return Lookup::Absent;
+        }
+        let Some(object) = self.object("", "ConfigMap", namespace, name) else { return Lookup::Unknown };
+        let mut entries = Vec::new();
+        for key in ["data", "binaryData", "metadata"] {
+            if let Some(node) = object.get(key) {
+                entries.push((if key == "binaryData" { "data" } else { key }, Value::from(node)));
+            }
+        }
+        entries.dedup_by_key(|(key, _)| *key);
+        Lookup::Found(Value::map_in(arena, &entries))
+    }
+
+    /// An entry of the global context.
+    pub(crate) fn global<'v>(&'v self, name: &str, arena: &'v Arena) -> Lookup<'v> {
+        match self.globals.get(name) {
+            Some(json) => Lookup::Found(Value::from_json(arena, json, Integers::Floats)),
+            None if self.is_command_line() => Lookup::Absent,
+            None => Lookup::Unknown,
+        }
+    }
+
+    /// The answer of the API server to a GET of a path, such as `/api/v1/namespaces/x/services`.
+    pub(crate) fn api<'v>(&'v self, path: &str, arena: &'v Arena) -> Lookup<'v> {
+        if let Some(json) = self.responses.get(path) {
+            return Lookup::Found(Value::from_json(arena, json, Integers::Floats));
+        }
+        let Some(query) = ApiPath::parse(path) else { return Lookup::Unknown };
+        let of_kind = |node: &Node<'_>| {
+            let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());
+            let kind = node.str_at(&["kind"]).unwrap_or_default();
+            group == query.group && version == query.version && gvk::plural(group, kind) == query.plural
+        };
+        let housed = |node: &Node<'_>| {
+            query.namespace.is_none_or(|namespace| node.str_at(&["metadata", "namespace"]) == Some(namespace))
+        };
+        let mut matching = self.objects().filter(|node| of_kind(node) && housed(node));
+        if let Some(name) = query.name {
+            return match matching.find(|node| node.str_at(&["metadata", "name"]) == Some(name)) {
+                Some(node) => Lookup::Found(Value::from(node)),
+                None if self.is_empty() => Lookup::Unknown,
+                None => Lookup::Absent,
+            };
+        }
+        let items: Vec<_> = matching.map(Value::from).collect();
+        if items.is_empty() && self.is_empty() {
+            return Lookup::Unknown;
+        }
+        let entries = [
+            ("apiVersion", Value::String("v1")),
+            ("kind", Value::String("List")),
+            ("items", Value::list_in(arena, &items)),
+        ];
+        Lookup::Found(Value::map_in(arena, &entries))
+    }
+}
+
+/// Group, kind, namespace and name of an object.
+fn identity(node: Node<'_>) -> (String, String, String, String) {
+    let text = |path: &[&str]| node.str_at(path).unwrap_or_default().to_owned();
+    let api = text(&["apiVersion"]);
+    let group = api.rsplit_once('/').map_or("", |(group, _)| group).to_owned();
+    (group, text(&["kind"]), text(&["metadata", "namespace"]), text(&["metadata", "name"]))
+}
+
+/// A path of the API server, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct ApiPath<'p> {
+    group: &'p str,
+    version: &'p str,
+    namespace: Option<&'p str>,
+    plural: &'p str,
+    name: Option<&'p str>,
+}
+
+impl<'p> ApiPath<'p> {
+    /// Reads `/api/v1/…` and `/apis/GROUP/VERSION/…`; paths with a query are not read.
+    fn parse(path: &'p str) -> Option<Self> {
+        if path.contains('?') {
+            return None;
+        }
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let (group, version, rest) = match parts.as_slice() {
+            ["api", version, rest @ ..] => ("", *version, rest),
+            ["apis", group, version, rest @ ..] => (*group, *version, rest),
+            _ => return None,
+        };
+        let (namespace, plural, name) = match rest {
+            ["namespaces", namespace, plural] => (Some(*namespace), *plural, None),
+            ["namespaces", namespace, plural, name] => (Some(*namespace), *plural, Some(*name)),
+            [plural] => (None, *plural, None),
+            [plural, name] => (None, *plural, Some(*name)),
+            _ => return None,
+        };
+        Some(Self { group, version, namespace, plural, name })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_api_server_are_taken_apart() {
+        let parsed = ApiPath::parse("/apis/apps/v1/namespaces/x/deployments/d").expect("a path");
+        assert_eq!((parsed.group, parsed.plural, parsed.name), ("apps", "deployments", Some("d")));
+        let parsed = ApiPath::parse("/api/v1/namespaces/x").expect("a path");
+        assert_eq!((parsed.plural, parsed.name), ("namespaces", Some("x")));
+    }
+}

@@ -1,0 +1,391 @@
+//! The names that expressions of a rule can read: `request`, `images`, `element`, context entries, supplied values.
+//!
+//! In: a request, the cluster as far as it is known, the context entries of a rule. Out: a [`Scope`] for expressions.
+//! Entries are loaded when an expression asks for them, once; an entry sees only entries declared before it.
+
+use std::cell::{Cell, RefCell};
+
+use super::{images, request::Request};
+use crate::{
+    cluster::{Cluster, Lookup},
+    document::{Document, Integers},
+    expr::{
+        Arena, Map, Value,
+        jmespath::{EvalError, Expression, Scope},
+        template::{Path, Template, resolve_text},
+    },
+    policy::classic::context::{ContextEntry, Source},
+};
+
+/// What is the same for all rules of one request.
+pub(crate) struct Session<'v> {
+    /// Memory for computed values.
+    pub arena: &'v Arena,
+    /// The request.
+    pub request: &'v Request<'v>,
+    /// What is known of the cluster.
+    pub cluster: &'v Cluster,
+    /// Nanoseconds since 1970, UTC.
+    pub now: i128,
+    root: Value<'v>,
+    images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
+}
+
+impl<'v> Session<'v> {
+    /// Prepares the names that all rules share.
+    pub(crate) fn new(request: &'v Request<'v>, cluster: &'v Cluster, now: i128, arena: &'v Arena) -> Self {
+        Self { arena, request, cluster, now, root: request_value(request, arena), images: RefCell::default() }
+    }
+
+    fn images(&self) -> Result<Option<Value<'v>>, EvalError> {
+        let mut cached = self.images.borrow_mut();
+        cached
+            .get_or_insert_with(|| match self.request.resource() {
+                Some(resource) => images::value(resource, self.arena).map_err(|text| EvalError::Context { text }),
+                None => Ok(None),
+            })
+            .clone()
+    }
+}
+
+/// The value of `request`.
+fn request_value<'v>(request: &'v Request<'v>, arena: &'v Arena) -> Value<'v> {
+    let mut entries: Vec<(&'v str, Value<'v>)> = Vec::new();
+    if let Some(node) = request.object {
+        entries.push(("object", Value::from(node)));
+    }
+    if let Some(node) = request.old_object {
+        entries.push(("oldObject", Value::from(node)));
+    }
+    entries.push(("operation", Value::String(request.operation.name())));
+    // Kyverno: on DELETE every `request.object` of an expression reads `request.oldObject`.
+    if request.object.is_none()
+        && let Some(node) = request.old_object
+    {
+        entries.push(("object", Value::from(node)));
+    }
+    let namespace = request.resource().and_then(|node| node.str_at(&["metadata", "namespace"])).unwrap_or_default();
+    entries.push(("namespace", Value::String(namespace)));
+    if let Some(user) = request.user {
+        let strings = |list: &'v [String]| {
+            let items: Vec<_> = list.iter().map(|text| Value::String(text)).collect();
+            Value::list_in(arena, &items)
+        };
+        let mut info = vec![("username", Value::String(&user.username))];
+        if !user.uid.is_empty() {
+            info.push(("uid", Value::String(&user.uid)));
+        }
+        if !user.groups.is_empty() {
+            info.push(("groups", strings(&user.groups)));
+        }
+        entries.push(("userInfo", Value::map_in(arena, &info)));
+        if !user.roles.is_empty() {
+            entries.push(("roles", strings(&user.roles)));
+        }
+        if !user.cluster_roles.is_empty() {
+            entries.push(("clusterRoles", strings(&user.cluster_roles)));
+        }
+    }
+    Value::map_in(arena, &entries)
+}
+
+/// Two maps as one; where both have a key, maps are joined and otherwise `over` counts.
+pub(crate) fn merge<'v>(under: Value<'v>, over: Value<'v>, arena: &'v Arena) -> Value<'v> {
+    let (Value::Map(a), Value::Map(b)) = (under, over) else { return over };
+    let mut entries: Vec<(&'v str, Value<'v>)> = a.iter().collect();
+    for (key, value) in b.iter() {
+        match entries.iter_mut().find(|(known, _)| *known == key) {
+            Some(entry) => entry.1 = merge(entry.1, value, arena),
+            None => entries.push((key, value)),
+        }
+    }
+    Value::map_in(arena, &entries)
+}
+
+/// One context entry while its rule is evaluated.
+struct Loading<'v> {
+    entry: &'v ContextEntry,
+    document: &'v Document,
+    /// Number of entries before it: all it can see.
+    visible: usize,
+    value: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
+}
+
+/// The names for one rule.
+pub(crate) struct RuleScope<'v, 's> {
+    session: &'s Session<'v>,
+    supplied: Option<Value<'v>>,
+    entries: RefCell<Vec<std::rc::Rc<Loading<'v>>>>,
+    bindings: RefCell<Vec<(&'v str, Value<'v>)>>,
+    /// How many entries the expression that is evaluated now can see.
+    visible: Cell<usize>,
+}
+
+impl<'v, 's> RuleScope<'v, 's> {
+    /// The names for a rule; `supplied` are the values given for it.
+    pub(crate) fn new(session: &'s Session<'v>, supplied: Option<Value<'v>>) -> Self {
+        Self {
+            session,
+            supplied,
+            entries: RefCell::default(),
+            bindings: RefCell::default(),
+            visible: Cell::new(usize::MAX),
+        }
+    }
+
+    /// Memory for computed values.
+    pub(crate) fn arena(&self) -> &'v Arena {
+        self.session.arena
+    }
+
+    /// What is the same for all rules of the request.
+    pub(crate) fn session(&self) -> &'s Session<'v> {
+        self.session
+    }
+
+    /// Declares entries, visible from now on.
+    pub(crate) fn declare(&self, entries: &'v [ContextEntry], document: &'v Document) {
+        let mut known = self.entries.borrow_mut();
+        for entry in entries {
+            let visible = known.len();
+            known.push(std::rc::Rc::new(Loading { entry, document, visible, value: RefCell::default() }));
+        }
+    }
+
+    /// A mark for [`RuleScope::reset`].
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.entries.borrow().len(), self.bindings.borrow().len())
+    }
+
+    /// Forgets entries and bindings made since the mark.
+    pub(crate) fn reset(&self, mark: (usize, usize)) {
+        self.entries.borrow_mut().truncate(mark.0);
+        self.bindings.borrow_mut().truncate(mark.1);
+    }
+
+    /// Binds a name, such as `element`.
+    pub(crate) fn bind(&self, name: &'v str, value: Value<'v>) {
+        self.bindings.borrow_mut().push((name, value));
+    }
+
+    fn load(&self, loading: &Loading<'v>) -> Result<Option<Value<'v>>, EvalError> {
+        if let Some(known) = loading.value.borrow().as_ref() {
+            return known.clone();
+        }
+        let before = self.visible.replace(loading.visible);
+        let value = self.read(loading);
+        self.visible.set(before);
+        *loading.value.borrow_mut() = Some(value.clone());
+        value
+    }
+
+    fn read(&self, loading: &Loading<'v>) -> Result<Option<Value<'v>>, EvalError> {
+        let entry = loading.entry;
+        let arena = self.session.arena;
+        let failed =
+            |text: String| EvalError::Context { text: format!("failed to load context entry {}: {text}", entry.name) };
+        let text = |template: &'v Template| -> Result<String, EvalError> {
+            match template.resolve(&Path::Root, self, arena) {
+                Ok(Value::String(text)) => Ok(text.to_owned()),
+                Ok(other) => Ok(other.to_json()),
+                Err(error) => Err(match error.query() {
+                    Some(EvalError::Indeterminate { missing }) => EvalError::Indeterminate { missing: missing.clone() },
+                    _ => failed(error.to_string()),
+                }),
+            }
+        };
+        let answer = |lookup: Lookup<'v>, what: String| match lookup {
+            Lookup::Found(value) => Ok(Some(value)),
+            Lookup::Absent => Ok(None),
+            Lookup::Unknown => Err(EvalError::Indeterminate { missing: what }),
+        };
+        match &entry.source {
+            Source::Variable { value, jmes_path, default } => {
+                let tree =
+                    |tree: &'v crate::expr::template::Tree| tree.resolve(loading.document, &Path::Root, self, arena);
+                let query = match jmes_path {
+                    Some(template) => Some(text(template)?),
+                    None => None,
+                };
+                let result = match (value, query) {
+                    (Some(value), None) => tree(value).map_err(|error| error.to_string()),
+                    (Some(value), Some(query)) => tree(value)
+                        .map_err(|error| error.to_string())
+                        .and_then(|value| self.query(&query, Some(value)).map_err(|error| error.to_string())),
+                    (None, Some(query)) => match self.query(&query, None) {
+                        Err(error @ (EvalError::Indeterminate { .. } | EvalError::LimitExceeded { .. })) => {
+                            return Err(error);
+                        }
+                        other => other.map_err(|error| error.to_string()),
+                    },
+                    (None, None) => Ok(Value::Null),
+                };
+                let fallback = || match default {
+                    Some(default) => tree(default).ok().filter(|value| !value.is_null()),
+                    None => None,
+                };
+                match result {
+                    Ok(value) if !value.is_null() => Ok(Some(value)),
+                    Ok(_) => fallback().map(Some).ok_or_else(|| EvalError::Context {
+                        text: format!(
+                            "failed to add context entry for variable {} since it evaluated to nil",
+                            entry.name
+                        ),
+                    }),
+                    Err(error) => fallback().map(Some).ok_or_else(|| failed(error)),
+                }
+            }
+            Source::ConfigMap { name, namespace } => {
+                let (name, namespace) = (text(name)?, text(namespace)?);
+                let found = self.session.cluster.config_map(&namespace, &name, arena);
+                answer(found, format!("the ConfigMap {namespace}/{name}"))
+            }
+            Source::ApiCall { url_path: Some(path), jmes_path, default, .. } => {
+                let path = text(path)?;
+                let fetched = match self.session.cluster.api(&path, arena) {
+                    Lookup::Found(value) => Some(value),
+                    Lookup::Absent => None,
+                    Lookup::Unknown if default.is_some() && self.session.cluster.is_command_line() => None,
+                    Lookup::Unknown if self.session.cluster.is_command_line() => return Ok(None),
+                    Lookup::Unknown => {
+                        return Err(EvalError::Indeterminate { missing: format!("the answer of {path}") });
+                    }
+                };
+                let result = match (fetched, jmes_path) {
+                    (Some(value), Some(query)) => {
+                        let query = text(query)?;
+                        self.query(&query, Some(value)).map(Some)
+                    }
+                    (value, _) => Ok(value),
+                };
+                let fallback = || match default {
+                    Some(tree) => tree.resolve(loading.document, &Path::Root, self, arena).ok(),
+                    None => None,
+                };
+                match result {
+                    Ok(Some(value)) if !value.is_null() => Ok(Some(value)),
+                    Ok(Some(value)) => Ok(Some(fallback().unwrap_or(value))),
+                    Ok(None) => fallback()
+                        .map(Some)
+                        .ok_or_else(|| failed(format!("failed to fetch data for APICall: {path}: not found"))),
+                    Err(error) => fallback().map(Some).ok_or_else(|| failed(error.to_string())),
+                }
+            }
+            Source::ApiCall { service, default, .. } => {
+                let url = service.as_ref().map(text).transpose()?.unwrap_or_default();
+                match default.as_ref().map(|tree| tree.resolve(loading.document, &Path::Root, self, arena)) {
+                    Some(Ok(value)) if self.session.cluster.is_command_line() => Ok(Some(value)),
+                    _ => Err(EvalError::Indeterminate { missing: format!("the answer of the service {url}") }),
+                }
+            }
+            Source::ImageRegistry { reference, .. } => {
+                if self.session.cluster.is_command_line() {
+                    return Ok(None);
+                }
+                let image = text(reference)?;
+                Err(EvalError::Indeterminate { missing: format!("the registry's data of {image}") })
+            }
+            Source::Global { name, jmes_path } => {
+                let name = text(name)?;
+                let found =
+                    answer(self.session.cluster.global(&name, arena), format!("the global context entry {name}"))?;
+                match (found, jmes_path) {
+                    (Some(value), Some(query)) => {
+                        let query = text(query)?;
+                        self.query(&query, Some(value)).map(Some)
+                    }
+                    (value, _) => Ok(value),
+                }
+            }
+        }
+    }
+
+    /// Evaluates an expression that is known only now, over a value or over the names.
+    fn query(&self, text: &str, over: Option<Value<'v>>) -> Result<Value<'v>, EvalError> {
+        let arena = self.session.arena;
+        let expression = Expression::parse(text)
+            .map_err(|error| EvalError::Context { text: format!("failed to compile jmespath {text}: {error}") })?;
+        match over {
+            Some(value) => {
+                let scope = crate::expr::jmespath::ValueScope { value, now: self.session.now };
+                expression.evaluate(&scope, arena)
+            }
+            None => expression.evaluate(self, arena),
+        }
+    }
+}
+
+impl<'v> Scope<'v> for RuleScope<'v, '_> {
+    fn lookup(&self, name: &str) -> Result<Option<Value<'v>>, EvalError> {
+        if let Some((_, value)) = self.bindings.borrow().iter().rev().find(|(known, _)| *known == name) {
+            return Ok(Some(*value));
+        }
+        let supplied = self.supplied.and_then(|values| values.get(name));
+        let loading = {
+            let entries = self.entries.borrow();
+            let visible = self.visible.get().min(entries.len());
+            entries[..visible].iter().rev().find(|loading| loading.entry.name == name).cloned()
+        };
+        if let Some(loading) = loading {
+            // Kyverno: a supplied value stands in for what only a cluster knows, but not for a variable.
+            if supplied.is_none() || matches!(loading.entry.source, Source::Variable { .. }) {
+                return self.load(&loading);
+            }
+        }
+        let known = match name {
+            "request" => Some(self.session.root),
+            "images" => self.session.images()?,
+            "serviceAccountName" | "serviceAccountNamespace" => self.session.request.user.map(|user| {
+                let mut parts = user.username.strip_prefix("system:serviceaccount:").unwrap_or("").splitn(2, ':');
+                let (namespace, account) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+                Value::string_in(self.session.arena, if name == "serviceAccountName" { account } else { namespace })
+            }),
+            _ => None,
+        };
+        Ok(match (known, supplied) {
+            (Some(known), Some(over)) => Some(merge(known, over, self.session.arena)),
+            (known, over) => known.or(over),
+        })
+    }
+
+    fn whole(&self) -> Result<Value<'v>, EvalError> {
+        let mut entries: Vec<(&'v str, Value<'v>)> = Vec::new();
+        if let Some(Value::Map(map)) = self.supplied {
+            entries.extend(map.iter());
+        }
+        entries.retain(|(key, _)| *key != "request");
+        if let Some(request) = self.lookup("request")? {
+            entries.push(("request", request));
+        }
+        for (name, value) in self.bindings.borrow().iter() {
+            entries.retain(|(key, _)| key != name);
+            entries.push((name, *value));
+        }
+        Ok(Value::map_in(self.session.arena, &entries))
+    }
+
+    fn now(&self) -> i128 {
+        self.session.now
+    }
+}
+
+/// Values under dotted names as nested maps: `a.b: 1` becomes `{a: {b: 1}}`.
+pub(crate) fn nest<'v>(pairs: impl Iterator<Item = (&'v str, &'v serde_json::Value)>, arena: &'v Arena) -> Map<'v> {
+    let mut root = Value::map_in(arena, &[]);
+    for (name, json) in pairs {
+        let mut value = Value::from_json(arena, json, Integers::Floats);
+        for part in name.rsplit('.') {
+            value = Value::map_in(arena, &[(part, value)]);
+        }
+        root = merge(root, value, arena);
+    }
+    match root {
+        Value::Map(map) => map,
+        _ => Map::Entries(&[]),
+    }
+}
+
+/// Substitutes a text that is not part of a compiled policy.
+pub(crate) fn substitute<'v>(text: &str, scope: &RuleScope<'v, '_>) -> Option<Value<'v>> {
+    resolve_text(text, &Path::Root, scope, scope.arena()).ok()
+}

@@ -1,0 +1,151 @@
+//! Whether a `match` or `exclude` block holds for a request.
+//!
+//! In: a compiled block and a request. Out: yes or no. Never an error.
+
+use super::request::{Request, UserInfo};
+use crate::{
+    document::Node,
+    expr::{Map, Value},
+    k8s::label_selector::LabelSelector,
+    policy::{
+        matching::{Block, Filter, Join, Subject},
+        set::ResourceKind,
+    },
+};
+
+/// What is known of a resource while blocks are compared with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subjected<'r> {
+    kind: ResourceKind<'r>,
+    name: &'r str,
+    namespace: &'r str,
+    labels: Option<Node<'r>>,
+    annotations: Option<Node<'r>>,
+    request: &'r Request<'r>,
+}
+
+/// Who reads a block; the same words mean slightly different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// `match` of a rule.
+    Match,
+    /// `exclude` of a rule.
+    Exclude,
+    /// `match` of an exception.
+    Exception,
+}
+
+impl<'r> Subjected<'r> {
+    /// Reads what blocks ask for from the resource of a request.
+    pub(crate) fn new(request: &'r Request<'r>, resource: Node<'r>) -> Self {
+        let metadata = resource.get("metadata");
+        let text = |key: &str| metadata.and_then(|node| node.str_at(&[key])).unwrap_or_default();
+        let name = text("name");
+        Self {
+            kind: request.kind(),
+            name: if name.is_empty() { text("generateName") } else { name },
+            namespace: text("namespace"),
+            labels: metadata.and_then(|node| node.get("labels")),
+            annotations: metadata.and_then(|node| node.get("annotations")),
+            request,
+        }
+    }
+
+    /// The namespace of the resource; empty for cluster-scoped ones.
+    pub(crate) fn namespace(&self) -> &'r str {
+        self.namespace
+    }
+
+    /// Whether the block holds.
+    pub(crate) fn matches(&self, block: &Block, reader: Reader) -> bool {
+        let holds = |filter: &Filter| self.holds(filter, reader).is_ok();
+        match block.join {
+            Join::Any => block.filters.iter().any(holds),
+            Join::All => !block.filters.is_empty() && block.filters.iter().all(holds),
+            Join::Direct => block.filters.iter().all(holds),
+        }
+    }
+
+    /// Why a filter doesn't hold, if it doesn't.
+    pub(crate) fn holds(&self, filter: &Filter, reader: Reader) -> Result<(), Mismatch> {
+        let asks_user = filter.asks_user() && !(reader == Reader::Match && self.request.user.is_none());
+        if filter.asks_no_resource() && !asks_user {
+            // Kyverno: with nobody known to ask, a match filter with only subjects matches everything.
+            return if reader == Reader::Match && filter.asks_user() { Ok(()) } else { Err(Mismatch::Empty) };
+        }
+        let check = |ok: bool, why: Mismatch| if ok { Ok(()) } else { Err(why) };
+        if reader != Reader::Exception {
+            let asked = filter.operations.is_empty() || filter.operations.contains(&self.request.operation);
+            check(asked, Mismatch::Operation)?;
+        }
+        let kind = self.kind;
+        let kinds = &filter.kinds;
+        let of_kind = kinds.iter().any(|it| it.matches(kind.group, kind.version, kind.kind, kind.subresource));
+        check(kinds.is_empty() || of_kind, Mismatch::Kind)?;
+        let named = filter.names.iter().any(|it| it.matches(self.name));
+        check(filter.names.is_empty() || named, Mismatch::Name)?;
+        let namespace = if kind.kind == "Namespace" { self.name } else { self.namespace };
+        let housed = filter.namespaces.iter().any(|it| it.matches(namespace));
+        check(filter.namespaces.is_empty() || housed, Mismatch::Namespace)?;
+        let annotated = filter.annotations.iter().all(|(key, value)| {
+            let pairs = self.annotations.into_iter().flat_map(Node::entries);
+            pairs.into_iter().any(|(name, text)| key.matches(name) && text.as_str().is_some_and(|it| value.matches(it)))
+        });
+        check(annotated, Mismatch::Annotation)?;
+        let labels = self.labels.map(Value::from);
+        let labelled = filter.selector.as_ref().is_none_or(|selector| selects(selector, labels));
+        check(labelled, Mismatch::Label)?;
+        if let Some(selector) = &filter.namespace_selector {
+            let labels = if self.namespace.is_empty() { None } else { self.request.namespace_labels };
+            check(kind.kind != "Namespace" && selects(selector, labels), Mismatch::NamespaceLabel)?;
+        }
+        check(!asks_user || self.asked_by(filter), Mismatch::User)
+    }
+
+    /// Kyverno: roles, cluster roles and subjects must each match when given.
+    fn asked_by(&self, filter: &Filter) -> bool {
+        let nobody = UserInfo::default();
+        let user = self.request.user.unwrap_or(&nobody);
+        let has = |wanted: &[String], held: &[String]| wanted.is_empty() || wanted.iter().any(|it| held.contains(it));
+        has(&filter.roles, &user.roles)
+            && has(&filter.cluster_roles, &user.cluster_roles)
+            && (filter.subjects.is_empty()
+                || filter.subjects.iter().any(|subject| match subject {
+                    Subject::User(name) | Subject::ServiceAccount(name) => name.matches(&user.username),
+                    Subject::Group(name) => user.groups.iter().any(|group| name.matches(group)),
+                }))
+    }
+}
+
+/// Whether a selector holds for labels; no labels are an empty set.
+pub(crate) fn selects(selector: &LabelSelector, labels: Option<Value<'_>>) -> bool {
+    let map = match labels {
+        Some(Value::Map(map)) => map,
+        _ => Map::Entries(&[]),
+    };
+    let pairs: Vec<(&str, &str)> = map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
+    selector.matches(pairs.iter().copied())
+}
+
+/// The first thing in a filter that doesn't hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mismatch {
+    /// The filter asks for nothing.
+    Empty,
+    /// Another operation.
+    Operation,
+    /// Another kind.
+    Kind,
+    /// Another name.
+    Name,
+    /// Another namespace.
+    Namespace,
+    /// An annotation is missing.
+    Annotation,
+    /// The labels don't match.
+    Label,
+    /// The labels of the namespace don't match.
+    NamespaceLabel,
+    /// Somebody else asks.
+    User,
+}

@@ -1,0 +1,258 @@
+//! One rule, one resource: the verdict that Kyverno gives.
+//!
+//! In: compiled policies, a request, what is known of the cluster, the time. Out: an [`Outcome`] for each rule that
+//! says something. No I/O, no clock, no threads, no configuration.
+
+pub(crate) mod conditions;
+pub(crate) mod context;
+mod evidence;
+mod images;
+pub(crate) mod matching;
+pub(crate) mod outcome;
+pub(crate) mod pattern;
+pub(crate) mod pod_security;
+pub(crate) mod request;
+mod validate;
+
+use std::cell::Cell;
+
+pub(crate) use outcome::{Evidence, Outcome, Status};
+pub(crate) use request::{Request, UserInfo};
+
+use conditions::Wanted;
+use context::{RuleScope, Session, merge};
+use matching::{Reader, Subjected};
+use validate::{Checking, Verdict};
+
+use crate::{
+    cluster::Cluster,
+    expr::{Arena, Value},
+    policy::{
+        Action, Operation,
+        classic::{Body, Policy, Rule, model::FailureAction, model::Validate},
+        exception::Exception,
+        set::{PolicySet, RuleRef},
+    },
+};
+
+/// What is the same for a whole run.
+#[derive(Clone, Copy)]
+pub(crate) struct World<'w> {
+    /// Compiled policies and exceptions.
+    pub policies: &'w PolicySet,
+    /// What is known of the cluster.
+    pub cluster: &'w Cluster,
+    /// The time of the run in nanoseconds since 1970, UTC.
+    pub now: i128,
+}
+
+/// Judges a request by the given rules, in their order.
+pub(crate) fn evaluate<'v>(
+    world: World<'v>,
+    rules: &[RuleRef],
+    request: &'v Request<'v>,
+    arena: &'v Arena,
+) -> Vec<Outcome<'v>> {
+    let Some(resource) = request.resource() else { return Vec::new() };
+    let session = Session::new(request, world.cluster, world.now, arena);
+    let subject = Subjected::new(request, resource);
+    let mut out: Vec<Outcome<'v>> = Vec::new();
+    // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
+    let mut done: Option<&Policy> = None;
+    for rule in rules {
+        let (policy, rule) = world.policies.get(*rule);
+        if done.is_some_and(|done| std::ptr::eq(done, policy)) {
+            continue;
+        }
+        let Some(outcome) = evaluate_rule(world, policy, rule, &session, &subject) else { continue };
+        if policy.first_rule_only && matches!(outcome.status, Status::Pass | Status::Fail) {
+            done = Some(policy);
+        }
+        out.push(outcome);
+    }
+    out
+}
+
+fn evaluate_rule<'v>(
+    world: World<'v>,
+    policy: &'v Policy,
+    rule: &'v Rule,
+    session: &Session<'v>,
+    subject: &Subjected<'v>,
+) -> Option<Outcome<'v>> {
+    let request = session.request;
+    let resource = request.resource()?;
+    if !applies(policy, rule, subject) {
+        return None;
+    }
+    let Body::Validate(validate) = &rule.body else { return None };
+    let scope = RuleScope::new(session, supplied(policy, rule, session));
+    scope.declare(&rule.context, &rule.document);
+    let action = effective_action(policy, validate, session, subject);
+    let outcome = |verdict: Verdict, exceptions: Vec<&'v Exception>| {
+        let mut properties = verdict.properties;
+        for (key, template) in &rule.report_properties {
+            properties.push((key.clone(), conditions::text_of(template, &scope)));
+        }
+        Outcome {
+            policy: &policy.head,
+            rule: &rule.name,
+            status: verdict.status,
+            message: verdict.message,
+            action,
+            evidence: verdict.evidence,
+            exceptions,
+            properties,
+        }
+    };
+    if let Some(preconditions) = &rule.preconditions {
+        match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
+            Ok(decision) if decision.holds => {}
+            Ok(decision) => {
+                let mut text = "preconditions not met".to_owned();
+                if !decision.message.is_empty() {
+                    text.push_str("; ");
+                    text.push_str(&decision.message);
+                }
+                return Some(outcome(Verdict::new(Status::Skip, text), Vec::new()));
+            }
+            Err(error) => {
+                let text = format!("failed to evaluate preconditions: {error}");
+                let verdict = match error.indeterminate() {
+                    Some(_) => Verdict::new(Status::Indeterminate, text),
+                    None => Verdict::new(Status::Error, text),
+                };
+                return Some(outcome(verdict, Vec::new()));
+            }
+        }
+    }
+    let waived = waivers(world.policies, policy, rule, &scope, subject);
+    if !waived.is_empty() {
+        let keys = waived.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
+        let verdict = Verdict::new(Status::Skip, format!("rule is skipped due to policy exceptions{keys}"));
+        return Some(outcome(verdict, waived));
+    }
+    let check = |resource, operation| {
+        Checking { rule, validate, scope: &scope, resource, operation, elements: Cell::new(0) }.run()
+    };
+    let verdict = check(resource, request.operation)?;
+    if verdict.status == Status::Fail
+        && request.operation == Operation::Update
+        && tolerates_existing(policy, validate)
+        && let Some(old) = request.old_object
+        && violates_already(rule, validate, policy, session, old)
+    {
+        let text = "skipping the rule evaluation as pre-existing violations are allowed";
+        return Some(outcome(Verdict::new(Status::Skip, text), Vec::new()));
+    }
+    Some(outcome(verdict, Vec::new()))
+}
+
+/// Whether a rule says anything of a resource at all.
+fn applies(policy: &Policy, rule: &Rule, subject: &Subjected<'_>) -> bool {
+    let in_scope = policy.head.cluster_wide() || in_namespace(policy, subject);
+    in_scope
+        && subject.matches(&rule.matching, Reader::Match)
+        && !rule.exclude.as_ref().is_some_and(|block| subject.matches(block, Reader::Exclude))
+}
+
+fn in_namespace(policy: &Policy, subject: &Subjected<'_>) -> bool {
+    // Kyverno: a Policy without a namespace is one of `default`.
+    let namespace = if policy.head.namespace.is_empty() { "default" } else { policy.head.namespace.as_str() };
+    !subject.namespace().is_empty() && subject.namespace() == namespace
+}
+
+/// The values given for a rule: those for all rules, and over them those for this one.
+fn supplied<'v>(policy: &Policy, rule: &Rule, session: &Session<'v>) -> Option<Value<'v>> {
+    let given = session.request.supplied;
+    let for_rule = given
+        .rules
+        .iter()
+        .find(|it| it.policy == policy.head.name && (it.rule == rule.name || it.rule == rule.declared_name));
+    match (given.all, for_rule) {
+        (None, None) => None,
+        (Some(all), None) => Some(Value::Map(all)),
+        (None, Some(rule)) => Some(Value::Map(rule.values)),
+        (Some(all), Some(rule)) => Some(merge(Value::Map(all), Value::Map(rule.values), session.arena)),
+    }
+}
+
+/// The exceptions that waive a rule for the resource.
+fn waivers<'v>(
+    policies: &'v PolicySet,
+    policy: &Policy,
+    rule: &Rule,
+    scope: &RuleScope<'v, '_>,
+    subject: &Subjected<'v>,
+) -> Vec<&'v Exception> {
+    policies
+        .exceptions
+        .iter()
+        .filter(|exception| {
+            exception.names(&policy.head.key, &rule.name)
+                && subject.matches(&exception.matching, Reader::Exception)
+                && exception.conditions.as_ref().is_none_or(|conditions| {
+                    conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
+                        .is_ok_and(|decision| decision.holds)
+                })
+        })
+        .collect()
+}
+
+/// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,
+/// the policy.
+fn effective_action(policy: &Policy, validate: &Validate, session: &Session<'_>, subject: &Subjected<'_>) -> Action {
+    let overridden = |action: &FailureAction| {
+        action.overrides.iter().find_map(|it| {
+            let housed = it.namespaces.is_empty() || it.namespaces.iter().any(|ns| ns.matches(subject.namespace()));
+            let labelled = it
+                .selector
+                .as_ref()
+                .is_none_or(|selector| matching::selects(selector, session.request.namespace_labels));
+            it.action.filter(|_| housed && labelled)
+        })
+    };
+    overridden(&validate.action)
+        .or(validate.action.action)
+        .or_else(|| overridden(&policy.action))
+        .or(policy.action.action)
+        .unwrap_or_default()
+}
+
+/// Kyverno: overrides are not consulted here.
+fn tolerates_existing(policy: &Policy, validate: &Validate) -> bool {
+    let action = validate.action.action.or(policy.action.action).unwrap_or_default();
+    validate.allow_existing && action == Action::Enforce
+}
+
+/// Whether the object failed the rule before the update, too.
+fn violates_already<'v>(
+    rule: &'v Rule,
+    validate: &'v Validate,
+    policy: &'v Policy,
+    session: &Session<'v>,
+    old: crate::document::Node<'v>,
+) -> bool {
+    let request = session.arena.alloc(Request {
+        operation: Operation::Create,
+        object: Some(old),
+        old_object: None,
+        user: Some(session.arena.alloc(UserInfo::default())),
+        ..*session.request
+    });
+    let session = Session::new(request, session.cluster, session.now, session.arena);
+    let subject = Subjected::new(request, old);
+    if !applies(policy, rule, &subject) {
+        return false;
+    }
+    let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+    scope.declare(&rule.context, &rule.document);
+    if let Some(preconditions) = &rule.preconditions
+        && !conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False).is_ok_and(|it| it.holds)
+    {
+        return false;
+    }
+    let checking =
+        Checking { rule, validate, scope: &scope, resource: old, operation: Operation::Create, elements: Cell::new(0) };
+    checking.run().is_some_and(|verdict| verdict.status == Status::Fail)
+}

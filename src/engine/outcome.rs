@@ -1,0 +1,57 @@
+//! What the engine says of one rule and one resource.
+
+use crate::{
+    policy::{Action, Head, exception::Exception},
+    span::Span,
+};
+
+/// The status of a rule for a resource; a rule that doesn't apply has no outcome at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Status {
+    /// The check holds.
+    Pass,
+    /// The check doesn't hold.
+    Fail,
+    /// The rule doesn't count for this resource: preconditions, anchors, an exception.
+    Skip,
+    /// The rule could not be evaluated; a cluster says so, too.
+    Error,
+    /// A cluster could tell, but not without something that is not at hand.
+    Indeterminate,
+}
+
+/// What a rule says of a resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome<'p> {
+    /// The policy.
+    pub policy: &'p Head,
+    /// The computed name of the rule; empty for policies without rules.
+    pub rule: &'p str,
+    /// The verdict.
+    pub status: Status,
+    /// Kyverno's text.
+    pub message: String,
+    /// What a failure does for this resource.
+    pub action: Action,
+    /// Where to look: the offending value and the clause that demands otherwise.
+    pub evidence: Evidence,
+    /// Exceptions that waive the rule.
+    pub exceptions: Vec<&'p Exception>,
+    /// Properties for reports.
+    pub properties: Vec<(String, String)>,
+}
+
+/// Where an outcome comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    /// In the file of the resource: the offending value, or the nearest parent of what is missing.
+    pub value: Option<Span>,
+    /// What stands there, and what was wanted.
+    pub label: String,
+    /// In the file of the policy: the clause that decides.
+    pub clause: Option<Span>,
+    /// What the clause demands.
+    pub demand: String,
+    /// The path of the value in Kyverno's notation, `/spec/hostIPC/`.
+    pub path: String,
+}

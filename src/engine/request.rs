@@ -1,0 +1,78 @@
+//! What is asked: one object, one operation, one user.
+
+use crate::{
+    document::Node,
+    expr::{Map, Value},
+    k8s::gvk::split_api_version,
+    policy::{Operation, set::ResourceKind},
+};
+
+/// A request for admission of one object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'r> {
+    /// What is done.
+    pub operation: Operation,
+    /// The object after the operation; `None` for a removal.
+    pub object: Option<Node<'r>>,
+    /// The object before the operation; `None` for a new one.
+    pub old_object: Option<Node<'r>>,
+    /// The subresource; empty for the object itself.
+    pub subresource: &'r str,
+    /// The user who asks, if known.
+    pub user: Option<&'r UserInfo>,
+    /// Labels of the object's namespace; `None` when nothing is known of the namespace.
+    pub namespace_labels: Option<Value<'r>>,
+    /// Values that stand in for what only a cluster knows.
+    pub supplied: Supplied<'r>,
+}
+
+impl<'r> Request<'r> {
+    /// The object that rules match: the new one, or for a removal the old one.
+    pub(crate) fn resource(&self) -> Option<Node<'r>> {
+        self.object.or(self.old_object)
+    }
+
+    /// The kind of that object.
+    pub(crate) fn kind(&self) -> ResourceKind<'r> {
+        let text = |key: &str| self.resource().and_then(|node| node.str_at(&[key])).unwrap_or_default();
+        let (group, version) = split_api_version(text("apiVersion"));
+        ResourceKind { group, version, kind: text("kind"), subresource: self.subresource }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UserInfo {
+    /// The name of the user.
+    pub username: String,
+    /// The user's unique ID.
+    pub uid: String,
+    /// Groups of the user.
+    pub groups: Vec<String>,
+    /// Roles of the user, as `namespace:name`.
+    pub roles: Vec<String>,
+    /// Cluster roles of the user.
+    pub cluster_roles: Vec<String>,
+}
+
+/// Values given for a run, as nested maps under their dotted names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Supplied<'r> {
+    /// Values for every rule.
+    pub all: Option<Map<'r>>,
+    /// Values for one rule of one policy (name of the policy, declared name of the rule).
+    pub rules: &'r [RuleValues<'r>],
+}
+
+/// Values for one rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RuleValues<'r> {
+    /// Name of the policy.
+    pub policy: &'r str,
+    /// Name of the rule, as declared or computed.
+    pub rule: &'r str,
+    /// The values, as nested maps under their dotted names.
+    pub values: Map<'r>,
+    /// Values for the elements of a `foreach`.
+    pub foreach: Option<Map<'r>>,
+}

@@ -1,0 +1,435 @@
+//! `validate` rules: patterns, deny conditions, foreach.
+//!
+//! In: a rule that matches, its names. Out: status, message and evidence; nothing when the rule says nothing.
+
+use super::{
+    conditions::{self, ConditionError, Deciding, Wanted},
+    context::RuleScope,
+    evidence,
+    outcome::{Evidence, Status},
+    pattern::{self, Mismatch, MismatchClass},
+    pod_security,
+};
+use crate::{
+    document::{Document, Node},
+    expr::{
+        Value,
+        jmespath::EvalError,
+        operator::go_text,
+        template::{Path, SubstituteError, Template},
+    },
+    policy::{
+        Operation,
+        classic::{
+            Check, Rule,
+            condition::Conditions,
+            model::{ForEach, PatternSource, Validate},
+            pattern::Pattern,
+        },
+    },
+    span::Span,
+};
+
+/// The most elements that one foreach looks at, over all its levels.
+const MAX_ELEMENTS: usize = 100_000;
+
+/// What a check says.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    /// The status.
+    pub status: Status,
+    /// Kyverno's text.
+    pub message: String,
+    /// Where to look.
+    pub evidence: Evidence,
+    /// Properties for reports.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Verdict {
+    /// A verdict that points nowhere.
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), evidence: Evidence::default(), properties: Vec::new() }
+    }
+
+    /// An error, or indeterminate when something is missing that a cluster has.
+    fn error(message: String, missing: Option<&str>, clause: Option<Span>) -> Self {
+        let evidence = Evidence { clause, ..Evidence::default() };
+        match missing {
+            Some(missing) => {
+                Self { evidence, ..Self::new(Status::Indeterminate, format!("{message}: {missing} is not known here")) }
+            }
+            None => Self { evidence, ..Self::new(Status::Error, message) },
+        }
+    }
+}
+
+/// A rule while its check runs.
+pub(crate) struct Checking<'v, 's> {
+    /// The rule.
+    pub rule: &'v Rule,
+    /// Its `validate` block.
+    pub validate: &'v Validate,
+    /// Its names.
+    pub scope: &'s RuleScope<'v, 's>,
+    /// The object that is judged.
+    pub resource: Node<'v>,
+    /// What is done to it.
+    pub operation: Operation,
+    /// How many elements foreach has looked at.
+    pub elements: std::cell::Cell<usize>,
+}
+
+impl<'v> Checking<'v, '_> {
+    /// Runs the check of the rule.
+    pub(crate) fn run(&self) -> Option<Verdict> {
+        let resource = Value::from(self.resource);
+        match &self.validate.check {
+            Check::Pattern(_) | Check::AnyPattern(_) | Check::PodSecurity(_) if self.operation == Operation::Delete => {
+                None
+            }
+            Check::ForEach(items) => self.for_each_all(items, 0),
+            Check::PodSecurity(node) => Some(self.pod_security(self.document().node(*node))),
+            check => self.check(check, resource, &Target::Resource),
+        }
+    }
+
+    fn document(&self) -> &'v Document {
+        &self.rule.document
+    }
+
+    fn check(&self, check: &'v Check, value: Value<'v>, target: &Target<'_>) -> Option<Verdict> {
+        match check {
+            Check::Pattern(source) => Some(self.pattern(source, value)),
+            Check::AnyPattern(sources) => Some(self.any_pattern(sources, value)),
+            Check::Deny(conditions, span) => Some(self.deny(conditions.as_ref(), *span, target)),
+            Check::ForEach(_) | Check::PodSecurity(_) | Check::Cel(_) | Check::Manifests(_) | Check::Nothing => None,
+        }
+    }
+
+    fn pattern(&self, source: &'v PatternSource, value: Value<'v>) -> Verdict {
+        let name = &self.rule.name;
+        match self.compiled(source) {
+            Err(error) => self.substitution_failed(&error, source),
+            Ok(compiled) => match pattern::matches(&compiled, value, self.span_of(value)) {
+                Ok(()) => Verdict::new(Status::Pass, format!("validation rule '{name}' passed.")),
+                Err(mismatch) => {
+                    let evidence = evidence_of(&mismatch);
+                    let (status, message) = match mismatch.class {
+                        MismatchClass::Skip => (Status::Skip, mismatch.text),
+                        MismatchClass::Fail => {
+                            (Status::Fail, self.failure(&format!("rule {name} failed at path {}", mismatch.path)))
+                        }
+                        MismatchClass::Error => {
+                            (Status::Error, self.failure(&format!("rule {name} execution error: {}", mismatch.text)))
+                        }
+                    };
+                    Verdict { evidence, ..Verdict::new(status, message) }
+                }
+            },
+        }
+    }
+
+    fn any_pattern(&self, sources: &'v [PatternSource], value: Value<'v>) -> Verdict {
+        let name = &self.rule.name;
+        let (mut failed, mut skipped) = (Vec::new(), Vec::new());
+        let mut first: Option<Evidence> = None;
+        for (index, source) in sources.iter().enumerate() {
+            let compiled = match self.compiled(source) {
+                Ok(compiled) => compiled,
+                Err(error) => return self.substitution_failed(&error, source),
+            };
+            match pattern::matches(&compiled, value, self.span_of(value)) {
+                Ok(()) => {
+                    let message = format!("validation rule '{name}' anyPattern[{index}] passed.");
+                    return Verdict::new(Status::Pass, message);
+                }
+                Err(mismatch) => match mismatch.class {
+                    MismatchClass::Skip => skipped.push(format!("rule {name}[{index}] skipped: {}", mismatch.text)),
+                    MismatchClass::Fail | MismatchClass::Error => {
+                        first.get_or_insert_with(|| evidence_of(&mismatch));
+                        failed.push(if mismatch.path.is_empty() {
+                            format!("rule {name}[{index}] failed: {}", mismatch.text)
+                        } else {
+                            format!("rule {name}[{index}] failed at path {}", mismatch.path)
+                        });
+                    }
+                },
+            }
+        }
+        if sources.is_empty() {
+            // Kyverno: an empty list of patterns passes, with the rule's message.
+            let message = self.validate.message.as_ref().map(Template::source).unwrap_or_default();
+            return Verdict::new(Status::Pass, message);
+        }
+        if failed.is_empty() {
+            return Verdict::new(Status::Skip, skipped.join(" "));
+        }
+        let message = self.failure(&failed.join(" "));
+        Verdict { evidence: first.unwrap_or_default(), ..Verdict::new(Status::Fail, message) }
+    }
+
+    /// The pattern, compiled now if it holds variables.
+    fn compiled(&self, source: &'v PatternSource) -> Result<std::borrow::Cow<'v, Pattern>, SubstituteError> {
+        if let Some(compiled) = &source.compiled {
+            return Ok(std::borrow::Cow::Borrowed(compiled));
+        }
+        let arena = self.scope.arena();
+        let value = source.tree.resolve(self.document(), &Path::Root, self.scope, arena)?;
+        let node = self.document().node(source.tree.node());
+        Ok(std::borrow::Cow::Owned(Pattern::compile(value, Some(node), source.numbers)))
+    }
+
+    fn substitution_failed(&self, error: &SubstituteError, source: &PatternSource) -> Verdict {
+        let clause = Some(self.document().node(source.tree.node()).span());
+        Verdict::error(format!("variable substitution failed: {error}"), missing(error), clause)
+    }
+
+    fn span_of(&self, value: Value<'v>) -> Option<Span> {
+        Some(value.node().map_or(self.resource.span(), Node::span))
+    }
+
+    fn deny(&self, conditions: Option<&'v Conditions>, span: Span, target: &Target<'_>) -> Verdict {
+        let name = &self.rule.name;
+        let decision = match conditions.map(|it| conditions::evaluate(it, self.document(), self.scope, Wanted::True)) {
+            Some(Err(error)) => {
+                return Verdict::error(
+                    format!("failed to check deny conditions: {error}"),
+                    error.indeterminate(),
+                    Some(span),
+                );
+            }
+            Some(Ok(decision)) => Some(decision),
+            None => None,
+        };
+        if decision.as_ref().is_some_and(|decision| !decision.holds) {
+            return Verdict::new(Status::Pass, format!("validation rule '{name}' passed."));
+        }
+        let (condition_text, deciding) =
+            decision.map(|decision| (decision.message, decision.deciding)).unwrap_or_default();
+        let message = self.deny_message(&condition_text);
+        let mut evidence = self.deny_evidence(&deciding, target);
+        evidence.clause = evidence.clause.or(Some(span));
+        Verdict { evidence, ..Verdict::new(Status::Fail, message) }
+    }
+
+    fn deny_message(&self, condition_text: &str) -> String {
+        let rule_text = self.validate.message.as_ref().map(Template::source).unwrap_or_default();
+        let joined = [rule_text, condition_text].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
+        if joined.is_empty() {
+            return format!("validation error: rule {} failed", self.rule.name);
+        }
+        let arena = self.scope.arena();
+        match crate::expr::template::resolve_text(&joined, &Path::Root, self.scope, arena) {
+            Ok(Value::String(text)) => text.to_owned(),
+            Ok(_) => "the produced message didn't resolve to a string, check your policy definition.".to_owned(),
+            Err(_) => condition_text.to_owned(),
+        }
+    }
+
+    fn deny_evidence(&self, deciding: &[Deciding<'v>], target: &Target<'_>) -> Evidence {
+        let element = match target {
+            Target::Resource => None,
+            Target::Element(node) => *node,
+        };
+        for decided in deciding {
+            let paths = conditions::paths_read(decided.condition);
+            if let Some(node) = paths.iter().find_map(|(path, _)| evidence::locate(path, self.resource, element)) {
+                return Evidence {
+                    value: Some(node.span()),
+                    label: evidence::describe(decided.key, decided.condition),
+                    clause: Some(decided.condition.span),
+                    demand: "refused by this condition".to_owned(),
+                    path: evidence::pointer(node, self.resource),
+                };
+            }
+        }
+        Evidence {
+            value: element.map(Node::span),
+            clause: deciding.first().map(|decided| decided.condition.span),
+            demand: "refused by this condition".to_owned(),
+            label: deciding.first().map(|it| evidence::describe(it.key, it.condition)).unwrap_or_default(),
+            path: String::new(),
+        }
+    }
+
+    fn for_each_all(&self, items: &'v [ForEach], depth: usize) -> Option<Verdict> {
+        let mut passed = false;
+        let mut list_error: Option<(String, Option<String>, Span)> = None;
+        for item in items {
+            match self.for_each(item, depth) {
+                Each::Passed => passed = true,
+                Each::Nothing => {}
+                Each::ListFailed(text, missing) => list_error = Some((text, missing, item.span)),
+                Each::Stopped(verdict) => return Some(verdict),
+            }
+        }
+        if passed {
+            return Some(Verdict::new(Status::Pass, "rule passed"));
+        }
+        list_error.map(|(text, missing, span)| {
+            Verdict::error(format!("failed to evaluate list: {text}"), missing.as_deref(), Some(span))
+        })
+    }
+
+    fn for_each(&self, item: &'v ForEach, depth: usize) -> Each {
+        let arena = self.scope.arena();
+        let list = match &item.list {
+            Err(error) => {
+                return Each::ListFailed(format!("incorrect query {}: {error}", item.list_text), None);
+            }
+            Ok(expression) => expression.evaluate(self.scope, arena),
+        };
+        let value = match list {
+            Ok(value) => value,
+            Err(EvalError::NotFound { .. }) => return Each::Nothing,
+            Err(EvalError::Indeterminate { missing }) => return Each::ListFailed(missing.clone(), Some(missing)),
+            Err(error) => return Each::ListFailed(format!("failed to query: {error}"), None),
+        };
+        let elements: Vec<Value<'v>> = match value {
+            Value::List(list) => list.iter().collect(),
+            Value::Null => Vec::new(),
+            other => vec![other],
+        };
+        let mut passed = false;
+        for (index, element) in elements.into_iter().enumerate() {
+            if element.is_null() {
+                continue;
+            }
+            self.elements.set(self.elements.get() + 1);
+            if self.elements.get() > MAX_ELEMENTS {
+                let text = format!("foreach looks at more than {MAX_ELEMENTS} elements");
+                return Each::Stopped(Verdict::new(Status::Error, text));
+            }
+            let mark = self.scope.mark();
+            self.bind(element, index, depth);
+            self.scope.declare(&item.context, self.document());
+            let verdict = self.element(item, element, depth);
+            self.scope.reset(mark);
+            match verdict {
+                Some(verdict) => match verdict.status {
+                    Status::Pass => passed = true,
+                    Status::Skip => {}
+                    Status::Fail | Status::Error | Status::Indeterminate => {
+                        let message = format!("validation failure: {}", verdict.message);
+                        return Each::Stopped(Verdict { message, ..verdict });
+                    }
+                },
+                None => {}
+            }
+        }
+        if passed { Each::Passed } else { Each::Nothing }
+    }
+
+    fn bind(&self, element: Value<'v>, index: usize, depth: usize) {
+        let arena = self.scope.arena();
+        let number = Value::int(index as i64);
+        self.scope.bind("element", element);
+        self.scope.bind(arena.alloc_str(&format!("element{depth}")), element);
+        self.scope.bind("elementIndex", number);
+        self.scope.bind(arena.alloc_str(&format!("elementIndex{depth}")), number);
+    }
+
+    fn element(&self, item: &'v ForEach, element: Value<'v>, depth: usize) -> Option<Verdict> {
+        if let Some(preconditions) = &item.preconditions {
+            match conditions::evaluate(preconditions, self.document(), self.scope, Wanted::False) {
+                Ok(decision) if decision.holds => {}
+                Ok(_) => return None,
+                Err(error) if error.indeterminate().is_some() => {
+                    let text = format!("failed to evaluate preconditions: {error}");
+                    return Some(Verdict::error(text, error.indeterminate(), Some(item.span)));
+                }
+                // Kyverno: an element whose preconditions can't be evaluated is ignored.
+                Err(ConditionError::Key(_) | ConditionError::Value(_)) => return None,
+            }
+        }
+        if let Check::ForEach(items) = &item.check {
+            return self.for_each_all(items, depth + 1);
+        }
+        let is_map = matches!(element, Value::Map(_));
+        if item.element_scope == Some(true) && !is_map {
+            let text = format!(
+                "failed to process foreach: cannot use elementScope=true foreach rules for elements that are not maps, \
+                 expected type=map got type={}",
+                go_kind(element)
+            );
+            return Some(Verdict::new(Status::Error, text));
+        }
+        let value = if is_map && item.element_scope != Some(false) { element } else { Value::from(self.resource) };
+        self.check(&item.check, value, &Target::Element(element.node()))
+    }
+
+    fn pod_security(&self, _node: Node<'v>) -> Verdict {
+        let _ = &pod_security::PLACEHOLDER;
+        Verdict::new(Status::Error, "podSecurity is not supported yet")
+    }
+
+    /// `validation error: MESSAGE. TEXT`.
+    fn failure(&self, text: &str) -> String {
+        let Some(message) = &self.validate.message else { return format!("validation error: {text}") };
+        let resolved = message.resolve(&Path::Root, self.scope, self.scope.arena());
+        match resolved {
+            Ok(value) => {
+                let message = match value {
+                    Value::String(text) => text.to_owned(),
+                    other => go_text(other),
+                };
+                let dot = if message.ends_with('.') { "" } else { "." };
+                format!("validation error: {message}{dot} {text}")
+            }
+            Err(_) => format!(
+                "validation error: variables substitution error in rule {} execution error: {}",
+                self.rule.name,
+                text.split_once(" execution error: ").map_or("", |(_, text)| text)
+            ),
+        }
+    }
+}
+
+/// What a check inside a foreach looks at.
+enum Target<'n> {
+    /// The whole resource.
+    Resource,
+    /// An element, when it stands in the resource.
+    Element(Option<Node<'n>>),
+}
+
+/// What one foreach item says.
+enum Each {
+    /// At least one element passed.
+    Passed,
+    /// No element counted.
+    Nothing,
+    /// The list could not be evaluated; the text, and what is missing when that is the reason.
+    ListFailed(String, Option<String>),
+    /// A failure or an error.
+    Stopped(Verdict),
+}
+
+fn missing(error: &SubstituteError) -> Option<&str> {
+    match error.query() {
+        Some(EvalError::Indeterminate { missing }) => Some(missing),
+        _ => None,
+    }
+}
+
+fn evidence_of(mismatch: &Mismatch) -> Evidence {
+    Evidence {
+        value: mismatch.value,
+        label: mismatch.found.clone(),
+        clause: mismatch.clause,
+        demand: String::new(),
+        path: mismatch.path.clone(),
+    }
+}
+
+fn go_kind(value: Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "float64",
+        Value::String(_) => "string",
+        Value::List(_) => "[]interface {}",
+        Value::Map(_) => "map[string]interface {}",
+    }
+}

@@ -1,0 +1,191 @@
+//! Operators of conditions: `Equals`, `AnyIn`, `GreaterThan`, `DurationLessThan` and the others.
+//!
+//! In: key and value after substitution. Out: whether the condition holds. Never an error: sides that can't be
+//! compared make the operator false, so the negation of an operator is not always its opposite.
+//! Public description: <https://kyverno.io/docs/policy-types/cluster-policy/preconditions/#operators>.
+
+mod duration;
+mod equality;
+mod order;
+mod set;
+mod text;
+
+pub(crate) use text::go_text;
+
+use super::Value;
+
+/// A comparison, by name.
+#[derive(Clone, Copy)]
+pub(crate) struct Operator {
+    name: &'static str,
+    holds: fn(Value<'_>, Value<'_>) -> bool,
+}
+
+impl Operator {
+    /// Kyverno's name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the comparison holds.
+    pub(crate) fn holds(self, key: Value<'_>, value: Value<'_>) -> bool {
+        (self.holds)(key, value)
+    }
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const fn operator(name: &'static str, holds: fn(Value<'_>, Value<'_>) -> bool) -> Operator {
+    Operator { name, holds }
+}
+
+/// Every operator.
+pub(crate) const ALL: [Operator; 18] = [
+    operator("Equals", equality::equals),
+    operator("Equal", equality::equals),
+    operator("NotEquals", equality::not_equals),
+    operator("NotEqual", equality::not_equals),
+    operator("In", set::is_in),
+    operator("NotIn", set::not_in),
+    operator("AnyIn", set::any_in),
+    operator("AllIn", set::all_in),
+    operator("AnyNotIn", set::any_not_in),
+    operator("AllNotIn", set::all_not_in),
+    operator("GreaterThan", order::greater),
+    operator("GreaterThanOrEquals", order::greater_or_equal),
+    operator("LessThan", order::less),
+    operator("LessThanOrEquals", order::less_or_equal),
+    operator("DurationGreaterThan", duration::greater),
+    operator("DurationGreaterThanOrEquals", duration::greater_or_equal),
+    operator("DurationLessThan", duration::less),
+    operator("DurationLessThanOrEquals", duration::less_or_equal),
+];
+
+/// The operator of a name, case-sensitive.
+pub(crate) fn find(name: &str) -> Option<Operator> {
+    ALL.into_iter().find(|operator| operator.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::{Arena, value::from_literal};
+
+    /// One row: key, operator, value. Numbers written directly are floats, those inside lists are integers.
+    fn holds(row: &str) -> bool {
+        let arena = Arena::new();
+        let operator = ALL
+            .into_iter()
+            .filter(|it| row.contains(&format!(" {} ", it.name)))
+            .max_by_key(|it| it.name.len())
+            .expect("a row names an operator");
+        let (key, value) = row.split_once(&format!(" {} ", operator.name)).expect("two sides");
+        let side = |text| match from_literal(&arena, text) {
+            Value::Number(number) => Value::float(number.as_f64()),
+            other => other,
+        };
+        operator.holds(side(key), side(value))
+    }
+
+    #[test]
+    fn observed_rows_that_hold() {
+        for row in [
+            r#""abc" Equals "a*""#,
+            r#"5 Equals "5""#,
+            r#""1Gi" Equals "1024Mi""#,
+            r#""1h" Equals "60m""#,
+            r#""1h" Equals 3600"#,
+            r#""1m" Equals 60.9"#,
+            r#""1e3" Equals "1000""#,
+            r#""" Equals "*""#,
+            r#"5 Equals "5.0""#,
+            r#"["a"] Equals ["a"]"#,
+            r#"true Equals true"#,
+            r#""a" NotEquals "b""#,
+            r#""web" AnyIn ["web*"]"#,
+            r#""a*" AnyIn ["abc"]"#,
+            r#"["a","z"] AnyIn ["a"]"#,
+            r#"[] AllIn ["a"]"#,
+            r#"[] AllNotIn ["a"]"#,
+            r#"[] In ["a"]"#,
+            r#"["a"] NotIn "a""#,
+            r#"["5","15"] AnyNotIn "1-10""#,
+            r#"["15","16"] AllNotIn "1-10""#,
+            r#"5 AnyIn "1-10""#,
+            r#""a" AnyIn "[\"a\",\"b\"]""#,
+            r#"1000000 AnyIn ["1e+06"]"#,
+            r#"["a"] AllIn ["a","b"]"#,
+            r#"[5] AnyIn 5"#,
+            r#""2000000000" GreaterThan "1Gi""#,
+            r#""1Gi" GreaterThan "512Mi""#,
+            r#""1.10.0" GreaterThan "1.9.0""#,
+            r#""1.10.0-rc1" LessThan "1.10.0""#,
+            r#""1h" GreaterThan 1800"#,
+            r#""90" GreaterThan "1m""#,
+            r#""10" GreaterThan "9""#,
+            r#""1_000" GreaterThan 999"#,
+            r#"3601 GreaterThan "1h""#,
+            r#"1.9 DurationGreaterThanOrEquals 1"#,
+            r#""1h" DurationGreaterThan "59m""#,
+            r#""0" DurationLessThan 1"#,
+        ] {
+            assert!(holds(row), "{row}");
+        }
+    }
+
+    #[test]
+    fn observed_rows_that_do_not_hold() {
+        for row in [
+            r#""a*" Equals "abc""#,
+            r#""5" Equals 5"#,
+            r#"3600 Equals "1h""#,
+            r#""0" Equals "0s""#,
+            r#""5" Equals "*""#,
+            r#""5" Equals "5*""#,
+            r#""" Equals "?*""#,
+            r#"["a"] Equals "a""#,
+            r#""10" Equals ">5""#,
+            r#"true Equals "true""#,
+            r#"null Equals null"#,
+            r#"null NotEquals "a""#,
+            r#"5 AnyIn 5"#,
+            r#"1000000 AnyIn ["1000000"]"#,
+            r#"[] AnyIn ["a"]"#,
+            r#"[] AnyNotIn ["a"]"#,
+            r#"[] NotIn ["a"]"#,
+            r#"["a1"] NotIn "a*""#,
+            r#""a" In "b""#,
+            r#""a" NotIn "b""#,
+            r#"["a"] AllIn 5"#,
+            r#"null AnyIn ["a"]"#,
+            r#""a" AnyNotIn {"a":1}"#,
+            r#""a" AnyIn "5""#,
+            r#"2000000000 GreaterThan "1Gi""#,
+            r#""v1.10.0" GreaterThan "1.9.0""#,
+            r#""v1.10.0" LessThan "1.9.0""#,
+            r#""2024-01-02" GreaterThan "2024-01-01""#,
+            r#"true GreaterThan 0"#,
+            r#"null LessThan 1"#,
+            r#"1.9 DurationGreaterThan 1"#,
+            r#""10" DurationGreaterThan 1"#,
+            r#""1d" DurationGreaterThan 1"#,
+            r#"[] DurationLessThan 1"#,
+        ] {
+            assert!(!holds(row), "{row}");
+        }
+    }
+
+    #[test]
+    fn lists_compare_numbers_by_representation() {
+        let arena = Arena::new();
+        let literal = from_literal(&arena, "[1, 2]");
+        let resource = Value::list_in(&arena, &[Value::float(1.0), Value::float(2.0)]);
+        assert!(!equality::equals(resource, literal));
+        assert!(equality::equals(resource, resource));
+        assert!(equality::equals(literal, literal));
+    }
+}

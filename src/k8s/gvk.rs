@@ -1,0 +1,328 @@
+//! Groups, versions and kinds: entries of a `kinds` list, `apiVersion`, and the names of the API's resources.
+
+use super::wildcard::Wildcard;
+
+/// The group and the version of an `apiVersion`: `apps/v1` is (`apps`, `v1`), `v1` is (``, `v1`).
+pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+/// One entry of a `kinds` list, such as `Pod`, `apps/v1/Deployment`, `*/*`, `Pod/exec` or `Pod.status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KindPattern {
+    /// `None` when nothing matches: the entry has too many parts.
+    parts: Option<Parts>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
+    group: Wildcard,
+    version: Wildcard,
+    kind: Wildcard,
+    subresource: Wildcard,
+}
+
+impl KindPattern {
+    /// Reads an entry; every text is one, though some match nothing.
+    pub(crate) fn parse(entry: &str) -> Self {
+        let (before, last) = match entry.rsplit_once('/') {
+            Some((before, last)) => (Some(before), last),
+            None => (None, entry),
+        };
+        let parts: Vec<&str> = before.into_iter().flat_map(|it| it.split('/')).chain(last.split('.')).collect();
+        let (group, version, kind, subresource) = match parts[..] {
+            [kind] => ("*", "*", kind, ""),
+            ["*", rest] if rest.to_lowercase() == rest => ("*", "*", "*", rest),
+            [version, kind] if is_version(version) => ("*", version, kind, ""),
+            [kind, subresource] => ("*", "*", kind, subresource),
+            [version, kind, subresource] if is_version(version) => ("*", version, kind, subresource),
+            [group, version, kind] => (group, version, kind, ""),
+            [group, version, kind, subresource] => (group, version, kind, subresource),
+            _ => return Self { parts: None },
+        };
+        Self {
+            parts: Some(Parts {
+                group: Wildcard::new(group),
+                version: Wildcard::new(version),
+                kind: Wildcard::new(kind),
+                subresource: Wildcard::new(subresource),
+            }),
+        }
+    }
+
+    /// Whether the entry covers a resource. `subresource` is empty for the resource itself.
+    pub(crate) fn matches(&self, group: &str, version: &str, kind: &str, subresource: &str) -> bool {
+        self.parts.as_ref().is_some_and(|it| {
+            it.kind.matches(kind)
+                && it.subresource.matches(subresource)
+                && it.group.matches(group)
+                && it.version.matches(version)
+        })
+    }
+
+    /// The only kind that can match; `None` when the entry has a wildcard there. An entry that matches nothing has the
+    /// kind ``.
+    pub(crate) fn literal_kind(&self) -> Option<&str> {
+        self.parts.as_ref().map_or(Some(""), |it| it.kind.literal())
+    }
+
+    /// The kind as written; empty for an entry that matches nothing.
+    pub(crate) fn kind(&self) -> &str {
+        self.parts.as_ref().map_or("", |it| it.kind.as_str())
+    }
+
+    /// Group, version, kind and subresource as understood; `None` for an entry that matches nothing.
+    pub(crate) fn parts(&self) -> Option<(&str, &str, &str, &str)> {
+        let it = self.parts.as_ref()?;
+        Some((it.group.as_str(), it.version.as_str(), it.kind.as_str(), it.subresource.as_str()))
+    }
+}
+
+/// Whether the first part of an entry is a version: `*`, or `v1`, `v1alpha1`, `v1beta1` with single digits.
+fn is_version(text: &str) -> bool {
+    match text.as_bytes() {
+        b"*" => true,
+        // Kyverno: versions such as `v10` or `v1alpha10` are not seen as versions.
+        [b'v', major, rest @ ..] if major.is_ascii_digit() => match rest {
+            [] => true,
+            [b'a', b'l', b'p', b'h', b'a', minor] | [b'b', b'e', b't', b'a', minor] => minor.is_ascii_digit(),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// A resource type of Kubernetes itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Builtin {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Name in URLs: the plural in lower case.
+    pub plural: &'static str,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// The resource type of a group and kind of Kubernetes itself.
+pub(crate) fn builtin(group: &str, kind: &str) -> Option<Builtin> {
+    builtins().find(|it| it.kind == kind && it.group == group)
+}
+
+/// The resource type of a plural name, such as `pods` or `ingresses`.
+pub(crate) fn builtin_by_plural(group: &str, plural: &str) -> Option<Builtin> {
+    builtins().find(|it| it.plural == plural && it.group == group)
+}
+
+/// The plural name of a kind in URLs: that of Kubernetes' own types, else the usual guess.
+pub(crate) fn plural(group: &str, kind: &str) -> String {
+    builtin(group, kind).map_or_else(|| guess_plural(kind), |it| it.plural.to_owned())
+}
+
+/// The plural that Kubernetes' libraries guess for a kind they don't know.
+pub(crate) fn guess_plural(kind: &str) -> String {
+    let name = kind.to_lowercase();
+    if name.is_empty() || name.ends_with("endpoints") {
+        name
+    } else if name.ends_with('s') {
+        name + "es"
+    } else if let Some(stem) = name.strip_suffix('y') {
+        format!("{stem}ies")
+    } else {
+        name + "s"
+    }
+}
+
+fn builtins() -> impl Iterator<Item = Builtin> {
+    let groups = NAMESPACED.iter().map(|it| (it, true)).chain(CLUSTER.iter().map(|it| (it, false)));
+    groups.flat_map(|((group, kinds), namespaced)| {
+        kinds.iter().map(move |(kind, plural)| Builtin { group, kind, plural, namespaced })
+    })
+}
+
+type Group = (&'static str, &'static [(&'static str, &'static str)]);
+
+const NAMESPACED: &[Group] = &[
+    (
+        "",
+        &[
+            ("Pod", "pods"),
+            ("Service", "services"),
+            ("ConfigMap", "configmaps"),
+            ("Secret", "secrets"),
+            ("ServiceAccount", "serviceaccounts"),
+            ("Endpoints", "endpoints"),
+            ("Event", "events"),
+            ("LimitRange", "limitranges"),
+            ("PersistentVolumeClaim", "persistentvolumeclaims"),
+            ("PodTemplate", "podtemplates"),
+            ("ReplicationController", "replicationcontrollers"),
+            ("ResourceQuota", "resourcequotas"),
+            ("Binding", "bindings"),
+        ],
+    ),
+    (
+        "apps",
+        &[
+            ("Deployment", "deployments"),
+            ("StatefulSet", "statefulsets"),
+            ("DaemonSet", "daemonsets"),
+            ("ReplicaSet", "replicasets"),
+            ("ControllerRevision", "controllerrevisions"),
+        ],
+    ),
+    ("batch", &[("Job", "jobs"), ("CronJob", "cronjobs")]),
+    ("autoscaling", &[("HorizontalPodAutoscaler", "horizontalpodautoscalers")]),
+    ("networking.k8s.io", &[("Ingress", "ingresses"), ("NetworkPolicy", "networkpolicies")]),
+    ("policy", &[("PodDisruptionBudget", "poddisruptionbudgets")]),
+    ("rbac.authorization.k8s.io", &[("Role", "roles"), ("RoleBinding", "rolebindings")]),
+    ("authorization.k8s.io", &[("LocalSubjectAccessReview", "localsubjectaccessreviews")]),
+    ("coordination.k8s.io", &[("Lease", "leases"), ("LeaseCandidate", "leasecandidates")]),
+    ("discovery.k8s.io", &[("EndpointSlice", "endpointslices")]),
+    ("events.k8s.io", &[("Event", "events")]),
+    ("resource.k8s.io", &[("ResourceClaim", "resourceclaims"), ("ResourceClaimTemplate", "resourceclaimtemplates")]),
+    ("storage.k8s.io", &[("CSIStorageCapacity", "csistoragecapacities")]),
+];
+
+const CLUSTER: &[Group] = &[
+    (
+        "",
+        &[
+            ("Namespace", "namespaces"),
+            ("Node", "nodes"),
+            ("PersistentVolume", "persistentvolumes"),
+            ("ComponentStatus", "componentstatuses"),
+        ],
+    ),
+    ("rbac.authorization.k8s.io", &[("ClusterRole", "clusterroles"), ("ClusterRoleBinding", "clusterrolebindings")]),
+    (
+        "storage.k8s.io",
+        &[
+            ("StorageClass", "storageclasses"),
+            ("CSIDriver", "csidrivers"),
+            ("CSINode", "csinodes"),
+            ("VolumeAttachment", "volumeattachments"),
+            ("VolumeAttributesClass", "volumeattributesclasses"),
+        ],
+    ),
+    ("apiextensions.k8s.io", &[("CustomResourceDefinition", "customresourcedefinitions")]),
+    ("apiregistration.k8s.io", &[("APIService", "apiservices")]),
+    (
+        "admissionregistration.k8s.io",
+        &[
+            ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
+            ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
+            ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+            ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+            ("MutatingAdmissionPolicy", "mutatingadmissionpolicies"),
+            ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"),
+        ],
+    ),
+    (
+        "certificates.k8s.io",
+        &[("CertificateSigningRequest", "certificatesigningrequests"), ("ClusterTrustBundle", "clustertrustbundles")],
+    ),
+    ("authentication.k8s.io", &[("TokenReview", "tokenreviews"), ("SelfSubjectReview", "selfsubjectreviews")]),
+    (
+        "authorization.k8s.io",
+        &[
+            ("SubjectAccessReview", "subjectaccessreviews"),
+            ("SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+            ("SelfSubjectRulesReview", "selfsubjectrulesreviews"),
+        ],
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        &[("FlowSchema", "flowschemas"), ("PriorityLevelConfiguration", "prioritylevelconfigurations")],
+    ),
+    (
+        "networking.k8s.io",
+        &[("IngressClass", "ingressclasses"), ("IPAddress", "ipaddresses"), ("ServiceCIDR", "servicecidrs")],
+    ),
+    ("node.k8s.io", &[("RuntimeClass", "runtimeclasses")]),
+    ("scheduling.k8s.io", &[("PriorityClass", "priorityclasses")]),
+    ("resource.k8s.io", &[("DeviceClass", "deviceclasses"), ("ResourceSlice", "resourceslices")]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_match_as_observed() {
+        let resources = [
+            ("", "v1", "Pod"),
+            ("apps", "v1", "Deployment"),
+            ("batch", "v1", "CronJob"),
+            ("probe.io", "v1", "Foo"),
+            ("", "v1", "Namespace"),
+            ("rbac.authorization.k8s.io", "v1", "ClusterRole"),
+        ];
+        let all = ["Pod", "Deployment", "CronJob", "Foo", "Namespace", "ClusterRole"];
+        let cases: &[(&str, &[&str])] = &[
+            ("Pod", &["Pod"]),
+            ("v1/Pod", &["Pod"]),
+            ("*/Pod", &["Pod"]),
+            ("?od", &["Pod"]),
+            ("*", &all),
+            ("*/*", &all),
+            ("Deploy*", &["Deployment"]),
+            ("apps/v1/Deployment", &["Deployment"]),
+            ("apps/*/Deployment", &["Deployment"]),
+            ("apps/v1/*", &["Deployment"]),
+            ("v1/Deployment", &["Deployment"]),
+            ("Deployment/*", &["Deployment"]),
+            ("*/*/Deployment", &[]),
+            ("*/v1/*", &[]),
+            ("apps/Deployment", &[]),
+            ("pod", &[]),
+            ("", &[]),
+            ("Pod/status", &[]),
+            ("Pod.status", &[]),
+            ("v1/Pod/exec", &[]),
+            ("batch/v1beta1/CronJob", &[]),
+            ("v10/Pod", &[]),
+            ("a/b/c/d/e", &[]),
+        ];
+        for (entry, expected) in cases {
+            let pattern = KindPattern::parse(entry);
+            let matched: Vec<_> = resources
+                .iter()
+                .filter(|(group, version, kind)| pattern.matches(group, version, kind, ""))
+                .map(|(_, _, kind)| *kind)
+                .collect();
+            assert_eq!(&matched, expected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn subresources() {
+        for (entry, expected) in [
+            ("Pod/exec", true),
+            ("Pod.exec", true),
+            ("v1/Pod/exec", true),
+            ("v1/Pod.exec", true),
+            ("*/exec", true),
+            ("*/*", true),
+            ("*", false),
+            ("Pod", false),
+            ("Pod/*", true),
+            ("*/v1/Pod/exec", true),
+        ] {
+            assert_eq!(KindPattern::parse(entry).matches("", "v1", "Pod", "exec"), expected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn names_of_resources() {
+        assert_eq!(plural("networking.k8s.io", "Ingress"), "ingresses");
+        assert_eq!(plural("", "Endpoints"), "endpoints");
+        assert_eq!(plural("example.com", "Policy"), "policies");
+        assert_eq!(plural("example.com", "Widget"), "widgets");
+        assert!(builtin("", "Namespace").is_some_and(|it| !it.namespaced));
+        assert!(builtin_by_plural("apps", "deployments").is_some_and(|it| it.kind == "Deployment" && it.namespaced));
+        assert_eq!(split_api_version("apps/v1"), ("apps", "v1"));
+        assert_eq!(split_api_version("v1"), ("", "v1"));
+    }
+}

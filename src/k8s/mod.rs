@@ -1,0 +1,13 @@
+//! Text grammars of Kubernetes and of Go, one file each: pure functions from text to values and back.
+//!
+//! Nothing here knows spans or documents. Every parser takes any text, never panics, and works in time linear in its
+//! input unless its file says otherwise.
+
+pub(crate) mod duration;
+pub(crate) mod gofloat;
+pub(crate) mod gvk;
+pub(crate) mod image_ref;
+pub(crate) mod label_selector;
+pub(crate) mod quantity;
+pub(crate) mod semver;
+pub(crate) mod wildcard;

@@ -1,0 +1,350 @@
+//! From the document of a `ClusterPolicy` or `Policy` to its compiled form.
+//!
+//! In: a document and the node of the object. Out: the policy, or every problem that the API server's schema or
+//! Kyverno's own validation has with it. A policy with a problem takes no part in a run.
+
+use std::sync::Arc;
+
+use super::{
+    autogen::{self, Flavor},
+    condition::{self, FlatList},
+    context,
+    model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
+    pattern::{Numbers, Pattern},
+    references,
+};
+use crate::{
+    document::{Document, Kind, Node, NodeId},
+    expr::{
+        Value,
+        jmespath::Expression,
+        template::{Template, Tree},
+    },
+    k8s::wildcard::Wildcard,
+    policy::{
+        Action, Head,
+        error::Problem,
+        fields::{Fields, Problems},
+        matching::{self, Block, Forms, Join},
+    },
+};
+
+const SPEC: &[&str] = &[
+    "admission",
+    "applyRules",
+    "background",
+    "emitWarning",
+    "failurePolicy",
+    "generateExisting",
+    "generateExistingOnPolicyUpdate",
+    "mutateExistingOnPolicyUpdate",
+    "rules",
+    "schemaValidation",
+    "useServerSideApply",
+    "validationFailureAction",
+    "validationFailureActionOverrides",
+    "webhookConfiguration",
+    "webhookTimeoutSeconds",
+];
+
+const RULE: &[&str] = &[
+    "name",
+    "match",
+    "exclude",
+    "context",
+    "preconditions",
+    "celPreconditions",
+    "imageExtractors",
+    "reportProperties",
+    "skipBackgroundRequests",
+    "validate",
+    "mutate",
+    "generate",
+    "verifyImages",
+];
+
+const VALIDATE: &[&str] = &[
+    "message",
+    "failureAction",
+    "failureActionOverrides",
+    "allowExistingViolations",
+    "pattern",
+    "anyPattern",
+    "deny",
+    "foreach",
+    "podSecurity",
+    "cel",
+    "manifests",
+    "assert",
+];
+
+const FOREACH: &[&str] =
+    &["list", "elementScope", "context", "preconditions", "pattern", "anyPattern", "deny", "foreach"];
+
+/// Any spelling of an action that the schema allows at the level of the policy.
+const ACTIONS: &[&str] = &["audit", "enforce", "Audit", "Enforce"];
+
+/// Decodes and compiles a policy.
+pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems) -> Option<Policy> {
+    let object = document.node(node);
+    let fields = Fields::read(object, "a policy", &["apiVersion", "kind", "metadata", "spec", "status"], problems)?;
+    let cluster_wide = fields.string("kind") == Some("ClusterPolicy");
+    let metadata = Fields::open(fields.require("metadata")?, "metadata", problems)?;
+    let name_node = metadata.require("name")?;
+    let name = metadata.text(name_node)?.to_owned();
+    let written_namespace = metadata.string("namespace").unwrap_or_default();
+    if cluster_wide && !written_namespace.is_empty() {
+        problems.at(name_node, Problem::invalid("a ClusterPolicy can't have a namespace"));
+    }
+    let namespace = if cluster_wide { String::new() } else { written_namespace.to_owned() };
+    let annotation = |key: &str| object.str_at(&["metadata", "annotations", key]).map(str::to_owned);
+    let spec = Fields::read(fields.require("spec")?, "spec", SPEC, problems)?;
+    let forms = if fields.string("apiVersion") == Some("kyverno.io/v1") { Forms::Legacy } else { Forms::AnyAll };
+    spec.choice("failurePolicy", &["Ignore", "Fail"]);
+    let first_rule_only = spec.choice("applyRules", &["All", "One"]) == Some("One");
+
+    let mut rules: Vec<Rule> = Vec::new();
+    for item in spec.list("rules") {
+        rules.extend(decode_rule(document, item.id(), forms, problems));
+    }
+    let generated = generated_rules(document, &rules, annotation(autogen::ANNOTATION).as_deref(), forms, problems);
+    rules.extend(generated);
+
+    Some(Policy {
+        document: Arc::clone(document),
+        node,
+        head: Head {
+            file: Arc::clone(document.file()),
+            kind: if cluster_wide { "ClusterPolicy" } else { "Policy" },
+            key: if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") },
+            name,
+            namespace,
+            name_span: name_node.span(),
+            scored: annotation("policies.kyverno.io/scored").as_deref() != Some("false"),
+            category: annotation("policies.kyverno.io/category"),
+            severity: annotation("policies.kyverno.io/severity"),
+            background: spec.boolean("background").unwrap_or(true),
+        },
+        admission: spec.boolean("admission").unwrap_or(true),
+        action: failure_action(spec, "validationFailureAction", "validationFailureActionOverrides", ACTIONS, problems),
+        first_rule_only,
+        rules,
+    })
+}
+
+fn failure_action(
+    fields: Fields<'_, '_>,
+    action: &'static str,
+    overrides: &'static str,
+    allowed: &'static [&'static str],
+    problems: &Problems,
+) -> FailureAction {
+    let overrides = fields
+        .list(overrides)
+        .filter_map(|item| {
+            let known = &["action", "namespaces", "namespaceSelector"];
+            let entry = Fields::read(item, "an override", known, problems)?;
+            Some(ActionOverride {
+                action: entry.choice("action", ACTIONS).and_then(Action::parse),
+                namespaces: entry.strings("namespaces").into_iter().map(|(text, _)| Wildcard::new(text)).collect(),
+                selector: entry.get("namespaceSelector").and_then(|node| matching::decode_selector(node, problems)),
+            })
+        })
+        .collect();
+    FailureAction {
+        action: fields.choice(action, allowed).and_then(Action::parse),
+        overrides,
+        span: fields.get(action).map(Node::span),
+    }
+}
+
+/// The rules for Pod controllers, in the order `autogen-…` of each rule, then `autogen-cronjob-…` of each rule.
+fn generated_rules(
+    document: &Arc<Document>,
+    declared: &[Rule],
+    annotation: Option<&str>,
+    forms: Forms,
+    problems: &Problems,
+) -> Vec<Rule> {
+    let blocks = declared.iter().flat_map(|rule| std::iter::once(&rule.matching).chain(&rule.exclude));
+    let rewritable = declared.iter().all(|rule| match rule.body {
+        Body::Generate(_) => false,
+        Body::Mutate(id) => !patches_by_path(rule.document.node(id)),
+        Body::Validate(_) | Body::VerifyImages(_) | Body::Nothing => true,
+    });
+    let controllers = autogen::controllers(annotation, blocks, rewritable);
+    let mut out = Vec::new();
+    for flavor in controllers.flavors() {
+        let kinds = controllers.patterns(flavor);
+        for rule in declared {
+            if !autogen::generates(&rule.name, &rule.matching, rule.exclude.as_ref()) {
+                continue;
+            }
+            let rewritten = Arc::new(autogen::rewrite(document.node(rule.node), flavor));
+            let Some(mut generated) = decode_rule(&rewritten, rewritten.root().id(), forms, problems) else { continue };
+            generated.name = flavor.rule_name(&rule.name);
+            generated.matching = autogen::rewrite_block(&rule.matching, flavor, &kinds, false);
+            generated.exclude = rule.exclude.as_ref().map(|block| autogen::rewrite_block(block, flavor, &kinds, true));
+            generated.generated = Some((flavor, controllers.bare_kinds(flavor)));
+            out.push(generated);
+        }
+    }
+    out
+}
+
+fn patches_by_path(mutate: Node<'_>) -> bool {
+    mutate.get("patchesJson6902").is_some()
+        || mutate.get("foreach").is_some_and(|list| list.items().any(patches_by_path))
+}
+
+fn decode_rule(document: &Arc<Document>, node: NodeId, forms: Forms, problems: &Problems) -> Option<Rule> {
+    let written = document.node(node);
+    let referencing =
+        ["pattern", "anyPattern"].into_iter().any(|key| written.at(&["validate", key]).is_some_and(references::any));
+    if referencing {
+        let resolved = Arc::new(references::resolve(written, &mut |node, problem| problems.at(node, problem)));
+        return rule(&resolved, resolved.root(), forms, problems);
+    }
+    rule(document, written, forms, problems)
+}
+
+fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Problems) -> Option<Rule> {
+    let fields = Fields::read(node, "a rule", RULE, problems)?;
+    let name_node = fields.require("name")?;
+    let name = fields.text(name_node)?.to_owned();
+    if name.len() > 63 {
+        problems.at(name_node, Problem::invalid("the name of a rule has at most 63 characters"));
+    }
+    let matching = fields.require("match").and_then(|node| matching::decode_block(node, forms, problems))?;
+    let exclude = fields
+        .get("exclude")
+        .and_then(|node| matching::decode_block(node, forms, problems))
+        .filter(|block| !is_blank(block));
+    let body = [
+        ("validate", fields.get("validate")),
+        ("mutate", fields.get("mutate")),
+        ("generate", fields.get("generate")),
+        ("verifyImages", fields.get("verifyImages")),
+    ]
+    .into_iter()
+    .find_map(|(key, node)| {
+        let node = node.filter(|node| node.len() > 0)?;
+        match key {
+            "validate" => Some(Body::Validate(validate(node, problems)?)),
+            "mutate" => Some(Body::Mutate(node.id())),
+            "generate" => Some(Body::Generate(node.id())),
+            _ => Some(Body::VerifyImages(node.id())),
+        }
+    });
+    Some(Rule {
+        declared_name: name.clone(),
+        name,
+        document: Arc::clone(document),
+        node: node.id(),
+        name_span: name_node.span(),
+        generated: None,
+        matching,
+        exclude,
+        context: context::decode(fields, problems),
+        preconditions: fields
+            .get("preconditions")
+            .and_then(|node| condition::decode(node, FlatList::Allowed, problems)),
+        report_properties: fields
+            .pairs("reportProperties")
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), Template::compile(value)))
+            .collect(),
+        body: body.unwrap_or(Body::Nothing),
+    })
+}
+
+/// Whether a block excludes nothing: no filter, or one empty filter in the direct form.
+fn is_blank(block: &Block) -> bool {
+    block.join == Join::Direct && block.filters.iter().all(|filter| filter.asks_no_resource() && !filter.asks_user())
+}
+
+fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
+    let fields = Fields::read(node, "validate", VALIDATE, problems)?;
+    let check = check(fields, FlatList::Allowed, problems).or_else(|| {
+        let other = |key: &str, check: fn(NodeId) -> Check| fields.get(key).map(|node| check(node.id()));
+        other("podSecurity", Check::PodSecurity)
+            .or_else(|| other("cel", Check::Cel))
+            .or_else(|| other("manifests", Check::Manifests))
+    });
+    Some(Validate {
+        message: fields.string("message").filter(|text| !text.is_empty()).map(Template::compile),
+        action: failure_action(fields, "failureAction", "failureActionOverrides", &["Audit", "Enforce"], problems),
+        allow_existing: fields.boolean("allowExistingViolations").unwrap_or(true),
+        check: check.unwrap_or(Check::Nothing),
+        span: node.span(),
+    })
+}
+
+/// The check of a `validate` block or a `foreach` item.
+fn check(fields: Fields<'_, '_>, flat: FlatList, problems: &Problems) -> Option<Check> {
+    // `pattern: ""` and `pattern: null` are different things: the one is a pattern, the other is not given.
+    if let Some(node) = fields.get("pattern") {
+        super::pattern::problems(node, &mut |node, problem| problems.at_key(node, problem));
+        return Some(Check::Pattern(pattern(node, Numbers::Exact)));
+    }
+    if let Some(node) = fields.get("anyPattern") {
+        if !node.is_list() {
+            problems.at(node, Problem::invalid("failed to deserialize anyPattern, expect array"));
+            return None;
+        }
+        super::pattern::problems(node, &mut |node, problem| problems.at_key(node, problem));
+        return Some(Check::AnyPattern(node.items().map(|item| pattern(item, Numbers::Floats)).collect()));
+    }
+    if let Some(node) = fields.get("deny") {
+        let deny = Fields::read(node, "deny", &["conditions"], problems)?;
+        let conditions = deny
+            .get("conditions")
+            .filter(|node| node.is_list() || node.len() > 0)
+            .and_then(|node| condition::decode(node, flat, problems));
+        return Some(Check::Deny(conditions, node.span()));
+    }
+    fields.get("foreach")?;
+    Some(Check::ForEach(fields.list("foreach").filter_map(|node| for_each(node, problems)).collect()))
+}
+
+fn for_each(node: Node<'_>, problems: &Problems) -> Option<ForEach> {
+    let fields = Fields::read(node, "foreach", FOREACH, problems)?;
+    let list_text = fields.string("list").unwrap_or_default().to_owned();
+    Some(ForEach {
+        list: Expression::parse(&list_text),
+        list_text,
+        element_scope: fields.boolean("elementScope"),
+        context: context::decode(fields, problems),
+        preconditions: fields
+            .get("preconditions")
+            .and_then(|node| condition::decode(node, FlatList::Refused, problems)),
+        check: check(fields, FlatList::Allowed, problems).unwrap_or(Check::Nothing),
+        span: node.span(),
+    })
+}
+
+fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
+    let tree = Tree::compile(node);
+    let compiled = tree.is_literal().then(|| Pattern::compile(Value::from(node), Some(node), numbers));
+    PatternSource { compiled, tree, numbers }
+}
+
+/// Whether a node is a policy of this module's kinds.
+pub(crate) fn is_classic(node: Node<'_>) -> bool {
+    let (Some(api), Some(kind)) = (node.str_at(&["apiVersion"]), node.str_at(&["kind"])) else { return false };
+    matches!(api, "kyverno.io/v1" | "kyverno.io/v2beta1") && matches!(kind, "ClusterPolicy" | "Policy")
+}
+
+/// The flavor of the generated rules of a rule name, for suggestions.
+pub(crate) fn generated_names(rule: &str) -> [String; 2] {
+    [Flavor::Controllers.rule_name(rule), Flavor::CronJob.rule_name(rule)]
+}
+
+/// A text of a scalar key or value, for messages.
+pub(crate) fn scalar_text(node: Node<'_>) -> Option<String> {
+    match node.kind() {
+        Kind::String(text) => Some(text.to_owned()),
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => Some(format!("{node:?}")),
+        Kind::List | Kind::Map => None,
+    }
+}

@@ -1,0 +1,11 @@
+//! `ClusterPolicy` and `Policy` of `kyverno.io`: as written, and compiled.
+
+pub(crate) mod autogen;
+pub(crate) mod condition;
+pub(crate) mod context;
+pub(crate) mod decode;
+pub(crate) mod model;
+pub(crate) mod pattern;
+pub(crate) mod references;
+
+pub(crate) use model::{Body, Check, Policy, Rule};

@@ -1,0 +1,112 @@
+//! All policies and exceptions of a run.
+//!
+//! In: documents, in load order. Out: what could be compiled, and the errors of the rest. Rules are found by kind
+//! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match.
+
+use std::sync::Arc;
+
+use super::{
+    classic::{self, Policy, Rule},
+    error::{PolicyError, Problem},
+    exception::{self, Exception},
+    fields::Problems,
+};
+use crate::document::{Document, Node, NodeId};
+
+/// Compiled policies and exceptions.
+#[derive(Debug, Default)]
+pub(crate) struct PolicySet {
+    /// `ClusterPolicy` and `Policy`, in load order.
+    pub classic: Vec<Policy>,
+    /// `PolicyException` of `kyverno.io`, in load order.
+    pub exceptions: Vec<Exception>,
+}
+
+/// A rule of a set, by position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RuleRef {
+    policy: u32,
+    rule: u32,
+}
+
+/// What the kinds of a match block are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ResourceKind<'k> {
+    /// The API group; empty for the core group.
+    pub group: &'k str,
+    /// The version.
+    pub version: &'k str,
+    /// The kind.
+    pub kind: &'k str,
+    /// The subresource; empty for the resource itself.
+    pub subresource: &'k str,
+}
+
+impl PolicySet {
+    /// Whether there is no policy at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.classic.is_empty()
+    }
+
+    /// Compiles a policy or exception and adds it; gives what is wrong with it otherwise.
+    pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) -> Result<(), Vec<PolicyError>> {
+        let problems = Problems::default();
+        let object = document.node(node);
+        for key in document.duplicates() {
+            if object.span().covers(*key) {
+                let key_text = document.file().slice(*key).to_owned();
+                problems.at_span(object, *key, Problem::Duplicate { key: key_text });
+            }
+        }
+        if classic::decode::is_classic(object) {
+            let policy = classic::decode::decode(document, node, &problems);
+            if let (Some(policy), true) = (policy, problems.is_empty()) {
+                self.classic.push(policy);
+                return Ok(());
+            }
+        } else if exception::is_exception(object) {
+            let exception = exception::decode(document, node, &problems);
+            if let (Some(exception), true) = (exception, problems.is_empty()) {
+                self.exceptions.push(exception);
+                return Ok(());
+            }
+        } else {
+            problems.at(object, unknown(object));
+        }
+        Err(problems.into_vec())
+    }
+
+    /// The rules whose match block has a filter for the kind, in the order of evaluation.
+    pub(crate) fn rules_for(&self, kind: ResourceKind<'_>) -> Vec<RuleRef> {
+        let mut out = Vec::new();
+        for (policy_idx, policy) in self.classic.iter().enumerate() {
+            for (rule_idx, rule) in policy.rules.iter().enumerate() {
+                if may_match(rule, kind) {
+                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32 });
+                }
+            }
+        }
+        out
+    }
+
+    /// The policy and the rule of a reference that this set gave out.
+    pub(crate) fn get(&self, rule: RuleRef) -> (&Policy, &Rule) {
+        let policy = &self.classic[rule.policy as usize];
+        (policy, &policy.rules[rule.rule as usize])
+    }
+}
+
+fn may_match(rule: &Rule, kind: ResourceKind<'_>) -> bool {
+    let exists = rule.generated.as_ref().is_none_or(|(_, kinds)| kinds.contains(&kind.kind));
+    exists
+        && rule.matching.filters.iter().any(|filter| {
+            filter.kinds.is_empty()
+                || filter.kinds.iter().any(|it| it.matches(kind.group, kind.version, kind.kind, kind.subresource))
+        })
+}
+
+fn unknown(object: Node<'_>) -> Problem {
+    let kind = object.str_at(&["kind"]).unwrap_or_default().to_owned();
+    let api_version = object.str_at(&["apiVersion"]).unwrap_or_default().to_owned();
+    Problem::Version { kind, api_version, instead: "kyverno.io/v1" }
+}
