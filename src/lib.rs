@@ -8,3 +8,5 @@ mod span;
 mod document;
 
 mod expr;
+
+mod commands;
