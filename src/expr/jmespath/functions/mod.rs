@@ -8,6 +8,7 @@
 mod collections;
 mod conversions;
 mod encodings;
+mod network;
 mod numbers;
 mod strings;
 mod x509;
@@ -345,6 +346,7 @@ const TABLES: &[&[Function]] = &[
     collections::FUNCTIONS,
     conversions::FUNCTIONS,
     encodings::FUNCTIONS,
+    network::FUNCTIONS,
     numbers::FUNCTIONS,
     strings::FUNCTIONS,
     x509::FUNCTIONS,

@@ -187,6 +187,29 @@ fn certificates_are_decoded_as_go_does() {
 }
 
 #[test]
+fn hosts_are_external_unless_private() {
+    check(&[
+        ("is_external_url('https://8.8.8.8/x')", "true"),
+        ("is_external_url('http://10.0.0.1:8080')", "false"),
+        ("is_external_url('http://127.0.0.1')", "false"),
+        ("is_external_url('http://169.254.1.1')", "true"),
+        ("is_external_url('http://user@192.168.0.1/')", "false"),
+        ("is_external_url('http://[::1]:80/')", "false"),
+        ("is_external_url('http://[fd00::1]')", "false"),
+        ("is_external_url('http://[2001:4860::8888]')", "true"),
+        ("is_external_url('http://localhost:8080')", "false"),
+        ("is_external_url('8.8.8.8')", "error: JMESPath function 'is_external_url': lookup : no such host"),
+        (
+            "is_external_url('https://example.com') || t",
+            "error: cannot be known offline: DNS records of \"example.com\"",
+        ),
+    ]);
+    for text in ["", ":", "8.8.8.8:80", "http://[::1", "http://a:b", "http://a b/"] {
+        assert!(eval(&format!("is_external_url('{text}')")).starts_with("error: JMESPath function"), "{text}");
+    }
+}
+
+#[test]
 fn names_are_unique_and_described() {
     let all = super::list();
     for pair in all.windows(2) {
