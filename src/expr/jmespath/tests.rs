@@ -429,6 +429,22 @@ fn nesting_is_bounded() {
         let _ = longest.evaluate(&scope, &arena);
         let _ = (longest.paths(), longest.tree());
     }
+    for (open, close) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("!", ""),
+        ("not_null(", ")"),
+        ("{a: ", "}"),
+        ("l[?", "]"),
+        ("map(&", ", [@])"),
+        ("@|", ""),
+    ] {
+        let nested = |depth: usize| format!("{}a{}", open.repeat(depth), close.repeat(depth));
+        let deepest = (0..=parser::MAX_DEPTH).rev().map(nested).find(|text| Expression::parse(text).is_ok());
+        let deepest = deepest.expect("shallow nesting parses");
+        assert!(deepest.len() > 100, "{open}");
+        eval(&deepest);
+    }
 }
 
 #[test]

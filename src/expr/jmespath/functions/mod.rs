@@ -8,8 +8,13 @@
 mod collections;
 mod conversions;
 mod encodings;
+mod network;
 mod numbers;
 mod strings;
+mod x509;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -337,8 +342,15 @@ fn printed(value: Value<'_>) -> String {
 }
 
 /// The tables, by subject.
-const TABLES: &[&[Function]] =
-    &[collections::FUNCTIONS, conversions::FUNCTIONS, encodings::FUNCTIONS, numbers::FUNCTIONS, strings::FUNCTIONS];
+const TABLES: &[&[Function]] = &[
+    collections::FUNCTIONS,
+    conversions::FUNCTIONS,
+    encodings::FUNCTIONS,
+    network::FUNCTIONS,
+    numbers::FUNCTIONS,
+    strings::FUNCTIONS,
+    x509::FUNCTIONS,
+];
 
 /// All functions, by name.
 pub(crate) fn list() -> Vec<&'static Function> {

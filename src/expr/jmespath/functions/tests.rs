@@ -1,0 +1,222 @@
+//! Tests of the functions, a table of expressions and results for each subject.
+
+use super::super::tests::{check, eval, eval_on};
+
+#[test]
+fn standard_functions() {
+    check(&[
+        ("abs(`-1.5`)", "1.5"),
+        ("avg(`[1, 2]`)", "1.5"),
+        ("ceil(`1.2`)", "2"),
+        ("floor(`-1.2`)", "-2"),
+        ("contains(`[1, \"a\"]`, 'a')", "true"),
+        ("contains(`[1, 2]`, '1')", "false"),
+        ("contains('abc', 'b')", "true"),
+        ("contains('abc', `1`)", "false"),
+        (
+            "contains(m, 'k1')",
+            r#"error: Invalid type for: map[k1:v1 k2:2], expected: []jmespath.JpType{"array", "string"}"#,
+        ),
+        ("ends_with('abc', 'bc')", "true"),
+        ("starts_with('abc', 'bc')", "false"),
+        ("join(',', `[\"a\", \"b\"]`)", r#""a,b""#),
+        ("join(',', `[]`)", r#""""#),
+        ("join(',', `[1]`)", r#"error: Invalid type for: [1], expected: []jmespath.JpType{"array[string]"}"#),
+        ("sort(keys(m))", r#"["k1","k2"]"#),
+        ("values(`{\"a\": 1}`)", "[1]"),
+        ("length('é日')", "2"),
+        ("length(l)", "9"),
+        ("length(m)", "2"),
+        ("map(&n, objs)", "[1,2,3]"),
+        ("map(&@.n.x, objs)", "[null,null,null]"),
+        ("max(`[1, 3, 2]`)", "3"),
+        ("max(`[\"a\", \"b\"]`)", r#""b""#),
+        ("max(`[]`)", "null"),
+        ("min(`[1, 3, 2]`)", "1"),
+        ("max_by(objs, &n).n", "3"),
+        ("min_by(objs, &g).n", "1"),
+        ("max_by(els, &n)", "null"),
+        ("max_by(objs, &@)", "error: invalid type, must be number of string"),
+        ("merge(`{\"a\": 1, \"b\": 1}`, `{\"b\": 2}`)", r#"{"a":1,"b":2}"#),
+        ("merge(n)", r#"error: Invalid type for: <nil>, expected: []jmespath.JpType{"object"}"#),
+        ("not_null(n, zz, 'a', 'b')", r#""a""#),
+        ("not_null(n, n)", "null"),
+        ("reverse(`[1, 2]`)", "[2,1]"),
+        ("reverse('aé')", r#""éa""#),
+        ("sort(`[3, 1, 2]`)", "[1,2,3]"),
+        (
+            "sort(`[1, \"a\"]`)",
+            r#"error: Invalid type for: [1 a], expected: []jmespath.JpType{"array[string]", "array[number]"}"#,
+        ),
+        ("sort_by(objs, &g)[].n", "[1,3,2]"),
+        ("sort_by(objs, &yy)", r#"error: Unknown key "yy" in path"#),
+        ("sort_by(els, &yy)", "[]"),
+        ("sort_by(objs, &zz)", r#"error: Unknown key "zz" in path"#),
+        ("to_array(n)", "[null]"),
+        ("to_array(l) == l", "true"),
+        ("to_number('1e3')", "1000"),
+        ("to_number('1_000')", "null"),
+        ("to_number('x')", "null"),
+        ("to_number(`2`)", "2"),
+        ("to_number(t)", "null"),
+        ("to_number(l)", "null"),
+        ("to_string('a')", r#""a""#),
+        ("to_string(n)", r#""null""#),
+        ("to_string(zz)", r#""null""#),
+        ("to_string(m)", r#""{\"k1\":\"v1\",\"k2\":2}""#),
+        ("to_string(avg(els))", "error: json: unsupported value: NaN"),
+        ("type(n)", r#""null""#),
+        ("[type(t), type(a), type(s), type(l), type(m)]", r#"["boolean","number","string","array","object"]"#),
+    ]);
+}
+
+#[test]
+fn functions_over_text() {
+    check(&[
+        ("[compare('a', 'b'), compare('b', 'b'), compare('b', 'a')]", "[-1,0,1]"),
+        ("equal_fold('Straße', 'STRAßE')", "true"),
+        ("equal_fold('\u{212a}', 'k')", "true"),
+        ("equal_fold('a', 'b')", "false"),
+        ("replace('aaa', 'a', 'b', `2`)", r#""bba""#),
+        ("replace('aaa', 'a', 'b', `-1`)", r#""bbb""#),
+        ("replace('aaa', 'a', 'b', `1.9`)", r#""baa""#),
+        ("replace('aaa', 'a', 'b', `0`)", r#""aaa""#),
+        ("replace('ab', '', '-', `-1`)", r#""-a-b-""#),
+        ("replace_all('a.b.c', '.', '')", r#""abc""#),
+        ("to_upper('aé')", r#""AÉ""#),
+        ("to_lower('AÉ')", r#""aé""#),
+        ("trim('--a-b-', '-')", r#""a-b""#),
+        ("trim('xyaxy', 'yx')", r#""a""#),
+        ("trim_prefix('v1', 'v')", r#""1""#),
+        ("trim_prefix('1', 'v')", r#""1""#),
+        ("split('a,b', ',')", r#"["a","b"]"#),
+        ("split('abc', '')", r#"["a","b","c"]"#),
+        ("split('', ',')", r#"[""]"#),
+        ("split('', '')", "[]"),
+        ("truncate('héllo', `2`)", r#""hé""#),
+        ("truncate('abc', `2.9`)", r#""ab""#),
+        ("truncate('abc', `-1`)", r#""""#),
+        ("truncate('abc', `9`)", r#""abc""#),
+        ("path_canonicalize('/a//b/../c/')", r#""/a/c""#),
+        ("path_canonicalize('')", r#""""#),
+        ("path_canonicalize('./')", r#"".""#),
+        ("path_canonicalize('a/../..')", r#""..""#),
+        ("path_canonicalize('/../a')", r#""/a""#),
+    ]);
+}
+
+#[test]
+fn functions_over_lists_and_maps() {
+    check(&[
+        ("label_match(`{\"a\": \"1\"}`, `{\"a\": \"1\", \"b\": \"2\"}`)", "true"),
+        ("label_match(`{\"a\": \"1\"}`, `{\"a\": 1}`)", "false"),
+        ("label_match(`{\"c\": \"1\"}`, `{\"a\": \"1\"}`)", "false"),
+        ("label_match(em, m)", "true"),
+        ("lookup(m, 'k1')", r#""v1""#),
+        ("lookup(m, 'zz')", "null"),
+        ("lookup(l, `2`)", "2"),
+        ("lookup(l, `99`)", "null"),
+        ("lookup(l, `-1`)", "null"),
+        ("lookup(l, `1.5`)", "error: JMESPath function 'lookup': argument #2 is expected of integer type"),
+        ("lookup(l, 'a')", "error: JMESPath function 'lookup': argument #2 is expected of integer type"),
+        ("lookup(m, `1`)", "error: JMESPath function 'lookup': argument #2 is expected of string type"),
+        ("items(`{\"b\": 1, \"a\": 2}`, 'k', 'v')", r#"[{"k":"a","v":2},{"k":"b","v":1}]"#),
+        ("items(`[\"x\"]`, 'k', 'v')", r#"[{"k":0,"v":"x"}]"#),
+        ("items(`{\"b\": 1}`, 'k', 'k')", r#"[{"k":1}]"#),
+        ("items(els, 'k', 'v')", "[]"),
+        ("object_from_lists(`[\"a\", 1, true, \"a\"]`, `[1, 2]`)", r#"{"1":2,"a":null,"true":null}"#),
+        ("object_from_lists(`[\"a\", \"a\"]`, `[1, 2]`)", r#"{"a":2}"#),
+        ("to_boolean('TRUE')", "true"),
+        ("to_boolean('false')", "false"),
+    ]);
+    assert!(eval("to_boolean('yes')").starts_with("error: JMESPath function 'to_boolean': "));
+    assert!(eval("object_from_lists(`[null]`, els)").starts_with("error: JMESPath function 'object_from_lists': "));
+}
+
+#[test]
+fn encodings() {
+    check(&[
+        ("base64_encode('hello')", r#""aGVsbG8=""#),
+        ("base64_decode('aGVsbG8=')", r#""hello""#),
+        ("base64_decode('aGVs\nbG8=')", r#""hello""#),
+        ("md5('')", r#""d41d8cd98f00b204e9800998ecf8427e""#),
+        ("sha1('')", r#""da39a3ee5e6b4b0d3255bfef95601890afd80709""#),
+        ("sha256('')", r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#),
+        ("parse_json('{\"a\": [1, null]}')", r#"{"a":[1,null]}"#),
+        ("parse_json('1') == `1`", "true"),
+    ]);
+    for text in ["base64_decode('aGVsbG8')", "base64_decode('*')", "parse_json('{')", "parse_json('')"] {
+        assert!(eval(text).starts_with("error: JMESPath function '"), "{text}");
+    }
+}
+
+#[test]
+fn certificates_are_decoded_as_go_does() {
+    let pem = serde_json::json!({
+        "cert": include_str!("testdata/rsa.pem"), "csr": include_str!("testdata/request.pem"),
+        "ec": include_str!("testdata/ecdsa.pem"),
+    });
+    let modulus = "154415326358440285530353492897826658254421146878910937474798279152093728984939897135534047972156828566953320065732719486686923220890473935449490636773142415452268907053787628997891370850205156088050777104340548055330900945120267980615511645897924693202853468778504618825337852392933432081610291402841312570483";
+    for (expression, expected) in [
+        (
+            "x509_decode(cert).Subject | [CommonName, Country, Organization, OrganizationalUnit, Province]",
+            r#"["web.example.com",["DE"],["Example"],["Tests"],null]"#,
+        ),
+        ("x509_decode(cert).Issuer.Names[0]", r#"{"Type":[2,5,4,6],"Value":"DE"}"#),
+        ("x509_decode(cert).PublicKey.N", &format!("\"{modulus}\"")),
+        ("x509_decode(csr).PublicKey.N", &format!("\"{modulus}\"")),
+        ("x509_decode(cert).PublicKey.E", "65537"),
+        ("x509_decode(cert).[NotBefore, NotAfter]", r#"["2026-11-24T23:12:45Z","2036-11-21T23:12:45Z"]"#),
+        (
+            "x509_decode(cert).[DNSNames, IPAddresses, EmailAddresses, URIs[0].Host]",
+            r#"[["web.example.com","*.example.com"],["10.0.0.1"],["a@example.com"],"example.com"]"#,
+        ),
+        ("x509_decode(cert).[SerialNumber, IsCA, Version, KeyUsage, ExtKeyUsage]", "[4660,false,3,5,[2,1]]"),
+        (
+            "x509_decode(cert).[BasicConstraintsValid, MaxPathLen, MaxPathLenZero, AuthorityKeyId, SubjectKeyId]",
+            r#"[true,-1,false,null,"fWgmlc6VE7DcVTH+5oKJVNVl4PU="]"#,
+        ),
+        ("x509_decode(cert).[PublicKeyAlgorithm, SignatureAlgorithm]", "[1,4]"),
+        ("x509_decode(cert).Extensions[0]", r#"{"Critical":true,"Id":[2,5,29,19],"Value":"MAA="}"#),
+        ("x509_decode(csr).[Version, SignatureAlgorithm, DNSNames[0]]", r#"[0,4,"web.example.com"]"#),
+        ("x509_decode(ec)", "error: JMESPath function 'x509_decode': certificate should use rsa algorithm"),
+        ("x509_decode('x')", "error: JMESPath function 'x509_decode': failed to decode PEM block"),
+    ] {
+        assert_eq!(eval_on(&pem, expression), expected, "{expression}");
+    }
+}
+
+#[test]
+fn hosts_are_external_unless_private() {
+    check(&[
+        ("is_external_url('https://8.8.8.8/x')", "true"),
+        ("is_external_url('http://10.0.0.1:8080')", "false"),
+        ("is_external_url('http://127.0.0.1')", "false"),
+        ("is_external_url('http://169.254.1.1')", "true"),
+        ("is_external_url('http://user@192.168.0.1/')", "false"),
+        ("is_external_url('http://[::1]:80/')", "false"),
+        ("is_external_url('http://[fd00::1]')", "false"),
+        ("is_external_url('http://[2001:4860::8888]')", "true"),
+        ("is_external_url('http://localhost:8080')", "false"),
+        ("is_external_url('8.8.8.8')", "error: JMESPath function 'is_external_url': lookup : no such host"),
+        (
+            "is_external_url('https://example.com') || t",
+            "error: cannot be known offline: DNS records of \"example.com\"",
+        ),
+    ]);
+    for text in ["", ":", "8.8.8.8:80", "http://[::1", "http://a:b", "http://a b/"] {
+        assert!(eval(&format!("is_external_url('{text}')")).starts_with("error: JMESPath function"), "{text}");
+    }
+}
+
+#[test]
+fn names_are_unique_and_described() {
+    let all = super::list();
+    for pair in all.windows(2) {
+        assert!(pair[0].name < pair[1].name, "{}", pair[1].name);
+    }
+    assert!(all.iter().all(|function| !function.note.is_empty()));
+    let signature = |name: &str| super::find(name).map(super::Function::signature).unwrap_or_default();
+    assert_eq!(signature("items"), "items(object|array, string, string) array");
+    assert_eq!(signature("merge"), "merge(object...) object");
+}
