@@ -64,6 +64,7 @@ pub(crate) struct Document {
     root: u32,
     integers: Integers,
     duplicates: Vec<Span>,
+    overridden: Vec<Span>,
 }
 
 impl fmt::Debug for Document {
@@ -91,6 +92,13 @@ impl Document {
     /// Spans of keys that a later equal key in the same map replaced.
     pub(crate) fn duplicates(&self) -> &[Span] {
         &self.duplicates
+    }
+
+    /// Spans of keys that a merge (`<<`) replaced, or that replaced one which a merge had brought.
+    ///
+    /// The API server's strict reading, which policies get, refuses these like duplicates; resources may have them.
+    pub(crate) fn overridden(&self) -> &[Span] {
+        &self.overridden
     }
 
     /// How expressions see this document's integers.
@@ -336,6 +344,7 @@ impl Builder {
                 root: 0,
                 integers: Integers::default(),
                 duplicates: Vec::new(),
+                overridden: Vec::new(),
             },
         }
     }
@@ -392,9 +401,70 @@ impl Builder {
         Key { text: Text { start: text.start, len: text.end - text.start }, span }
     }
 
-    /// The text of a key or, for a string node, `None` if it is no string.
+    /// The text of a key.
     pub(crate) fn key_text(&self, key: Key) -> &str {
         self.document.text(key.text)
+    }
+
+    /// Where a key stands.
+    #[expect(clippy::unused_self, reason = "keys belong to a builder, as nodes do")]
+    pub(crate) fn key_span(&self, key: Key) -> Span {
+        key.span
+    }
+
+    /// How many nodes were made before this one.
+    #[expect(clippy::unused_self, reason = "nodes belong to a builder")]
+    pub(crate) fn node_index(&self, id: NodeId) -> usize {
+        id.0 as usize
+    }
+
+    /// A key with the text of a string node, `None` if the node is no string.
+    pub(crate) fn key_of(&self, id: NodeId, span: Span) -> Option<Key> {
+        match self.document.nodes[id.0 as usize].payload {
+            Payload::String(text) => Some(Key { text, span }),
+            _ => None,
+        }
+    }
+
+    /// Whether two keys have the same text.
+    pub(crate) fn same_key(&self, a: Key, b: Key) -> bool {
+        a.text.len & !POOLED == b.text.len & !POOLED && self.key_text(a) == self.key_text(b)
+    }
+
+    /// The keys and values of a map made before, added to `into`. The values may be given to another map.
+    pub(crate) fn entries_of(&self, map: NodeId, into: &mut Vec<(Key, NodeId)>) {
+        let entries = self.document.node(map).entries();
+        into.extend(entries.map(|(_, node)| (Key { text: node.raw().key, span: node.raw().key_span }, node.id())));
+    }
+
+    /// Copies the tree below `top`, where every node made since `first` belongs to that tree. The copy of `top` gets
+    /// the span `at`, the nodes below it keep theirs.
+    ///
+    /// # Panics
+    /// When a node below `top` was made before `first`.
+    pub(crate) fn repeat(&mut self, first: usize, top: NodeId, at: Span) -> NodeId {
+        let shift = (self.document.nodes.len() - first) as u32;
+        let from = self.document.nodes.len();
+        self.document.nodes.extend_from_within(first..=top.0 as usize);
+        let moved = |id: &mut u32| {
+            if *id != NONE {
+                assert!(*id as usize >= first, "a tree is made in one go");
+                *id += shift;
+            }
+        };
+        let last = self.document.nodes.len() - 1;
+        for raw in &mut self.document.nodes[from..last] {
+            moved(&mut raw.next);
+            if let Payload::List { first, .. } | Payload::Map { first, .. } = &mut raw.payload {
+                moved(first);
+            }
+        }
+        let raw = &mut self.document.nodes[last];
+        if let Payload::List { first, .. } | Payload::Map { first, .. } = &mut raw.payload {
+            moved(first);
+        }
+        *raw = Raw { span: at, key: Text::default(), key_span: at, payload: raw.payload, next: NONE };
+        NodeId(last as u32)
     }
 
     /// The finished part of the tree below `id`.
@@ -438,6 +508,11 @@ impl Builder {
     /// Notes a key that a later one replaced.
     pub(crate) fn duplicate(&mut self, key: Span) {
         self.document.duplicates.push(key);
+    }
+
+    /// Notes a key that a merge replaced, or that replaced a merged one.
+    pub(crate) fn overridden(&mut self, key: Span) {
+        self.document.overridden.push(key);
     }
 
     /// Copies a tree from a document; spans are kept when both documents are of one file, and are `elsewhere` otherwise.

@@ -4,5 +4,18 @@
 //! one never hides the other. Nothing here knows of policies.
 
 mod arena;
+mod error;
+mod limits;
+mod parse;
+mod scalar;
+mod screen;
+mod split;
+mod tabs;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use arena::{Builder, Document, Integers, Key, Kind, Node, NodeId};
+pub(crate) use error::DocumentError;
+pub(crate) use limits::Limits;
+pub(crate) use parse::{Parsed, parse};
+pub(crate) use scalar::{Scalar, plain as plain_scalar};
