@@ -11,6 +11,8 @@ mod scalar;
 mod screen;
 mod split;
 mod tabs;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use arena::{Builder, Document, Integers, Key, Kind, Node, NodeId};
 pub(crate) use error::DocumentError;

@@ -18,7 +18,7 @@ use super::{
     scalar::{self, Scalar, Tag},
     screen::{self, Screened},
     split::{Piece, split},
-    tabs::{self, Tabs},
+    tabs::Tabs,
 };
 use crate::span::{File, Span};
 
@@ -229,11 +229,9 @@ impl<'f> Reader<'f> {
                 Event::MappingEnd | Event::SequenceEnd => self.close(at)?,
                 Event::Alias(id) => self.alias(id, at)?,
                 Event::Anchor(_, name) => {
-                    let next = self.file.text().as_bytes().get(at.end as usize);
-                    let ends = next.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}'));
-                    if !ends || name.bytes().any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-')) {
+                    if name.bytes().any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-')) {
                         return Err(DocumentError::Incompatible {
-                            what: "the name of an anchor has letters, digits, `-` and `_` only, and ends at a space",
+                            what: "an anchor may have letters, digits, `-` and `_` only",
                             help: "rename the anchor",
                             at,
                         });
@@ -253,7 +251,6 @@ impl<'f> Reader<'f> {
                 at: first_character(self.file.text(), start),
             });
         };
-        self.before_root(self.builder.node(root).span())?;
         if let Some(tabs) = &self.tabs {
             tabs.check(self.file.text(), end as u32)?;
         }
@@ -363,9 +360,6 @@ impl<'f> Reader<'f> {
             && !is_absent
         {
             tabs.scalar(at, is_plain);
-            if block {
-                tabs::block_scalar(self.file.slice(at), at)?;
-            }
         }
         let in_map = self.frames.last().is_some_and(|frame| frame.is_map);
         let is_key = in_map && self.frames.last().is_some_and(|frame| matches!(frame.pending, Pending::Nothing));
@@ -722,32 +716,6 @@ impl<'f> Reader<'f> {
 
 /// What Kubernetes' reader of YAML and the one behind this module read differently.
 impl Reader<'_> {
-    /// Refuses a document that is one block scalar, and one that begins with an end marker.
-    fn before_root(&self, root: Span) -> Read<()> {
-        let text = &self.file.text()[self.base..];
-        let (before, own) = text.split_at((root.start as usize - self.base).min(text.len()));
-        if own.starts_with(['|', '>']) {
-            return Err(DocumentError::Incompatible {
-                what: "Kubernetes reads a document that is one block of text differently",
-                help: "a manifest is a map",
-                at: root,
-            });
-        }
-        let mut offset = 0;
-        for line in before.split_inclusive(['\n', '\r']) {
-            if line.starts_with("...") {
-                let start = (self.base + offset) as u32;
-                return Err(DocumentError::Incompatible {
-                    what: "Kubernetes doesn't read a document that begins with its end",
-                    help: "remove the line `...`",
-                    at: Span::new(start, start + 3),
-                });
-            }
-            offset += line.len();
-        }
-        Ok(())
-    }
-
     /// Refuses escapes that Kubernetes' reader doesn't know, though JSON has them.
     fn escapes(&self, at: Span) -> Read<()> {
         let bytes = self.file.slice(at).as_bytes();

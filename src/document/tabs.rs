@@ -81,20 +81,6 @@ impl Tabs {
     }
 }
 
-/// Refuses a tab before the first character of a block scalar whose indentation isn't given.
-pub(super) fn block_scalar(text: &str, at: Span) -> Result<(), DocumentError> {
-    let Some((header, content)) = text.split_once('\n') else { return Ok(()) };
-    if header.bytes().take_while(|byte| !byte.is_ascii_whitespace()).any(|byte| byte.is_ascii_digit()) {
-        return Ok(());
-    }
-    let skipped = content.len() - content.trim_start_matches([' ', '\r', '\n']).len();
-    if content[skipped..].starts_with('\t') {
-        let start = at.start + (header.len() + 1 + skipped) as u32;
-        return Err(DocumentError::Tab { at: Span::new(start, start + 1) });
-    }
-    Ok(())
-}
-
 /// Whether the tab at `at` may stand there; `token` is the last one that begins before it.
 fn is_allowed(token: Option<&Token>, bytes: &[u8], at: usize, start: usize) -> bool {
     let line = memchr::memrchr(b'\n', &bytes[..at]).map_or(start, |at| (at + 1).max(start));
