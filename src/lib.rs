@@ -6,6 +6,8 @@
 mod k8s;
 mod span;
 
+mod source;
+
 mod document;
 
 mod expr;

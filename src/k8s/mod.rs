@@ -11,3 +11,4 @@ pub(crate) mod label_selector;
 pub(crate) mod quantity;
 pub(crate) mod semver;
 pub(crate) mod wildcard;
+pub(crate) mod goregex;

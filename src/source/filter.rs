@@ -1,0 +1,114 @@
+//! Which paths count as manifests.
+//!
+//! In: paths as displayed. Out: yes or no, before anything is read. Whether a file *is* a manifest only its content
+//! says; this is about names.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::error::SourceError;
+
+/// Whether a file of this name may hold manifests: `.yaml`, `.yml`, `.json` in any case, and `Kustomization`.
+pub(crate) fn is_manifest_name(name: &str) -> bool {
+    let name = name.rsplit_once('/').map_or(name, |(_, last)| last);
+    match name.rsplit_once('.') {
+        Some((_, extension)) => ["yaml", "yml", "json"].iter().any(|it| extension.eq_ignore_ascii_case(it)),
+        // The third of the names that Kustomize itself looks for.
+        None => name == "Kustomization",
+    }
+}
+
+/// Include and exclude globs over manifest names. The default takes every manifest name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    /// `None` when no glob was given: everything is included.
+    include: Option<GlobSet>,
+    exclude: GlobSet,
+}
+
+impl Filter {
+    /// A filter from globs anchored at the root. `*` stays within a directory, `**` doesn't; a glob that matches a
+    /// directory covers all that is below it. Without `include` every path is in; `exclude` wins over it.
+    pub(crate) fn new<S: AsRef<str>>(include: &[S], exclude: &[S]) -> Result<Self, SourceError> {
+        let include = if include.is_empty() { None } else { Some(compile(include)?) };
+        Ok(Self { include, exclude: compile(exclude)? })
+    }
+
+    /// Whether a file at this path is to be read.
+    pub(crate) fn takes(&self, path: &str) -> bool {
+        is_manifest_name(path) && self.includes(path) && !self.exclude.is_match(path)
+    }
+
+    /// Whether all that is below this directory is excluded.
+    pub(crate) fn prunes(&self, directory: &str) -> bool {
+        self.exclude.is_match(directory)
+    }
+
+    /// Whether a link or a submodule at this path could have held something to read.
+    pub(super) fn minds(&self, path: &str) -> bool {
+        !self.exclude.is_match(path)
+    }
+
+    fn includes(&self, path: &str) -> bool {
+        self.include.as_ref().is_none_or(|it| it.is_match(path))
+    }
+}
+
+fn compile<S: AsRef<str>>(patterns: &[S]) -> Result<GlobSet, SourceError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.as_ref();
+        let failed = |error: globset::Error| SourceError::Glob {
+            pattern: pattern.to_owned(),
+            reason: error.kind().to_string(),
+        };
+        let text = pattern.strip_prefix("./").or(pattern.strip_prefix('/')).unwrap_or(pattern);
+        let text = text.trim_end_matches('/');
+        let (whole, below) = match text {
+            // `.` is the root, where everything is below.
+            "" | "." => ("**".to_owned(), "**".to_owned()),
+            _ => (text.to_owned(), format!("{text}/**")),
+        };
+        for text in [whole, below] {
+            set.add(GlobBuilder::new(&text).literal_separator(true).backslash_escape(true).build().map_err(failed)?);
+        }
+    }
+    set.build().map_err(|error| SourceError::Glob {
+        pattern: patterns.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "),
+        reason: error.kind().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifest_names_are_told_by_their_extension() {
+        for name in ["a.yaml", "a/b.YML", ".github/x.Json", "base/Kustomization", ".yaml"] {
+            assert!(is_manifest_name(name), "{name}");
+        }
+        for name in ["a.yaml.bak", "yaml", "kustomization", "README", "a.yaml/x", "Kustomization.txt"] {
+            assert!(!is_manifest_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn globs_are_anchored_and_cover_what_is_below() {
+        let filter = Filter::new(&["apps", "*.yaml"], &["apps/vendor/", "**/testdata"]).unwrap();
+        for path in ["apps/a.yaml", "apps/x/y.json", "top.yaml"] {
+            assert!(filter.takes(path), "{path}");
+        }
+        for path in ["lib/a.yaml", "apps/vendor/a.yaml", "apps/x/testdata/a.yaml", "apps/a.txt"] {
+            assert!(!filter.takes(path), "{path}");
+        }
+        assert!(filter.prunes("apps/vendor"));
+        assert!(filter.prunes("apps/vendor/deep"));
+        assert!(!filter.prunes("apps"));
+    }
+
+    #[test]
+    fn a_broken_glob_is_named() {
+        let error = Filter::new(&[], &["a[".to_owned()]).unwrap_err();
+        assert!(error.to_string().starts_with("`a[` is not a glob"), "{error}");
+    }
+}

@@ -1,0 +1,454 @@
+//! Opening a repository and naming what is in it.
+//!
+//! In: a path, and the environment as the caller read it; this module reads no variable itself. Out: a [`Repository`]
+//! that any thread can use, and revisions turned into trees. In a hook the objects of the push, which Git keeps in
+//! quarantine until the hook agrees, are visible. Nothing is written, no ref moves, nothing is fetched.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, RepositoryOpenFlags};
+
+use super::Reader;
+use super::error::SourceError;
+use super::git_process::{self, Git};
+use super::git_tree::Trees;
+use super::objects::{Backend, ObjectFormat, Objects, Oid};
+
+/// The variables that say where a repository and its objects are, as a hook gets them from `git`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    current_dir: PathBuf,
+}
+
+impl Environment {
+    /// Keeps what concerns Git of `variables`; `current_dir` is what relative paths in them start from.
+    pub(crate) fn new<K, V>(current_dir: impl Into<PathBuf>, variables: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .filter(|(name, _)| git_process::is_allowed(name))
+            .collect();
+        Self { variables, current_dir: current_dir.into() }
+    }
+
+    pub(super) fn variables(&self) -> &BTreeMap<OsString, OsString> {
+        &self.variables
+    }
+
+    fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|it| !it.is_empty())
+    }
+
+    /// The value as a path, made absolute.
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(|it| self.current_dir.join(it))
+    }
+
+    /// The index that `git commit` is about to use, where it is not the usual one.
+    pub(crate) fn index_file(&self) -> Option<PathBuf> {
+        self.path("GIT_INDEX_FILE")
+    }
+
+    /// Whether `GIT_DIR` says which repository is meant.
+    pub(super) fn names_repository(&self) -> bool {
+        self.get("GIT_DIR").is_some()
+    }
+
+    /// Whether pushed objects are in quarantine: they disappear if the hook says no.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.get("GIT_QUARANTINE_PATH").is_some()
+    }
+
+    /// Where objects are, beside the repository's own store.
+    fn object_directories(&self) -> Vec<PathBuf> {
+        let mut out: Vec<_> = self.path("GIT_OBJECT_DIRECTORY").into_iter().collect();
+        if let Some(list) = self.get("GIT_ALTERNATE_OBJECT_DIRECTORIES") {
+            out.extend(split_paths(list).into_iter().map(|it| self.current_dir.join(it)));
+        }
+        out
+    }
+}
+
+/// Splits a list of paths as `git` does: a path that holds the separator is quoted in the manner of C.
+/// <https://git-scm.com/docs/git#Documentation/git.txt-GITALTERNATEOBJECTDIRECTORIES>
+fn split_paths(list: &OsStr) -> Vec<PathBuf> {
+    let separator = if cfg!(windows) { b';' } else { b':' };
+    let bytes = list.as_encoded_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let (path, end) = match unquote(&bytes[at..]) {
+            Some((path, length)) => (path, at + length),
+            None => {
+                let length = memchr::memchr(separator, &bytes[at..]).unwrap_or(bytes.len() - at);
+                (bytes[at..at + length].to_vec(), at + length)
+            }
+        };
+        if let Some(path) = path_from_bytes(path)
+            && !path.as_os_str().is_empty()
+        {
+            out.push(path);
+        }
+        at = end + 1;
+    }
+    out
+}
+
+/// Reads a `"…"` at the front; the second part of the answer is its length with both quotes.
+fn unquote(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let mut rest = bytes.strip_prefix(b"\"")?.iter().copied().enumerate();
+    let mut out = Vec::new();
+    while let Some((at, byte)) = rest.next() {
+        match byte {
+            b'"' => return Some((out, at + 2)),
+            b'\\' => {
+                let (_, escaped) = rest.next()?;
+                out.push(match escaped {
+                    b'a' => 7,
+                    b'b' => 8,
+                    b't' => b'\t',
+                    b'n' => b'\n',
+                    b'v' => 11,
+                    b'f' => 12,
+                    b'r' => b'\r',
+                    b'0'..=b'3' => {
+                        let mut value = u32::from(escaped - b'0');
+                        for _ in 0..2 {
+                            value = value * 8 + (rest.next()?.1 as char).to_digit(8)?;
+                        }
+                        value as u8
+                    }
+                    other => other,
+                });
+            }
+            other => out.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(unix)]
+pub(super) fn path_from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt as _;
+    Some(OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+pub(super) fn path_from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    String::from_utf8(bytes).ok().map(PathBuf::from)
+}
+
+/// Where a repository is and how it is made.
+#[derive(Clone, Debug)]
+pub(super) struct Location {
+    pub(super) git_dir: PathBuf,
+    pub(super) work_dir: Option<PathBuf>,
+    pub(super) format: ObjectFormat,
+    pub(super) shallow: bool,
+}
+
+/// A repository that can be opened, by any thread, as often as needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Repository {
+    location: Location,
+    environment: Environment,
+    means: Means,
+}
+
+#[derive(Clone, Debug)]
+enum Means {
+    Libgit2 {
+        /// Opened as the directory that `GIT_DIR` names, with these stores added.
+        hook: Option<Vec<PathBuf>>,
+    },
+    Process {
+        git: Git,
+        reason: String,
+    },
+}
+
+/// A commit or a tree that somebody named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Revision {
+    /// As it was named.
+    pub(crate) name: String,
+    /// `None` when a tree was named directly.
+    pub(crate) commit: Option<Oid>,
+    /// All its files.
+    pub(crate) tree: Oid,
+}
+
+impl fmt::Display for Revision {
+    /// The name, and in parentheses the short commit id unless the name is an id itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.commit.unwrap_or(self.tree).to_string();
+        if id.starts_with(&self.name) { f.write_str(&id[..10]) } else { write!(f, "{} ({})", self.name, &id[..10]) }
+    }
+}
+
+/// The two sides of a diff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    /// Before; `None` when there was nothing.
+    pub(crate) old: Option<Revision>,
+    /// After.
+    pub(crate) new: Revision,
+}
+
+impl Repository {
+    /// Opens the repository that `environment` names by `GIT_DIR`, as in a hook, or else the one that holds `start`.
+    ///
+    /// libgit2 is asked first. What it refuses, for instance SHA-256, is left to the `git` program where there is one;
+    /// [`Repository::backend_reason`] then says why.
+    pub(crate) fn open(start: &Path, environment: &Environment) -> Result<Self, SourceError> {
+        let refused = match Self::open_libgit2(start, environment) {
+            Ok(repository) => return Ok(repository),
+            Err(error) => error,
+        };
+        let path = environment.path("GIT_DIR").unwrap_or_else(|| start.to_owned());
+        match refused.code() {
+            ErrorCode::Owner => return Err(SourceError::NotOwner { path }),
+            ErrorCode::NotFound => return Err(SourceError::NoRepository { path }),
+            _ => {}
+        }
+        Self::open_process(start, environment, refused.message().to_owned())
+    }
+
+    /// Opens the repository through `git` processes, whatever libgit2 thinks of it.
+    pub(super) fn open_process(start: &Path, environment: &Environment, reason: String) -> Result<Self, SourceError> {
+        let start = if environment.names_repository() { environment.current_dir.as_path() } else { start };
+        // A file is as good a start as its directory, but no process can stand in it.
+        let start = if start.is_file() { start.parent().unwrap_or(start) } else { start };
+        match Git::discover(start, environment) {
+            Ok((git, location)) => {
+                let environment = environment.clone();
+                Ok(Self { location, environment, means: Means::Process { git, reason } })
+            },
+            Err(other) => {
+                Err(SourceError::Open { path: start.to_owned(), reason: format!("{reason}; {other}") })
+            }
+        }
+    }
+
+    fn open_libgit2(start: &Path, environment: &Environment) -> Result<Self, git2::Error> {
+        let Some(git_dir) = environment.path("GIT_DIR") else {
+            let none: [&OsStr; 0] = [];
+            let opened = git2::Repository::open_ext(start, RepositoryOpenFlags::empty(), none)?;
+            let location = Location {
+                git_dir: opened.path().to_owned(),
+                work_dir: opened.workdir().map(Path::to_owned),
+                format: ObjectFormat::Sha1,
+                shallow: opened.is_shallow(),
+            };
+            let environment = environment.clone();
+            return Ok(Self { location, environment, means: Means::Libgit2 { hook: None } });
+        };
+        let stores = environment.object_directories();
+        let opened = open_in_hook(&git_dir, &stores)?;
+        // A hook of the client stands at the top of its work tree and knows where in it the user was; a hook of the
+        // server stands in the repository.
+        let work_dir = environment
+            .path("GIT_WORK_TREE")
+            .or_else(|| environment.get("GIT_PREFIX").map(|_| environment.current_dir.clone()))
+            .or_else(|| environment.index_file().map(|_| environment.current_dir.clone()));
+        let location = Location {
+            git_dir: opened.path().to_owned(),
+            work_dir,
+            format: ObjectFormat::Sha1,
+            shallow: opened.is_shallow() || environment.get("GIT_SHALLOW_FILE").is_some(),
+        };
+        Ok(Self { location, environment: environment.clone(), means: Means::Libgit2 { hook: Some(stores) } })
+    }
+
+    /// The directory that Git calls its own: `.git`, or the bare repository.
+    pub(crate) fn git_dir(&self) -> &Path {
+        &self.location.git_dir
+    }
+
+    /// The top of the working tree, if there is one.
+    pub(crate) fn work_dir(&self) -> Option<&Path> {
+        self.location.work_dir.as_deref()
+    }
+
+    /// Whether history is cut off in this clone.
+    pub(crate) fn is_shallow(&self) -> bool {
+        self.location.shallow
+    }
+
+    /// Why the `git` program reads this repository instead of libgit2; `None` when libgit2 does.
+    pub(crate) fn backend_reason(&self) -> Option<&str> {
+        match &self.means {
+            Means::Libgit2 { .. } => None,
+            Means::Process { reason, .. } => Some(reason),
+        }
+    }
+
+    /// A reader for one thread.
+    pub(crate) fn reader(&self, max_bytes: u64) -> Result<Reader, SourceError> {
+        Ok(Reader::repository(self.objects()?, max_bytes))
+    }
+
+    /// What listings and comparisons read trees from. Opening takes microseconds with libgit2, a process else.
+    pub(crate) fn trees(&self) -> Result<Trees, SourceError> {
+        Ok(Trees::new(self.objects()?))
+    }
+
+    pub(super) fn objects(&self) -> Result<Objects, SourceError> {
+        let backend = match &self.means {
+            Means::Libgit2 { .. } => Backend::Libgit2(self.libgit2()?),
+            Means::Process { git, .. } => Backend::Process(git.cat_file()?),
+        };
+        Ok(Objects { format: self.location.format, backend })
+    }
+
+    pub(super) fn libgit2(&self) -> Result<git2::Repository, SourceError> {
+        let opened = match &self.means {
+            Means::Libgit2 { hook: Some(stores) } => open_in_hook(&self.location.git_dir, stores),
+            Means::Libgit2 { hook: None } | Means::Process { .. } => git2::Repository::open(&self.location.git_dir),
+        };
+        opened.map_err(|error| self.failed(&error))
+    }
+
+    /// The `git` program, where it is what reads this repository.
+    pub(super) fn process(&self) -> Option<&Git> {
+        match &self.means {
+            Means::Libgit2 { .. } => None,
+            Means::Process { git, .. } => Some(git),
+        }
+    }
+
+    /// The index as `git` lists it, for an index that libgit2 can't read: a sparse or a split one.
+    pub(super) fn index_by_process(&self, index_file: Option<&Path>) -> Result<Vec<u8>, SourceError> {
+        let start = self.work_dir().unwrap_or(self.git_dir());
+        let (git, _) = Git::discover(start, &self.environment).map_err(SourceError::Process)?;
+        git.index(index_file)
+    }
+
+    /// How the repository names objects.
+    pub(super) fn format(&self) -> ObjectFormat {
+        self.location.format
+    }
+
+    fn failed(&self, error: &git2::Error) -> SourceError {
+        SourceError::Open { path: self.location.git_dir.clone(), reason: error.message().to_owned() }
+    }
+
+    /// The commit or tree that `name` stands for: a branch, a tag, an id, `HEAD~1`.
+    pub(crate) fn resolve(&self, name: &str) -> Result<Revision, SourceError> {
+        let unknown = || SourceError::UnknownRevision { revision: name.to_owned(), shallow: self.is_shallow() };
+        let no_tree = || SourceError::NotATree { revision: name.to_owned() };
+        if name.is_empty() || name.parse::<Oid>().is_ok_and(|it| it.is_zero()) {
+            return Err(unknown());
+        }
+        if let Some(git) = self.process() {
+            return match git.resolve(name)? {
+                Some((commit, tree)) => Ok(Revision { name: name.to_owned(), commit, tree }),
+                None if git.exists(name)? => Err(no_tree()),
+                None => Err(unknown()),
+            };
+        }
+        let repository = self.libgit2()?;
+        let object = repository.revparse_single(name).map_err(|_| unknown())?;
+        let commit = object.peel_to_commit().ok().map(|it| it.id().into());
+        let tree = object.peel_to_tree().map_err(|_| no_tree())?.id().into();
+        Ok(Revision { name: name.to_owned(), commit, tree })
+    }
+
+    /// The commit that is checked out, or the default branch of a bare repository; `None` before the first commit.
+    pub(crate) fn head(&self) -> Result<Option<Revision>, SourceError> {
+        match self.resolve("HEAD") {
+            Err(SourceError::UnknownRevision { .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The best common ancestor of two commits; `None` when there is none, or none in a shallow clone.
+    pub(crate) fn merge_base(&self, one: Oid, two: Oid) -> Result<Option<Oid>, SourceError> {
+        if let Some(git) = self.process() {
+            return git.merge_base(one, two);
+        }
+        let repository = self.libgit2()?;
+        let id = |oid: Oid| git2::Oid::from_bytes(oid.as_bytes()).map_err(|error| self.failed(&error));
+        match repository.merge_base(id(one)?, id(two)?) {
+            Ok(found) => Ok(Some(found.into())),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// The two sides that `range` names: `BASE..HEAD`, `BASE...HEAD` (from their merge base), or `BASE` alone, which
+    /// is compared with `HEAD`. A side left out is `HEAD`; a base of zeros is nothing at all.
+    pub(crate) fn comparison(&self, range: &str) -> Result<Comparison, SourceError> {
+        // No ref may hold two dots (git-check-ref-format), so the first ones are the operator.
+        let (base, head, from_merge_base) = match range.split_once("..") {
+            None => (range, "HEAD", false),
+            Some((base, head)) => match head.strip_prefix('.') {
+                Some(head) => (base, head, true),
+                None => (base, head, false),
+            },
+        };
+        let or_head = |it: &str| if it.is_empty() { "HEAD".to_owned() } else { it.to_owned() };
+        let (base, head) = (or_head(base), or_head(head));
+        let new = self.resolve(&head)?;
+        if base.parse::<Oid>().is_ok_and(|it| it.is_zero()) {
+            return Ok(Comparison { old: None, new });
+        }
+        let old = self.resolve(&base)?;
+        let (true, Some(one), Some(two)) = (from_merge_base, old.commit, new.commit) else {
+            return Ok(Comparison { old: Some(old), new });
+        };
+        match self.merge_base(one, two)? {
+            Some(found) => Ok(Comparison { old: Some(self.resolve(&found.to_string())?), new }),
+            None => Err(SourceError::NoMergeBase { base, head, shallow: self.is_shallow() }),
+        }
+    }
+}
+
+/// Opens the directory that `GIT_DIR` names, and adds the stores that hold the objects of a push.
+///
+/// `Repository::open_from_env` would do, were it not for paths with a colon: `git` quotes them, libgit2 does not
+/// unquote. `open_bare` asks nothing about owners, which is right for the one directory that `git` itself handed us.
+fn open_in_hook(git_dir: &Path, stores: &[PathBuf]) -> Result<git2::Repository, git2::Error> {
+    let none: [&OsStr; 0] = [];
+    let repository = git2::Repository::open_bare(git_dir).or_else(|error| {
+        // The directory of a linked work tree is no bare repository.
+        let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT;
+        git2::Repository::open_ext(git_dir, flags, none).map_err(|_| error)
+    })?;
+    let odb = repository.odb()?;
+    for store in stores {
+        let Some(store) = store.to_str() else {
+            return Err(git2::Error::from_str("the path of an object store is not UTF-8"));
+        };
+        odb.add_disk_alternate(store)?;
+    }
+    drop(odb);
+    Ok(repository)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternates_are_split_and_unquoted() {
+        let paths = split_paths(OsStr::new("/a:\"/b:\\\"c\\303\\251\":/d"));
+        assert_eq!(paths, [PathBuf::from("/a"), PathBuf::from("/b:\"cé"), PathBuf::from("/d")]);
+        assert_eq!(split_paths(OsStr::new("\"/unclosed")), [PathBuf::from("\"/unclosed")]);
+        assert!(split_paths(OsStr::new("::")).is_empty());
+    }
+
+    #[test]
+    fn credentials_never_reach_a_child() {
+        let environment = Environment::new("/", [("HTTP_AUTHORIZATION", "Basic x"), ("GIT_DIR", ".")]);
+        assert_eq!(environment.variables().keys().collect::<Vec<_>>(), ["GIT_DIR"]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Where bytes come from: a working tree, a Git tree, the difference of two, the index, standard input.
+//!
+//! In: paths or revisions, and [`Options`]. Out: a [`Listing`] or a [`git_diff::Diff`] of entries that nothing has read
+//! yet, and a [`Reader`] per thread that reads them. What is passed over is listed with its reason, so that nothing
+//! is green because nobody looked. A source never parses, never writes, never follows a link of the repository.
+
+mod error;
+mod filter;
+mod git;
+mod git_diff;
+mod git_process;
+mod git_tree;
+mod ignore_file;
+mod objects;
+mod path;
+mod staged;
+mod stdin;
+mod worktree;
+
+use std::fmt;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use error::SourceError;
+pub(crate) use filter::{Filter, is_manifest_name};
+pub(crate) use git::{Comparison, Environment, Repository, Revision};
+pub(crate) use git_diff::Diff;
+pub(crate) use git_tree::Trees;
+pub(crate) use objects::Oid;
+
+use objects::{ObjectError, Objects};
+
+/// One file that can be read: where people find it, and where its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Path below the root of the run, `/` between parts. Bytes that are no UTF-8 stand as `\xNN`, and a `\` that
+    /// would read like one as `\x5c`, so that two files never share a path.
+    pub(crate) path: Arc<str>,
+    /// Where the bytes are.
+    pub(crate) at: At,
+}
+
+/// Where the bytes of an [`Entry`] are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// A regular file found by a walk. If it has become a link meanwhile it is not followed.
+    Worktree(PathBuf),
+    /// A file that the user named. Links and pipes are read.
+    Named(PathBuf),
+    /// A blob of the repository.
+    Object(Oid),
+    /// Bytes that are already here: standard input, the output of a renderer.
+    Memory(Arc<[u8]>),
+}
+
+/// The bytes of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Blob {
+    /// The path of the entry.
+    pub(crate) path: Arc<str>,
+    /// The bytes as stored: no line-ending conversion, no filters.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Why a path was passed over. Each one is reported.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Skip {
+    /// A symbolic link. A target inside the repository is listed under its own path; one that is `outside` is not.
+    #[error("a symbolic link to `{target}` is not followed")]
+    Symlink {
+        /// The text of the link, displayed like a path.
+        target: String,
+        /// Whether the target is absolute or climbs above the root.
+        outside: bool,
+    },
+    /// Another repository, whose content is not here.
+    #[error("the content of a submodule is not in this repository")]
+    Submodule,
+    /// A Git LFS pointer stands where the file should be.
+    #[error("a Git LFS pointer: the content is not in the repository")]
+    LfsPointer,
+    /// Encrypted by git-crypt.
+    #[error("encrypted by git-crypt: the content can't be read")]
+    GitCrypt,
+    /// More bytes than [`Options::max_bytes`].
+    #[error("{size} bytes are more than the limit of {max_bytes}")]
+    TooLarge {
+        /// Size of the file in bytes, as far as it was read.
+        size: u64,
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// A path longer than [`git_tree::MAX_PATH_BYTES`]; what lies below was not looked at.
+    #[error("the path is too long")]
+    PathTooLong,
+    /// A tree entry that no checkout would create: `..`, `.git` in any spelling, an empty name.
+    #[error("a name that Git itself refuses to check out")]
+    UnsafeName,
+    /// The index holds an unresolved merge conflict for the path.
+    #[error("an unresolved merge conflict")]
+    Unmerged,
+    /// A pipe, a device, a socket.
+    #[error("not a regular file")]
+    NotAFile,
+    /// The file, directory or object can't be read.
+    #[error("can't be read: {0}")]
+    Unreadable(String),
+}
+
+/// A path and the reason why it was passed over.
+pub(crate) type Skipped = (Arc<str>, Skip);
+
+/// What a source holds, sorted by path, each path once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Files to read.
+    pub(crate) entries: Vec<Entry>,
+    /// Paths that nobody will read.
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+impl Listing {
+    /// Brings both lists into the order of paths.
+    fn sort(&mut self) {
+        self.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        self.skipped.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+}
+
+/// What to take, and how much of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Which paths count. Files that the user names one by one are taken whatever it says.
+    pub(crate) filter: Filter,
+    /// Largest file that is read, in bytes; never 4 GiB or more.
+    pub(crate) max_bytes: u64,
+    /// Most entries and directories of one listing. Trees can name the same subtree again and again, so that a few
+    /// kilobytes of objects list as billions of paths.
+    pub(crate) max_entries: usize,
+    /// Threads for a listing.
+    pub(crate) jobs: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { filter: Filter::default(), max_bytes: 32 << 20, max_entries: 4_000_000, jobs: 1 }
+    }
+}
+
+/// Reads entries. One per thread: it keeps an open repository.
+pub(crate) struct Reader {
+    objects: Option<Objects>,
+    max_bytes: u64,
+}
+
+impl Reader {
+    /// A reader for entries that are no Git objects.
+    pub(crate) fn files(max_bytes: u64) -> Self {
+        Self { objects: None, max_bytes: max_bytes.min(u64::from(u32::MAX) - 1) }
+    }
+
+    /// A reader for every kind of entry; objects come from `objects`.
+    fn repository(objects: Objects, max_bytes: u64) -> Self {
+        Self { objects: Some(objects), ..Self::files(max_bytes) }
+    }
+
+    /// Reads one entry.
+    ///
+    /// # Errors
+    /// The reason why the content of this one entry is not to be had; other entries can still be read.
+    pub(crate) fn read(&mut self, entry: &Entry) -> Result<Blob, Skip> {
+        let max_bytes = self.max_bytes;
+        let bytes = match &entry.at {
+            At::Worktree(path) => {
+                let metadata = fs::symlink_metadata(path).map_err(unreadable)?;
+                if !metadata.is_file() {
+                    return Err(Skip::NotAFile);
+                }
+                read_file(path, max_bytes)?
+            }
+            At::Named(path) => read_file(path, max_bytes)?,
+            At::Object(oid) => {
+                let Some(objects) = &mut self.objects else {
+                    return Err(Skip::Unreadable("no repository is open".to_owned()));
+                };
+                objects.blob(*oid, max_bytes).map_err(|error| match error {
+                    ObjectError::TooLarge { size } => Skip::TooLarge { size, max_bytes },
+                    other => unreadable(other),
+                })?
+            }
+            At::Memory(bytes) => {
+                let size = bytes.len() as u64;
+                if size > max_bytes {
+                    return Err(Skip::TooLarge { size, max_bytes });
+                }
+                bytes.to_vec()
+            }
+        };
+        if is_lfs_pointer(&bytes) {
+            return Err(Skip::LfsPointer);
+        }
+        if bytes.starts_with(b"\0GITCRYPT\0") {
+            return Err(Skip::GitCrypt);
+        }
+        Ok(Blob { path: Arc::clone(&entry.path), bytes })
+    }
+}
+
+fn unreadable(error: impl fmt::Display) -> Skip {
+    Skip::Unreadable(error.to_string())
+}
+
+/// Reads a file that may grow, or have no size at all, without ever holding more than the limit.
+fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>, Skip> {
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(Skip::NotAFile);
+    }
+    if metadata.len() > max_bytes {
+        return Err(Skip::TooLarge { size: metadata.len(), max_bytes });
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    file.take(max_bytes + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let size = bytes.len() as u64;
+    if size > max_bytes { Err(Skip::TooLarge { size, max_bytes }) } else { Ok(bytes) }
+}
+
+/// Whether the bytes are a pointer of Git LFS: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>, which says
+/// that a pointer is shorter than 1,024 bytes and begins with this line.
+fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.len() < 1024 && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
+}
