@@ -601,6 +601,11 @@ impl Builder {
         self.document
     }
 
+    /// The document with the root that it had before.
+    pub(crate) fn resume(self) -> Document {
+        self.document
+    }
+
     fn chain(&mut self, items: &[NodeId]) {
         for pair in items.windows(2) {
             self.document.nodes[pair[0].0 as usize].next = pair[1].0;

@@ -4,9 +4,11 @@
 //! one never hides the other. Nothing here knows of policies.
 
 mod arena;
+pub(crate) mod classify;
 mod error;
 mod limits;
 mod parse;
+pub(crate) mod resource;
 mod scalar;
 mod screen;
 mod split;

@@ -8,6 +8,7 @@ pub(crate) mod context;
 mod evidence;
 mod images;
 pub(crate) mod matching;
+pub(crate) mod near_miss;
 pub(crate) mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod pod_security;
@@ -102,6 +103,7 @@ fn evaluate_rule<'v>(
             action,
             evidence: verdict.evidence,
             exceptions,
+            near_misses: Vec::new(),
             properties,
         }
     };
@@ -145,7 +147,11 @@ fn evaluate_rule<'v>(
         let text = "skipping the rule evaluation as pre-existing violations are allowed";
         return Some(outcome(Verdict::new(Status::Skip, text), Vec::new()));
     }
-    Some(outcome(verdict, Vec::new()))
+    let near_misses = match verdict.status {
+        Status::Fail => near_miss::find(world.policies, policy, rule, subject),
+        Status::Pass | Status::Skip | Status::Error | Status::Indeterminate => Vec::new(),
+    };
+    Some(Outcome { near_misses, ..outcome(verdict, Vec::new()) })
 }
 
 /// Whether a rule says anything of a resource at all.

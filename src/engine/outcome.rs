@@ -1,5 +1,6 @@
 //! What the engine says of one rule and one resource.
 
+use super::near_miss::NearMiss;
 use crate::{
     policy::{Action, Head, exception::Exception},
     span::Span,
@@ -37,6 +38,8 @@ pub(crate) struct Outcome<'p> {
     pub evidence: Evidence,
     /// Exceptions that waive the rule.
     pub exceptions: Vec<&'p Exception>,
+    /// For a failure: exceptions that nearly covered it.
+    pub near_misses: Vec<NearMiss<'p>>,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
 }

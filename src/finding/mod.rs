@@ -3,6 +3,7 @@
 //! In: a place in a file and what is wrong there. Out: plain owned data with a total order and a fingerprint, ready for
 //! any report. Nothing here formats, reads a file or decides whether a run fails.
 
+pub(crate) mod outcome;
 mod place;
 
 use std::{cmp::Ordering, fmt::Write as _};

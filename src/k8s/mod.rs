@@ -5,10 +5,11 @@
 
 pub(crate) mod duration;
 pub(crate) mod gofloat;
+pub(crate) mod goregex;
 pub(crate) mod gvk;
 pub(crate) mod image_ref;
 pub(crate) mod label_selector;
 pub(crate) mod quantity;
+pub(crate) mod scope;
 pub(crate) mod semver;
 pub(crate) mod wildcard;
-pub(crate) mod goregex;

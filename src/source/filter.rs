@@ -57,10 +57,8 @@ fn compile<S: AsRef<str>>(patterns: &[S]) -> Result<GlobSet, SourceError> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let pattern = pattern.as_ref();
-        let failed = |error: globset::Error| SourceError::Glob {
-            pattern: pattern.to_owned(),
-            reason: error.kind().to_string(),
-        };
+        let failed =
+            |error: globset::Error| SourceError::Glob { pattern: pattern.to_owned(), reason: error.kind().to_string() };
         let text = pattern.strip_prefix("./").or(pattern.strip_prefix('/')).unwrap_or(pattern);
         let text = text.trim_end_matches('/');
         let (whole, below) = match text {

@@ -231,10 +231,8 @@ impl Repository {
             Ok((git, location)) => {
                 let environment = environment.clone();
                 Ok(Self { location, environment, means: Means::Process { git, reason } })
-            },
-            Err(other) => {
-                Err(SourceError::Open { path: start.to_owned(), reason: format!("{reason}; {other}") })
             }
+            Err(other) => Err(SourceError::Open { path: start.to_owned(), reason: format!("{reason}; {other}") }),
         }
     }
 

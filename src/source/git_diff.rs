@@ -68,7 +68,8 @@ pub(crate) fn compare(
             trees.tree(oid).map_err(|error| SourceError::Tree { oid, reason: error.to_string() })?;
         }
     }
-    let mut comparison = Comparing { trees, options, has: Sides { old: old.is_some(), new: new.is_some() }, diff: Diff::default() };
+    let mut comparison =
+        Comparing { trees, options, has: Sides { old: old.is_some(), new: new.is_some() }, diff: Diff::default() };
     let seen = AtomicUsize::new(0);
     let mut pending = vec![Pair { path: String::new(), sides: Sides { old, new }, rules: Sides::default() }];
     while let Some(pair) = pending.pop() {
@@ -172,8 +173,7 @@ impl Comparing<'_> {
         }
         let path: Arc<str> = path.into();
         let file = |side: Option<TreeEntry<'_>>| {
-            side.filter(|it| it.mode == Mode::File)
-                .map(|it| Entry { path: Arc::clone(&path), at: At::Object(it.oid) })
+            side.filter(|it| it.mode == Mode::File).map(|it| Entry { path: Arc::clone(&path), at: At::Object(it.oid) })
         };
         let (old, new) = (file(entry.old), file(entry.new));
         if old.is_some() || new.is_some() {
@@ -234,11 +234,8 @@ fn join_moves(mut changes: Vec<Change>) -> Vec<Change> {
     for same_name in [true, false] {
         for at in 0..changes.len() {
             let (None, Some(oid)) = (&changes[at].old, object(changes[at].new.as_ref())) else { continue };
-            let queue = if same_name {
-                by_name.get_mut(&(oid, file_name(&changes[at].path)))
-            } else {
-                sources.get_mut(&oid)
-            };
+            let queue =
+                if same_name { by_name.get_mut(&(oid, file_name(&changes[at].path))) } else { sources.get_mut(&oid) };
             let Some(queue) = queue else { continue };
             while queue.front().is_some_and(|&it| taken[it]) {
                 queue.pop_front();

@@ -51,7 +51,10 @@ impl Trees {
     }
 
     /// The entries of the bytes of a tree.
-    pub(super) fn entries<'t>(&self, bytes: &'t [u8]) -> impl Iterator<Item = Result<TreeEntry<'t>, ObjectError>> + use<'t> {
+    pub(super) fn entries<'t>(
+        &self,
+        bytes: &'t [u8],
+    ) -> impl Iterator<Item = Result<TreeEntry<'t>, ObjectError>> + use<'t> {
         objects::entries(bytes, self.objects.format)
     }
 
@@ -61,9 +64,7 @@ impl Trees {
             return Skip::Submodule;
         }
         match self.objects.blob(oid, MAX_SMALL_BLOB) {
-            Ok(target) => {
-                Skip::Symlink { target: path::display(&target), outside: path::leaves_root(path, &target) }
-            }
+            Ok(target) => Skip::Symlink { target: path::display(&target), outside: path::leaves_root(path, &target) },
             Err(error) => Skip::Unreadable(error.to_string()),
         }
     }
@@ -282,7 +283,11 @@ impl Walk<'_> {
 pub(super) fn count(seen: &AtomicUsize, n_entries: usize, options: &Options) -> Result<(), SourceError> {
     let max_entries = options.max_entries;
     let before = seen.fetch_add(n_entries, Ordering::Relaxed);
-    if before.saturating_add(n_entries) > max_entries { Err(SourceError::TooManyEntries { max_entries }) } else { Ok(()) }
+    if before.saturating_add(n_entries) > max_entries {
+        Err(SourceError::TooManyEntries { max_entries })
+    } else {
+        Ok(())
+    }
 }
 
 /// As [`is_manifest_name`], of a name that may be no UTF-8.
@@ -300,12 +305,7 @@ enum Found {
 }
 
 /// Goes down to a path, which may be empty for the tree itself, and gathers the ignore rules on the way.
-fn descend(
-    trees: &mut Trees,
-    root: Oid,
-    path: &str,
-    skipped: &mut Vec<Skipped>,
-) -> Result<Option<Found>, SourceError> {
+fn descend(trees: &mut Trees, root: Oid, path: &str, skipped: &mut Vec<Skipped>) -> Result<Option<Found>, SourceError> {
     let mut here = Pending { path: String::new(), oid: root, rules: IgnoreRules::default() };
     let mut parts = path.split('/').filter(|it| !matches!(*it, "" | ".")).peekable();
     while let Some(part) = parts.next() {

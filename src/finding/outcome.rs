@@ -1,0 +1,140 @@
+//! Findings from what the engine says, and from documents and policies that can't be read.
+
+use std::sync::Arc;
+
+use super::{Action, Finding, Place, ResourceRef, Severity, Source, Status, Verdict, Waiver};
+use crate::{
+    document::{DocumentError, Node},
+    engine::{self, Outcome},
+    policy::{self, PolicyError},
+    span::File,
+};
+
+/// The object of a node, as reports name it.
+pub(crate) fn resource_ref(node: Node<'_>) -> ResourceRef {
+    let text = |path: &[&str]| node.str_at(path).unwrap_or_default().to_owned();
+    let mut name = text(&["metadata", "name"]);
+    if name.is_empty() {
+        name = text(&["metadata", "generateName"]);
+    }
+    ResourceRef {
+        api_version: text(&["apiVersion"]),
+        kind: text(&["kind"]),
+        namespace: text(&["metadata", "namespace"]),
+        name,
+    }
+}
+
+/// What reports say of an outcome, finding or not.
+pub(crate) fn verdict(outcome: &Outcome<'_>, resource: &ResourceRef) -> Verdict {
+    Verdict {
+        policy: outcome.policy.key.clone(),
+        rule: outcome.rule.to_owned(),
+        status: match outcome.status {
+            engine::Status::Pass => Status::Pass,
+            engine::Status::Fail if outcome.policy.scored => Status::Fail,
+            engine::Status::Fail => Status::Warn,
+            engine::Status::Skip => Status::Skip,
+            engine::Status::Error => Status::Error,
+            engine::Status::Indeterminate => Status::Indeterminate,
+        },
+        resource: resource.clone(),
+        action: match outcome.action {
+            policy::Action::Audit => Action::Audit,
+            policy::Action::Enforce => Action::Enforce,
+        },
+        source: Source::Kyverno,
+        category: outcome.policy.category.clone().unwrap_or_default(),
+        severity: outcome.policy.severity.clone().unwrap_or_default(),
+        properties: outcome.properties.clone(),
+    }
+}
+
+/// The finding of an outcome; `None` for a rule that holds or does not count.
+///
+/// A rule in `Audit` never keeps a resource out of a cluster, so its failures are warnings. What can't be known is an
+/// error whatever the action.
+pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Files<'_>) -> Option<Finding> {
+    let severity = match (outcome.status, outcome.action) {
+        (engine::Status::Pass, _) => return None,
+        (engine::Status::Skip, _) if outcome.exceptions.is_empty() => return None,
+        (engine::Status::Skip, _) => Severity::Info,
+        (engine::Status::Indeterminate, _) => Severity::Error,
+        (engine::Status::Fail | engine::Status::Error, policy::Action::Enforce) => Severity::Error,
+        (engine::Status::Fail | engine::Status::Error, policy::Action::Audit) => Severity::Warning,
+    };
+    let evidence = &outcome.evidence;
+    let object = resource_ref(resource);
+    let name = resource.at(&["metadata", "name"]).unwrap_or(resource);
+    let span = evidence.value.unwrap_or_else(|| name.span());
+    let place = if object.kind == "Secret" && object.api_version == "v1" {
+        Place::redacted(files.resource, span)
+    } else {
+        Place::new(files.resource, span)
+    };
+    let id = if outcome.rule.is_empty() {
+        outcome.policy.name.clone()
+    } else {
+        format!("{}/{}", outcome.policy.key, outcome.rule)
+    };
+    let mut finding = Finding::new(id, severity, place, outcome.message.clone())
+        .label(evidence.label.clone())
+        .pointer(evidence.path.clone())
+        .verdict(verdict(outcome, &object));
+    if let Some(clause) = evidence.clause {
+        let demand = if evidence.demand.is_empty() { "demanded here" } else { &evidence.demand };
+        finding = finding.related(Place::new(&outcome.policy.file, clause), demand);
+    }
+    for exception in &outcome.exceptions {
+        finding = finding.waived(Waiver {
+            exception: exception.key.clone(),
+            place: Some(Place::new(exception.document.file(), exception.name_span)),
+            reason: reason(exception.object()),
+        });
+    }
+    for miss in &outcome.near_misses {
+        let key = &miss.exception.key;
+        finding = finding
+            .related(Place::new(miss.exception.document.file(), miss.at), format!("exception `{key}` ends here"))
+            .help(miss.obstacle.advice(key, &object.title()));
+    }
+    Some(finding)
+}
+
+/// The file that the spans of an outcome's evidence point into.
+#[derive(Clone, Copy)]
+pub(crate) struct Files<'f> {
+    /// The file of the resource.
+    pub resource: &'f Arc<File>,
+}
+
+/// The reason that an exception gives in its annotations, if any.
+fn reason(exception: Node<'_>) -> String {
+    exception
+        .at(&["metadata", "annotations"])
+        .into_iter()
+        .flat_map(Node::entries)
+        .find(|(key, _)| *key == "reason" || key.ends_with("/reason"))
+        .and_then(|(_, value)| value.as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The finding of a document that can't be read.
+pub(crate) fn from_document_error(error: &DocumentError, file: &Arc<File>) -> Finding {
+    let finding = Finding::new(error.id(), Severity::Error, Place::new(file, error.at()), error.to_string());
+    match error.help() {
+        Some(help) => finding.help(help),
+        None => finding,
+    }
+}
+
+/// The finding of a policy or an exception that takes no part.
+pub(crate) fn from_policy_error(error: &PolicyError) -> Finding {
+    let id = if error.problem.is_schema() { "policy/schema" } else { "policy/invalid" };
+    let finding = Finding::new(id, Severity::Error, Place::new(&error.file, error.at), error.problem.to_string());
+    match error.problem.help() {
+        Some(help) => finding.help(help),
+        None => finding,
+    }
+}
