@@ -1,6 +1,7 @@
 //! Kubernetes admission control moved to Git.
 //!
-//! The modules stand in reading order, left to right in the way of the data; each names only those above it.
+//! The modules stand in reading order, left to right in the way of the data; each names only those above it. The
+//! library promises no stability: [`run`] is the program, and [`testing`] is for its own tests, benches and fuzzers.
 #![allow(dead_code, unused_imports, reason = "the skeleton: modules land one by one")]
 
 mod k8s;
@@ -21,3 +22,12 @@ mod engine;
 mod finding;
 
 mod report;
+
+mod commands;
+
+mod cli;
+
+#[doc(hidden)]
+pub mod testing;
+
+pub use cli::run;

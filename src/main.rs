@@ -1,3 +1,7 @@
 //! The `admit` binary: all of it is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(admit::run(std::env::args_os()))
+}

@@ -1,3 +1,6 @@
-//! One file for each subcommand: its arguments and its `run`. Wiring only.
+//! The subcommands: each its arguments and its `run`.
 
+pub(crate) mod error;
 pub(crate) mod jp;
+
+pub(crate) use error::RunError;

@@ -16,14 +16,14 @@ pub(super) fn is_hostile(it: char) -> bool {
 }
 
 /// One line of text: line breaks become spaces, other hostile characters `\u{1b}`, log commands are broken.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     paragraph(text).split('\n').map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Text of several lines: line breaks stay, other hostile characters become `\u{1b}`, log commands are broken.
 ///
 /// CR LF and lone CR count as line breaks, a tab as four spaces.
-pub(super) fn paragraph(text: &str) -> String {
+pub(crate) fn paragraph(text: &str) -> String {
     let text =
         if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text.into() };
     let mut out = String::with_capacity(text.len());
@@ -49,7 +49,7 @@ pub(super) fn paragraph(text: &str) -> String {
 }
 
 /// A file name, as Git quotes odd ones: in double quotes, with backslashes, when it holds anything that doesn't print.
-pub(super) fn path(path: &str) -> Cow<'_, str> {
+pub(crate) fn path(path: &str) -> Cow<'_, str> {
     if !path.chars().any(|it| is_hostile(it) || it == '"') && !["##", "::"].iter().any(|it| path.contains(it)) {
         return path.into();
     }

@@ -5,7 +5,7 @@
 //!
 //! A new format is one file with a `write` function, and its line in [`FORMATS`].
 
-mod escape;
+pub(crate) mod escape;
 mod github;
 mod gitlab;
 mod json;

@@ -1,0 +1,61 @@
+//! The command line: global flags, subcommands, exit codes.
+//!
+//! In: arguments. Out: the exit code; 0 nothing found, 1 findings, 2 the run could not be done as asked, 3 nothing was
+//! checked. `apply` and `test` keep Kyverno's codes.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    time::SystemTime,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{self, RunError, jp};
+
+/// Kubernetes admission control moved to Git.
+#[derive(Debug, Parser)]
+#[command(name = "admit", version, about, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
+    Jp(jp::JpArgs),
+}
+
+/// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else is a mistake. A reader that went away is neither.
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = write!(anstream::stderr(), "{error}");
+            error.code()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8, RunError> {
+    match command {
+        Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
+            let code = error.exit_code();
+            RunError::new(error.to_string()).with_code(code)
+        }),
+    }
+}
+
+/// The time of the run in nanoseconds since 1970: read once, here, and handed down.
+fn now() -> i128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128)
+}
