@@ -38,6 +38,8 @@ pub(crate) struct Outcome<'p> {
     pub evidence: Evidence,
     /// Exceptions that waive the rule.
     pub exceptions: Vec<&'p Exception>,
+    /// What the rule would say without those exceptions; the evidence is of that.
+    pub waived: Option<Status>,
     /// For a failure: exceptions that nearly covered it.
     pub near_misses: Vec<NearMiss<'p>>,
     /// Properties for reports.

@@ -11,7 +11,7 @@ use super::{
     pod_security,
 };
 use crate::{
-    document::{Document, Node},
+    document::{Document, Node, NodeId},
     expr::{
         Value,
         jmespath::EvalError,
@@ -103,8 +103,16 @@ impl<'v> Checking<'v, '_> {
             Check::Pattern(source) => Some(self.pattern(source, value)),
             Check::AnyPattern(sources) => Some(self.any_pattern(sources, value)),
             Check::Deny(conditions, span) => Some(self.deny(conditions.as_ref(), *span, target)),
-            Check::ForEach(_) | Check::PodSecurity(_) | Check::Cel(_) | Check::Manifests(_) | Check::Nothing => None,
+            Check::Cel(node) => Some(self.not_evaluated("validate.cel", *node)),
+            Check::Manifests(node) => Some(self.not_evaluated("validate.manifests", *node)),
+            Check::ForEach(_) | Check::PodSecurity(_) | Check::Nothing => None,
         }
+    }
+
+    fn not_evaluated(&self, what: &str, node: NodeId) -> Verdict {
+        let message = format!("{what} is not evaluated by this version of admit");
+        let evidence = Evidence { clause: Some(self.document().node(node).key_span()), ..Evidence::default() };
+        Verdict { evidence, ..Verdict::new(Status::Indeterminate, message) }
     }
 
     fn pattern(&self, source: &'v PatternSource, value: Value<'v>) -> Verdict {

@@ -57,8 +57,11 @@ pub(crate) fn verdict(outcome: &Outcome<'_>, resource: &ResourceRef) -> Verdict 
 pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Files<'_>) -> Option<Finding> {
     let severity = match (outcome.status, outcome.action) {
         (engine::Status::Pass, _) => return None,
-        (engine::Status::Skip, _) if outcome.exceptions.is_empty() => return None,
-        (engine::Status::Skip, _) => Severity::Info,
+        (engine::Status::Skip, action) => match (outcome.waived, action) {
+            (Some(engine::Status::Fail), policy::Action::Enforce) => Severity::Error,
+            (Some(engine::Status::Fail), policy::Action::Audit) => Severity::Warning,
+            _ => return None,
+        },
         (engine::Status::Indeterminate, _) => Severity::Error,
         (engine::Status::Fail | engine::Status::Error, policy::Action::Enforce) => Severity::Error,
         (engine::Status::Fail | engine::Status::Error, policy::Action::Audit) => Severity::Warning,
@@ -131,7 +134,11 @@ pub(crate) fn from_document_error(error: &DocumentError, file: &Arc<File>) -> Fi
 
 /// The finding of a policy or an exception that takes no part.
 pub(crate) fn from_policy_error(error: &PolicyError) -> Finding {
-    let id = if error.problem.is_schema() { "policy/schema" } else { "policy/invalid" };
+    let id = match () {
+        () if error.problem.is_indeterminate() => "policy/not-evaluated",
+        () if error.problem.is_schema() => "policy/schema",
+        () => "policy/invalid",
+    };
     let finding = Finding::new(id, Severity::Error, Place::new(&error.file, error.at), error.problem.to_string());
     match error.problem.help() {
         Some(help) => finding.help(help),

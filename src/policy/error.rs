@@ -71,6 +71,12 @@ pub(crate) enum Problem {
         /// What to do, when that can be said.
         help: Option<String>,
     },
+    /// A kind of policy, or of rule, that judges requests in a cluster but not here.
+    #[error("{what} is not evaluated by this version of admit")]
+    NotEvaluated {
+        /// The kind.
+        what: String,
+    },
     /// A kind or version that is no policy in this release of Kyverno.
     #[error("{kind} is not served as {api_version}")]
     Version {
@@ -91,7 +97,12 @@ impl Problem {
 
     /// Whether the API server's schema already refuses this, so that Kyverno never sees the object.
     pub(crate) fn is_schema(&self) -> bool {
-        !matches!(self, Problem::Invalid { .. })
+        !matches!(self, Problem::Invalid { .. } | Problem::NotEvaluated { .. })
+    }
+
+    /// Whether a cluster would take the policy, so that only `admit` doesn't know what it says.
+    pub(crate) fn is_indeterminate(&self) -> bool {
+        matches!(self, Problem::NotEvaluated { .. })
     }
 
     /// What to do about it.
@@ -107,6 +118,9 @@ impl Problem {
             Problem::Duplicate { .. } => Some("remove one of them".to_owned()),
             Problem::Version { instead, .. } => Some(format!("write `apiVersion: {instead}`")),
             Problem::Invalid { help, .. } => help.clone(),
+            Problem::NotEvaluated { .. } => {
+                Some("what it would refuse is not known; judge it in the cluster".to_owned())
+            }
             Problem::Type { .. } => None,
         }
     }

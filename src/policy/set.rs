@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::{
-    classic::{self, Policy, Rule},
+    classic::{self, Body, Policy, Rule, model::FailureAction},
     error::{PolicyError, Problem},
     exception::{self, Exception},
     fields::Problems,
+    matching::Block,
 };
 use crate::document::{Document, Node, NodeId};
 
@@ -71,9 +72,33 @@ impl PolicySet {
                 return Ok(());
             }
         } else {
-            problems.at(object, unknown(object));
+            match judging(object) {
+                Judging::Never => return Ok(()),
+                Judging::NotYet => problems.at(object.get("kind").unwrap_or(object), not_evaluated(object)),
+                Judging::UnknownVersion => problems.at(object.get("apiVersion").unwrap_or(object), unknown(object)),
+            }
         }
         Err(problems.into_vec())
+    }
+
+    /// Whether any rule reads objects of the cluster: ConfigMaps, answers of the API server.
+    pub(crate) fn reads_objects(&self) -> bool {
+        self.rules().any(|rule| rule.context.iter().any(|entry| entry.source.reads_objects()))
+    }
+
+    /// Whether a verdict may depend on the labels of a namespace.
+    pub(crate) fn reads_namespaces(&self) -> bool {
+        let selects = |block: &Block| block.filters.iter().any(|filter| filter.namespace_selector.is_some());
+        let overrides = |action: &FailureAction| action.overrides.iter().any(|it| it.selector.is_some());
+        self.rules().any(|rule| {
+            let acts = matches!(&rule.body, Body::Validate(validate) if overrides(&validate.action));
+            selects(&rule.matching) || rule.exclude.as_ref().is_some_and(selects) || acts
+        }) || self.exceptions.iter().any(|it| selects(&it.matching))
+            || self.classic.iter().any(|it| overrides(&it.action))
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.classic.iter().flat_map(|policy| &policy.rules)
     }
 
     /// The rules whose match block has a filter for the kind, in the order of evaluation.
@@ -103,6 +128,34 @@ fn may_match(rule: &Rule, kind: ResourceKind<'_>) -> bool {
             filter.kinds.is_empty()
                 || filter.kinds.iter().any(|it| it.matches(kind.group, kind.version, kind.kind, kind.subresource))
         })
+}
+
+/// What a policy that is not compiled would do to a request.
+enum Judging {
+    /// It never judges one.
+    Never,
+    /// It does, in a way that is not evaluated here.
+    NotYet,
+    /// The kind is known, the version is not.
+    UnknownVersion,
+}
+
+fn judging(object: Node<'_>) -> Judging {
+    let api = object.str_at(&["apiVersion"]).unwrap_or_default();
+    let kind = object.str_at(&["kind"]).unwrap_or_default();
+    match api.split_once('/').map_or("", |(group, _)| group) {
+        "kyverno.io" if kind.ends_with("CleanupPolicy") => Judging::Never,
+        "policies.kyverno.io" if kind == "PolicyException" => Judging::Never,
+        "policies.kyverno.io" if kind.ends_with("GeneratingPolicy") || kind.ends_with("DeletingPolicy") => {
+            Judging::Never
+        }
+        "policies.kyverno.io" | "admissionregistration.k8s.io" => Judging::NotYet,
+        _ => Judging::UnknownVersion,
+    }
+}
+
+fn not_evaluated(object: Node<'_>) -> Problem {
+    Problem::NotEvaluated { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
 }
 
 fn unknown(object: Node<'_>) -> Problem {
