@@ -19,9 +19,13 @@ mod cluster;
 
 mod engine;
 
+mod config;
+
 mod finding;
 
 mod report;
+
+mod runner;
 
 mod commands;
 

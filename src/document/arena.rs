@@ -89,6 +89,15 @@ impl Document {
         Node { document: self, id: id.0 }
     }
 
+    /// The same tree again, for a policy that is both the law and itself judged.
+    pub(crate) fn duplicate(&self) -> Self {
+        let mut builder = Builder::new(Arc::clone(&self.file));
+        let root = builder.copy(self.root(), Span::default());
+        let mut copy = builder.finish(root);
+        copy.integers = self.integers;
+        copy
+    }
+
     /// Spans of keys that a later equal key in the same map replaced.
     pub(crate) fn duplicates(&self) -> &[Span] {
         &self.duplicates

@@ -37,7 +37,7 @@ fn collect<'d>(node: Node<'d>, depth: usize, out: &mut Vec<Node<'d>>) {
 /// namespaced kind without a namespace is in `default`.
 ///
 /// Kyverno: its command line fills in `default`, too, also for kinds that it doesn't know.
-pub(crate) fn prepare(document: Document, is_cluster_scoped: fn(&str, &str) -> bool) -> Document {
+pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str) -> bool) -> Document {
     let mut empty = Vec::new();
     null_maps(document.root(), &mut empty);
     let homeless: Vec<(NodeId, NodeId)> = objects(document.root())

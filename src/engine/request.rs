@@ -34,10 +34,16 @@ impl<'r> Request<'r> {
 
     /// The kind of that object.
     pub(crate) fn kind(&self) -> ResourceKind<'r> {
-        let text = |key: &str| self.resource().and_then(|node| node.str_at(&[key])).unwrap_or_default();
-        let (group, version) = split_api_version(text("apiVersion"));
-        ResourceKind { group, version, kind: text("kind"), subresource: self.subresource }
+        let kind = self.resource().map(kind_of).unwrap_or_default();
+        ResourceKind { subresource: self.subresource, ..kind }
     }
+}
+
+/// The kind of an object itself.
+pub(crate) fn kind_of(object: Node<'_>) -> ResourceKind<'_> {
+    let text = |key: &str| object.str_at(&[key]).unwrap_or_default();
+    let (group, version) = split_api_version(text("apiVersion"));
+    ResourceKind { group, version, kind: text("kind"), subresource: "" }
 }
 
 /// Who asks.

@@ -31,7 +31,7 @@ pub(crate) struct RuleRef {
 }
 
 /// What the kinds of a match block are compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ResourceKind<'k> {
     /// The API group; empty for the core group.
     pub group: &'k str,

@@ -7,15 +7,15 @@
 mod error;
 mod filter;
 mod git;
-mod git_diff;
+pub(crate) mod git_diff;
 mod git_process;
-mod git_tree;
+pub(crate) mod git_tree;
 mod ignore_file;
 mod objects;
 mod path;
-mod staged;
-mod stdin;
-mod worktree;
+pub(crate) mod staged;
+pub(crate) mod stdin;
+pub(crate) mod worktree;
 
 use std::fmt;
 use std::fs;

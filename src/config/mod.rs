@@ -1,0 +1,7 @@
+//! `admit.yaml`: as written, and as meant.
+
+mod file;
+mod settings;
+
+pub(crate) use file::{ConfigError, FILE_NAME};
+pub(crate) use settings::{Settings, Trust};

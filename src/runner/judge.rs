@@ -1,0 +1,186 @@
+//! Judging objects in parallel.
+//!
+//! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
+//! is judged is an error finding of that object; the others go on.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rayon::prelude::*;
+
+use super::panic::quietly;
+use crate::{
+    document::Node,
+    engine::{
+        self, Outcome, Request, UserInfo, World,
+        request::{Supplied, kind_of},
+    },
+    expr::Arena,
+    finding::{
+        Finding, Place, Severity,
+        outcome::{self, Files},
+    },
+    policy::{
+        Operation,
+        set::{ResourceKind, RuleRef},
+    },
+    report::{Quiet, Rules},
+};
+
+/// One object to judge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'d> {
+    /// The object after the operation; `None` for a removal.
+    pub object: Option<Node<'d>>,
+    /// The object before the operation; `None` for a new one.
+    pub old_object: Option<Node<'d>>,
+}
+
+impl<'d> Subject<'d> {
+    fn operation(&self) -> Operation {
+        match (self.object, self.old_object) {
+            (Some(_), None) => Operation::Create,
+            (Some(_), Some(_)) => Operation::Update,
+            (None, _) => Operation::Delete,
+        }
+    }
+
+    fn resource(&self) -> Option<Node<'d>> {
+        self.object.or(self.old_object)
+    }
+}
+
+/// What judging came to.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// Everything to say.
+    pub findings: Vec<Finding>,
+    /// Verdicts that are no finding, if they were asked for.
+    pub quiet: Vec<Quiet>,
+    /// Verdicts by status.
+    pub rules: Rules,
+    /// Verdicts that would have been `fail` but for an exception.
+    pub waived: usize,
+}
+
+/// Judges the subjects on the threads of the pool at hand.
+pub(crate) fn judge<'d>(
+    world: World<'d>,
+    user: Option<&'d UserInfo>,
+    subjects: &[Subject<'d>],
+    wants_quiet: bool,
+    tick: &(dyn Fn(u64) + Sync),
+) -> Judged {
+    let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
+    let parts: Vec<Judged> = subjects
+        .par_chunks(chunk)
+        .map(|part| {
+            let mut judging = Judging { world, user, wants_quiet, rules: HashMap::new(), out: Judged::default() };
+            let mut arena = Arena::new();
+            for subject in part {
+                judging.subject(subject, &arena);
+                arena.reset();
+            }
+            tick(part.len() as u64);
+            judging.out
+        })
+        .collect();
+    let mut out = Judged::default();
+    for part in parts {
+        out.findings.extend(part.findings);
+        out.quiet.extend(part.quiet);
+        out.waived += part.waived;
+        let Rules { pass, fail, warn, error, skip, indeterminate } = part.rules;
+        out.rules.pass += pass;
+        out.rules.fail += fail;
+        out.rules.warn += warn;
+        out.rules.error += error;
+        out.rules.skip += skip;
+        out.rules.indeterminate += indeterminate;
+    }
+    out
+}
+
+struct Judging<'d> {
+    world: World<'d>,
+    user: Option<&'d UserInfo>,
+    wants_quiet: bool,
+    /// The rules that may say something of a kind.
+    rules: HashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
+    out: Judged,
+}
+
+impl<'d> Judging<'d> {
+    fn subject(&mut self, subject: &Subject<'d>, arena: &Arena) {
+        let Some(resource) = subject.resource() else { return };
+        let world = self.world;
+        let namespace = resource.str_at(&["metadata", "namespace"]).unwrap_or_default();
+        let request = Request {
+            operation: subject.operation(),
+            object: subject.object,
+            old_object: subject.old_object,
+            subresource: "",
+            user: self.user,
+            namespace_labels: world.cluster.namespace_labels(namespace, arena),
+            supplied: Supplied::default(),
+        };
+        let kind = kind_of(resource);
+        let rules = self.rules.entry(kind).or_insert_with(|| world.policies.rules_for(kind).into());
+        let rules = Arc::clone(rules);
+        if rules.is_empty() {
+            return;
+        }
+        match quietly(|| engine::evaluate(world, &rules, &request, arena)) {
+            Ok(outcomes) => self.take(&outcomes, resource),
+            // The rule that panics is found by asking one by one; the others have their say.
+            Err(_) => {
+                for rule in rules.iter() {
+                    match quietly(|| engine::evaluate(world, &[*rule], &request, arena)) {
+                        Ok(outcomes) => self.take(&outcomes, resource),
+                        Err(message) => self.panicked(*rule, resource, &message),
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, outcomes: &[Outcome<'_>], resource: Node<'_>) {
+        for it in outcomes {
+            let n = match it.status {
+                engine::Status::Pass => &mut self.out.rules.pass,
+                engine::Status::Fail if it.policy.scored => &mut self.out.rules.fail,
+                engine::Status::Fail => &mut self.out.rules.warn,
+                engine::Status::Error => &mut self.out.rules.error,
+                engine::Status::Skip => &mut self.out.rules.skip,
+                engine::Status::Indeterminate => &mut self.out.rules.indeterminate,
+            };
+            *n += 1;
+            self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
+            match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
+                Some(finding) => self.out.findings.push(finding),
+                None if self.wants_quiet => {
+                    let object = outcome::resource_ref(resource);
+                    self.out.quiet.push(Quiet {
+                        path: resource.file().path().to_string(),
+                        line: resource.file().position(resource.span().start).line,
+                        verdict: outcome::verdict(it, &object),
+                        message: it.message.clone(),
+                    });
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
+        let (policy, rule) = self.world.policies.get(rule);
+        self.out.rules.indeterminate += 1;
+        let id = format!("{}/{}", policy.head.key, rule.name);
+        let place = Place::new(resource.file(), resource.at(&["metadata", "name"]).unwrap_or(resource).span());
+        let message = format!("judging this object failed inside admit: {message}");
+        self.out.findings.push(
+            Finding::new(id, Severity::Error, place, message)
+                .related(Place::new(&policy.head.file, rule.name_span), "by this rule")
+                .help("this is a bug in admit: please report it with the object and the policy"),
+        );
+    }
+}

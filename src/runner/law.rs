@@ -1,0 +1,103 @@
+//! What judges: compiled policies and exceptions, and what stands for the cluster.
+//!
+//! In: the files that hold them. Out: the compiled set, and a finding for each policy or exception that takes no part.
+
+use std::sync::Arc;
+
+use super::load::TreeFile;
+use crate::{
+    cluster::{Cluster, Law as Measure},
+    document::{Document, classify::Class, resource},
+    finding::{Finding, Place, Severity, outcome},
+    policy::{PolicyError, classic::Body, set::PolicySet},
+};
+
+/// The law of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Law {
+    /// Compiled policies and exceptions.
+    pub policies: PolicySet,
+    /// What stands for the cluster.
+    pub cluster: Cluster,
+    /// Policies and exceptions that take no part, and why.
+    pub findings: Vec<Finding>,
+    /// How many policies were found, compiled or not.
+    pub n_policies: usize,
+}
+
+impl Law {
+    /// Compiles the policies and exceptions of the files whose roles say so.
+    pub(crate) fn compile<'f>(files: impl Iterator<Item = &'f TreeFile> + Clone) -> Self {
+        let mut law = Self { cluster: Cluster::new(Measure::Admission), ..Self::default() };
+        for file in files {
+            for (class, document) in &file.documents {
+                let counts = match class {
+                    Class::Policy => file.roles.policies,
+                    Class::Exception => file.roles.exceptions,
+                    Class::Manifest
+                    | Class::Kustomize
+                    | Class::HelmTemplate
+                    | Class::TestSuite
+                    | Class::Values
+                    | Class::Other => false,
+                };
+                if counts {
+                    law.n_policies += usize::from(*class == Class::Policy);
+                    let errors = add(&mut law.policies, document);
+                    law.findings.extend(errors.iter().map(outcome::from_policy_error));
+                }
+            }
+        }
+        law.findings.extend(law.policies.classic.iter().flat_map(unheeded));
+        law
+    }
+
+    /// Takes the objects of files as those of the cluster.
+    pub(crate) fn stand_in<'f>(&mut self, files: impl Iterator<Item = &'f TreeFile>) {
+        for (class, document) in files.flat_map(|file| &file.documents) {
+            if *class == Class::Manifest {
+                for object in resource::objects(document.root()) {
+                    self.cluster.add(document, object.id());
+                }
+            }
+        }
+    }
+}
+
+/// The findings of policies and exceptions that are judged but are not the law.
+pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile>) -> Vec<Finding> {
+    let mut scratch = PolicySet::default();
+    let mut out = Vec::new();
+    for file in files {
+        for (class, document) in &file.documents {
+            let is_law = match class {
+                Class::Policy => file.roles.policies,
+                Class::Exception => file.roles.exceptions,
+                _ => continue,
+            };
+            if !is_law && file.roles.judged {
+                let errors = add(&mut scratch, document);
+                // A cluster takes what only this program doesn't evaluate.
+                let refused = errors.iter().filter(|error| !error.problem.is_indeterminate());
+                out.extend(refused.map(outcome::from_policy_error));
+            }
+        }
+    }
+    out
+}
+
+fn add(set: &mut PolicySet, document: &Arc<Document>) -> Vec<PolicyError> {
+    resource::objects(document.root())
+        .into_iter()
+        .filter_map(|object| set.add(document, object.id()).err())
+        .flatten()
+        .collect()
+}
+
+/// A warning for each rule that changes resources before others judge them: what it changes is not seen here.
+fn unheeded(policy: &crate::policy::classic::Policy) -> Option<Finding> {
+    let rule = policy.rules.iter().find(|rule| matches!(rule.body, Body::Mutate(_)))?;
+    let place = Place::new(&policy.head.file, rule.name_span);
+    let message = "resources are judged without the changes that `mutate` rules would make first";
+    Some(Finding::new("policy/not-evaluated", Severity::Warning, place, message).label("this rule changes resources"))
+}

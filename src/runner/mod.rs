@@ -1,0 +1,27 @@
+//! What drives a run: threads, order, the border that no panic crosses.
+//!
+//! In: entries of a source and what each is for. Out: a [`Report`](crate::report::Report). Reading and parsing come
+//! first, all files in parallel; then policies are compiled, once; then objects are judged, in parallel again. The
+//! result is the same whatever the number of threads.
+
+mod judge;
+mod law;
+mod load;
+mod panic;
+
+pub(crate) use judge::{Subject, judge};
+pub(crate) use law::Law;
+pub(crate) use load::{Input, Loader, Roles, Tree, TreeFile};
+pub(crate) use panic::quietly;
+
+/// Stack of a worker. Recursion over documents is bounded by their depth limit, and this suits it.
+const STACK_BYTES: usize = 16 << 20;
+
+/// Runs `work` on `jobs` threads; 0 means one for each core.
+pub(crate) fn on_threads<T: Send>(
+    jobs: usize,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, rayon::ThreadPoolBuildError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build()?;
+    Ok(pool.install(work))
+}
