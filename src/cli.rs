@@ -11,7 +11,10 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{self, RunError, jp};
+use crate::{
+    commands::{RunError, check, hook, jp},
+    source::Environment,
+};
 
 /// Kubernetes admission control moved to Git.
 #[derive(Debug, Parser)]
@@ -23,6 +26,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Judge every manifest of a tree, or of a change, by the policies that guard it
+    Check(check::CheckArgs),
+    /// What Git runs before something happens
+    #[command(subcommand)]
+    Hook(hook::HookCommand),
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
 }
@@ -48,11 +56,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(command: Command) -> Result<u8, RunError> {
     match command {
+        Command::Check(args) => check::run(&args, now(), &environment()?),
+        Command::Hook(command) => hook::run(&command, now(), &environment()?),
         Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
             let code = error.exit_code();
             RunError::new(error.to_string()).with_code(code)
         }),
     }
+}
+
+/// The variables that Git sets for its hooks, and the current directory: read once, here, and handed down.
+fn environment() -> Result<Environment, RunError> {
+    let current_dir = std::env::current_dir()
+        .map_err(|error| RunError::new(format!("the current directory can't be read: {error}")))?;
+    Ok(Environment::new(current_dir, std::env::vars_os()))
 }
 
 /// The time of the run in nanoseconds since 1970: read once, here, and handed down.

@@ -103,6 +103,23 @@ pub(crate) struct Documents {
     pub other: usize,
 }
 
+impl std::ops::Add for Documents {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            policies: self.policies + other.policies,
+            exceptions: self.exceptions + other.exceptions,
+            manifests: self.manifests + other.manifests,
+            kustomize: self.kustomize + other.kustomize,
+            helm: self.helm + other.helm,
+            suites: self.suites + other.suites,
+            values: self.values + other.values,
+            other: self.other + other.other,
+        }
+    }
+}
+
 /// Verdicts by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
@@ -213,26 +230,39 @@ impl Default for Options {
 }
 
 /// One way to write a report.
+#[derive(Debug)]
 pub(crate) struct Format {
     /// As `--format` takes it.
     pub name: &'static str,
     /// Half a line for `--help`.
     pub about: &'static str,
+    /// Whether it lists verdicts that are no finding, [`Report::quiet`].
+    pub lists_all: bool,
     /// Writes the whole report. Fails only when `out` does.
     pub write: fn(&Report, &Options, &mut dyn io::Write) -> io::Result<()>,
 }
 
 /// Every format, in the order of `--help`.
 pub(crate) const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people, with the lines to blame", write: text::write },
-    Format { name: "json", about: "for programs, everything that is known", write: json::write },
-    Format { name: "sarif", about: "SARIF 2.1.0, for code scanning", write: sarif::write },
-    Format { name: "github", about: "annotations on a GitHub pull request", write: github::write },
-    Format { name: "gitlab", about: "GitLab Code Quality", write: gitlab::write },
-    Format { name: "junit", about: "JUnit XML, for any CI", write: junit::write },
-    Format { name: "markdown", about: "the summary of a CI job", write: markdown::write },
-    Format { name: "policyreport", about: "PolicyReport (wgpolicyk8s.io)", write: policyreport::write },
-    Format { name: "openreports", about: "Report (openreports.io)", write: policyreport::write_openreports },
+    Format { name: "text", about: "for people, with the lines to blame", lists_all: false, write: text::write },
+    Format { name: "json", about: "for programs, everything that is known", lists_all: false, write: json::write },
+    Format { name: "sarif", about: "SARIF 2.1.0, for code scanning", lists_all: false, write: sarif::write },
+    Format { name: "github", about: "annotations on a GitHub pull request", lists_all: false, write: github::write },
+    Format { name: "gitlab", about: "GitLab Code Quality", lists_all: false, write: gitlab::write },
+    Format { name: "junit", about: "JUnit XML, for any CI", lists_all: true, write: junit::write },
+    Format { name: "markdown", about: "the summary of a CI job", lists_all: false, write: markdown::write },
+    Format {
+        name: "policyreport",
+        about: "PolicyReport (wgpolicyk8s.io)",
+        lists_all: true,
+        write: policyreport::write,
+    },
+    Format {
+        name: "openreports",
+        about: "Report (openreports.io)",
+        lists_all: true,
+        write: policyreport::write_openreports,
+    },
 ];
 
 /// The format of that name.

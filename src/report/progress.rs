@@ -18,7 +18,7 @@ const QUIET_FOR: Duration = Duration::from_secs(1);
 
 /// How far a run has come.
 pub(crate) struct Progress {
-    total: u64,
+    total: AtomicU64,
     done: AtomicU64,
     /// `None` when nobody looks.
     since: Option<Instant>,
@@ -26,9 +26,22 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins to count towards `total`. `enabled` says whether standard error is a terminal that wants a bar.
-    pub(crate) fn start(total: u64, enabled: bool) -> Self {
-        Self { total, done: AtomicU64::new(0), since: enabled.then(Instant::now), bar: OnceLock::new() }
+    /// Begins to count. `enabled` says whether standard error is a terminal that wants a bar.
+    pub(crate) fn start(enabled: bool) -> Self {
+        Self {
+            total: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            since: enabled.then(Instant::now),
+            bar: OnceLock::new(),
+        }
+    }
+
+    /// Expects `n` more.
+    pub(crate) fn expect(&self, n: u64) {
+        let total = self.total.fetch_add(n, Ordering::Relaxed) + n;
+        if let Some(bar) = self.bar.get() {
+            bar.set_length(total);
+        }
     }
 
     /// Counts `n` more as done.
@@ -36,7 +49,7 @@ impl Progress {
         let done = self.done.fetch_add(n, Ordering::Relaxed) + n;
         let Some(since) = self.since else { return };
         if since.elapsed() >= QUIET_FOR {
-            self.bar.get_or_init(|| bar(self.total)).set_position(done);
+            self.bar.get_or_init(|| bar(self.total.load(Ordering::Relaxed))).set_position(done);
         }
     }
 
@@ -46,7 +59,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(&self) {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
@@ -67,7 +80,8 @@ mod tests {
 
     #[test]
     fn ticks_of_all_threads_count_and_nothing_is_drawn_unasked() {
-        let progress = Progress::start(400, false);
+        let progress = Progress::start(false);
+        progress.expect(400);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..100).for_each(|_| progress.tick(1)));

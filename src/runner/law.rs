@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::load::TreeFile;
+use super::load::{TreeDocument, TreeFile};
 use crate::{
     cluster::{Cluster, Law as Measure},
     document::{Document, classify::Class, resource},
@@ -30,7 +30,7 @@ impl Law {
     pub(crate) fn compile<'f>(files: impl Iterator<Item = &'f TreeFile> + Clone) -> Self {
         let mut law = Self { cluster: Cluster::new(Measure::Admission), ..Self::default() };
         for file in files {
-            for (class, document) in &file.documents {
+            for TreeDocument { class, document, .. } in &file.documents {
                 let counts = match class {
                     Class::Policy => file.roles.policies,
                     Class::Exception => file.roles.exceptions,
@@ -54,12 +54,15 @@ impl Law {
 
     /// Takes the objects of files as those of the cluster.
     pub(crate) fn stand_in<'f>(&mut self, files: impl Iterator<Item = &'f TreeFile>) {
-        for (class, document) in files.flat_map(|file| &file.documents) {
-            if *class == Class::Manifest {
-                for object in resource::objects(document.root()) {
-                    self.cluster.add(document, object.id());
-                }
-            }
+        hold(&mut self.cluster, files);
+    }
+}
+
+/// Adds the objects of files to those of a cluster.
+pub(crate) fn hold<'f>(cluster: &mut Cluster, files: impl Iterator<Item = &'f TreeFile>) {
+    for document in files.flat_map(|file| &file.documents).filter_map(|it| it.subject.as_ref()) {
+        for object in resource::objects(document.root()) {
+            cluster.add(document, object.id());
         }
     }
 }
@@ -69,7 +72,7 @@ pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile>) -> Vec<Fin
     let mut scratch = PolicySet::default();
     let mut out = Vec::new();
     for file in files {
-        for (class, document) in &file.documents {
+        for TreeDocument { class, document, .. } in &file.documents {
             let is_law = match class {
                 Class::Policy => file.roles.policies,
                 Class::Exception => file.roles.exceptions,

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::panic::quietly;
 use crate::{
     document::{
-        self, Document, Limits, Parsed,
+        self, Document, Limits, Node, Parsed,
         classify::{Class, Layout, classify, is_kustomization},
         resource,
     },
@@ -56,8 +56,27 @@ pub(crate) struct TreeFile {
     pub roles: Roles,
     /// The file.
     pub file: Arc<File>,
-    /// Its documents, in order. Manifests are prepared as the API server would see them.
-    pub documents: Vec<(Class, Arc<Document>)>,
+    /// Its documents, in order.
+    pub documents: Vec<TreeDocument>,
+}
+
+/// One document that was read.
+#[derive(Debug)]
+pub(crate) struct TreeDocument {
+    /// What it is.
+    pub class: Class,
+    /// The document; a manifest is as the API server would see it, everything else as written.
+    pub document: Arc<Document>,
+    /// For a document that can be judged: what the API server would see of it.
+    pub subject: Option<Arc<Document>>,
+}
+
+impl TreeFile {
+    /// The objects in it that are to be judged.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = Node<'_>> {
+        let judged = self.documents.iter().filter(|_| self.roles.judged);
+        judged.filter_map(|it| it.subject.as_deref()).flat_map(|document| resource::objects(document.root()))
+    }
 }
 
 /// Everything that was read.
@@ -134,7 +153,7 @@ impl Loader<'_> {
         for part in sorted {
             tree.files.extend(part.file);
             tree.findings.extend(part.findings);
-            add(&mut tree.counts, &part.counts);
+            tree.counts = tree.counts + part.counts;
         }
         Ok(tree)
     }
@@ -189,11 +208,20 @@ fn sort(
                 .map(|document| {
                     let class = classify(path, document.root(), layout);
                     *slot(&mut out.counts, class) += 1;
-                    let document = match class {
-                        Class::Manifest => resource::prepare(document, &is_cluster_scoped),
-                        _ => document,
-                    };
-                    (class, Arc::new(document))
+                    match class {
+                        Class::Manifest => {
+                            let document = Arc::new(resource::prepare(document, &is_cluster_scoped));
+                            TreeDocument { class, subject: Some(Arc::clone(&document)), document }
+                        }
+                        // A policy is an object, too: as the law it is read as written, as an object it is prepared.
+                        Class::Policy | Class::Exception => {
+                            let subject = resource::prepare(document.duplicate(), &is_cluster_scoped);
+                            TreeDocument { class, subject: Some(Arc::new(subject)), document: Arc::new(document) }
+                        }
+                        Class::Kustomize | Class::HelmTemplate | Class::TestSuite | Class::Values | Class::Other => {
+                            TreeDocument { class, document: Arc::new(document), subject: None }
+                        }
+                    }
                 })
                 .collect();
             out.file = Some(TreeFile { roles: input.roles, file, documents });
@@ -269,16 +297,4 @@ fn slot(counts: &mut Documents, class: Class) -> &mut usize {
         Class::Values => &mut counts.values,
         Class::Other => &mut counts.other,
     }
-}
-
-fn add(total: &mut Documents, part: &Documents) {
-    let Documents { policies, exceptions, manifests, kustomize, helm, suites, values, other } = part;
-    total.policies += policies;
-    total.exceptions += exceptions;
-    total.manifests += manifests;
-    total.kustomize += kustomize;
-    total.helm += helm;
-    total.suites += suites;
-    total.values += values;
-    total.other += other;
 }

@@ -9,9 +9,10 @@ mod law;
 mod load;
 mod panic;
 
+pub(crate) use judge::Judged;
 pub(crate) use judge::{Subject, judge};
-pub(crate) use law::Law;
-pub(crate) use load::{Input, Loader, Roles, Tree, TreeFile};
+pub(crate) use law::{Law, hold, problems};
+pub(crate) use load::{Input, Loader, Roles, Tree, TreeFile, skipped};
 pub(crate) use panic::quietly;
 
 /// Stack of a worker. Recursion over documents is bounded by their depth limit, and this suits it.

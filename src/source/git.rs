@@ -39,6 +39,11 @@ impl Environment {
         Self { variables, current_dir: current_dir.into() }
     }
 
+    /// What relative paths start from.
+    pub(crate) fn current_dir(&self) -> &Path {
+        &self.current_dir
+    }
+
     pub(super) fn variables(&self) -> &BTreeMap<OsString, OsString> {
         &self.variables
     }

@@ -104,7 +104,8 @@ impl Start {
     }
 }
 
-fn canonical(path: &Path) -> Result<PathBuf, SourceError> {
+/// The absolute path without links.
+pub(crate) fn canonical(path: &Path) -> Result<PathBuf, SourceError> {
     fs::canonicalize(path).map_err(|cause| SourceError::Path { path: path.to_owned(), cause })
 }
 

@@ -1,0 +1,123 @@
+//! One case before the law: what is judged, what judges it, and what there is to say.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::{
+    cluster::Cluster,
+    document::Node,
+    engine::{UserInfo, World},
+    finding::{Finding, Place, Severity, resource_ref},
+    policy::set::PolicySet,
+    report::{Progress, Report, Rule, Summary},
+    runner::{self, Law, Subject, Tree},
+};
+
+/// Everything a run judges and judges by.
+#[derive(Debug, Default)]
+pub(crate) struct Case {
+    /// The law.
+    pub law: Law,
+    /// What was read of the side that is judged.
+    pub tree: Tree,
+    /// What was read only for the law.
+    pub law_tree: Tree,
+    /// What is there before: objects in it are updated, others are new.
+    pub held: Cluster,
+    /// Whether objects that were there and are in no file any more are removed.
+    pub removes: bool,
+    /// Who asks, if that is known.
+    pub user: Option<UserInfo>,
+    /// What there is to say beside verdicts.
+    pub findings: Vec<Finding>,
+    /// About the run as a whole.
+    pub notes: Vec<String>,
+    /// Whether all of a tree is judged; a change may well hold no manifest.
+    pub is_whole: bool,
+}
+
+impl Case {
+    /// Judges everything; the flag says whether there was something to judge and something to judge it by.
+    pub(crate) fn judge(&self, now: i128, wants_quiet: bool, progress: &Progress) -> (Report, bool) {
+        let mut findings = self.findings.clone();
+        findings.extend(self.tree.findings.iter().chain(&self.law_tree.findings).cloned());
+        findings.extend(self.law.findings.iter().cloned());
+        findings.extend(runner::problems(self.tree.files.iter()));
+        let subjects = self.subjects(&mut findings);
+        progress.expect(subjects.len() as u64);
+        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now };
+        let judged = runner::judge(world, self.user.as_ref(), &subjects, wants_quiet, &|n| progress.tick(n));
+        findings.extend(judged.findings);
+        let summary = Summary {
+            files: self.tree.files.len() + self.law_tree.files.len(),
+            documents: self.tree.counts + self.law_tree.counts,
+            rules: judged.rules,
+            waived: judged.waived,
+        };
+        let mut report = Report::new(findings, summary);
+        report.quiet = judged.quiet;
+        report.quiet.sort();
+        report.rules = described(&report.findings, &self.law.policies);
+        report.notes.clone_from(&self.notes);
+        if self.law.n_policies == 0 {
+            report.notes.push("nothing was checked: no policy was found".to_owned());
+        } else if subjects.is_empty() && self.is_whole {
+            report.notes.push("nothing was checked: no manifest was found".to_owned());
+        }
+        let checked = self.law.n_policies > 0 && !(subjects.is_empty() && self.is_whole);
+        (report, checked)
+    }
+
+    fn subjects(&self, findings: &mut Vec<Finding>) -> Vec<Subject<'_>> {
+        let mut out = Vec::new();
+        let mut here = HashSet::new();
+        for object in self.tree.files.iter().flat_map(runner::TreeFile::subjects) {
+            if !crate::document::resource::is_object(object) {
+                findings.push(not_an_object(object));
+                continue;
+            }
+            let old_object = self.held.old_object(object);
+            if self.removes {
+                here.insert(resource_ref(object));
+            }
+            out.push(Subject { object: Some(object), old_object });
+        }
+        if self.removes {
+            let gone = self.held.objects().filter(|object| !here.contains(&resource_ref(*object)));
+            out.extend(gone.map(|object| Subject { object: None, old_object: Some(object) }));
+        }
+        out
+    }
+}
+
+/// An item of a list that no API server takes.
+fn not_an_object(node: Node<'_>) -> Finding {
+    let place = Place::new(node.file(), node.span());
+    Finding::new("document/not-an-object", Severity::Error, place, "an item of a list lacks `apiVersion` or `kind`")
+        .help("give the item both, or remove it")
+}
+
+/// What policies say of the rules behind findings.
+fn described(findings: &[Finding], policies: &PolicySet) -> BTreeMap<String, Rule> {
+    let wanted: HashSet<&str> = findings.iter().map(|it| it.id.as_str()).collect();
+    let mut out = BTreeMap::new();
+    for policy in &policies.classic {
+        let annotation = |key: &str| {
+            let key = format!("policies.kyverno.io/{key}");
+            policy.object().str_at(&["metadata", "annotations", &key]).unwrap_or_default().to_owned()
+        };
+        for rule in &policy.rules {
+            let id = format!("{}/{}", policy.head.key, rule.name);
+            if wanted.contains(id.as_str()) {
+                let title = annotation("title");
+                out.entry(id).or_insert_with(|| Rule {
+                    title: if title.is_empty() { policy.head.name.clone() } else { title },
+                    description: annotation("description"),
+                    url: String::new(),
+                    tags: policy.head.category.iter().cloned().collect(),
+                    path: policy.head.file.path().to_string(),
+                });
+            }
+        }
+    }
+    out
+}
