@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{self, RunError, jp};
+use crate::commands::{self, RunError, apply, jp, test};
 
 /// Kubernetes admission control moved to Git.
 #[derive(Debug, Parser)]
@@ -25,6 +25,10 @@ struct Cli {
 enum Command {
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
+    /// Apply policies to resources, as `kyverno apply` does
+    Apply(apply::ApplyArgs),
+    /// Run suites of `kyverno test`
+    Test(test::TestArgs),
 }
 
 /// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
@@ -52,6 +56,8 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
             let code = error.exit_code();
             RunError::new(error.to_string()).with_code(code)
         }),
+        Command::Apply(args) => apply::run(&args, now(), &mut io::stdout(), &mut anstream::stderr()),
+        Command::Test(args) => test::run(&args, now(), &mut io::stdout(), &mut anstream::stderr()),
     }
 }
 
