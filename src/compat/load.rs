@@ -149,7 +149,7 @@ impl<'n> Loader<'n> {
         for entry in self.entries(path) {
             let (_, documents) = self.parse(&entry);
             for document in documents {
-                let document = Arc::new(resource::prepare(document, scope::is_cluster_scoped));
+                let document = Arc::new(resource::prepare(document, &scope::is_cluster_scoped));
                 for node in resource::objects(document.root()) {
                     if resource::is_object(node) {
                         out.push(Object { document: Arc::clone(&document), id: node.id() });
