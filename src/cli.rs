@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, check, hook, jp},
+    commands::{RunError, apply, check, hook, jp, test},
     source::Environment,
 };
 
@@ -33,6 +33,10 @@ enum Command {
     Hook(hook::HookCommand),
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
+    /// Apply policies to resources, as `kyverno apply` does
+    Apply(apply::ApplyArgs),
+    /// Run suites of `kyverno test`
+    Test(test::TestArgs),
 }
 
 /// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
@@ -62,6 +66,8 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
             let code = error.exit_code();
             RunError::new(error.to_string()).with_code(code)
         }),
+        Command::Apply(args) => apply::run(&args, now(), &mut io::stdout(), &mut anstream::stderr()),
+        Command::Test(args) => test::run(&args, now(), &mut io::stdout(), &mut anstream::stderr()),
     }
 }
 

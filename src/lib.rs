@@ -27,6 +27,8 @@ mod report;
 
 mod runner;
 
+mod compat;
+
 mod commands;
 
 mod cli;

@@ -1,10 +1,12 @@
 //! The subcommands: each its arguments and its `run`.
 
+pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod error;
 pub(crate) mod hook;
 pub(crate) mod jp;
 pub(crate) mod output;
+pub(crate) mod test;
 pub(crate) mod workspace;
 
 pub(crate) use error::RunError;

@@ -30,6 +30,13 @@ pub(crate) struct RuleRef {
     rule: u32,
 }
 
+impl RuleRef {
+    /// Position of the policy in [`PolicySet::classic`].
+    pub(crate) fn policy_index(self) -> usize {
+        self.policy as usize
+    }
+}
+
 /// What the kinds of a match block are compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ResourceKind<'k> {

@@ -1,0 +1,203 @@
+//! What a suite expects against what the policies say.
+//!
+//! In: an expectation and the rows of a run. Out: a line of the table for each comparison. As in Kyverno a resource
+//! that an expectation names and nobody knows makes it ask about every resource, and a rule that says nothing counts
+//! as held; both are said in a notice, since they are mistakes more often than not.
+
+use std::sync::Arc;
+
+use super::{
+    Notices, Weight,
+    evaluation::{Judged, Row},
+    load::{InvalidPolicy, Object},
+    suite::{Expectation, ResourceSpec},
+};
+use crate::{k8s::gvk::split_api_version, policy::set::PolicySet, span::File};
+
+/// How a comparison ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// As expected.
+    Pass,
+    /// Not as expected.
+    Fail,
+    /// As expected: the rule doesn't count for the resource.
+    Skip,
+}
+
+impl Mark {
+    /// Kyverno's word.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Mark::Pass => "Pass",
+            Mark::Fail => "Fail",
+            Mark::Skip => "Skip",
+        }
+    }
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// The policy as the expectation names it.
+    pub policy: String,
+    /// The rule's computed name, or the name as expected when no rule said anything.
+    pub rule: String,
+    /// The resource: `v1/Pod/namespace/name`.
+    pub resource: String,
+    /// How it ended.
+    pub mark: Mark,
+    /// Why, in a word or two.
+    pub reason: String,
+    /// What the rule says.
+    pub message: String,
+}
+
+/// A run to compare with.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'r> {
+    /// The suite's file.
+    pub file: &'r Arc<File>,
+    /// The policies.
+    pub policies: &'r PolicySet,
+    /// Policies that take no part.
+    pub invalid: &'r [InvalidPolicy],
+    /// The resources.
+    pub resources: &'r [Object],
+    /// What the policies say of them.
+    pub judged: &'r Judged,
+}
+
+/// Compares one expectation with a run.
+pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<Checked> {
+    let name = expected.policy.rsplit('/').next().unwrap_or_default();
+    let selected = select(expected, run, notices);
+    let heads: Vec<usize> = (0..run.judged.heads.len()).filter(|it| run.judged.heads[*it].name == name).collect();
+    if heads.is_empty() {
+        let invalid = run.invalid.iter().find(|it| it.name == name);
+        return vec![missing(expected, run, &selected, invalid)];
+    }
+    let mut out = Vec::new();
+    for &resource in &selected {
+        for &policy in &heads {
+            let rows = run.judged.rows.iter().filter(|row| row.resource == resource && row.policy == policy);
+            let rows: Vec<&Row> = rows.filter(|row| is_rule(&row.rule, &expected.rule)).collect();
+            if rows.is_empty() {
+                out.push(excluded(expected, run, resource, policy, notices));
+            }
+            out.extend(rows.into_iter().map(|row| compare(expected, run, row)));
+        }
+    }
+    out
+}
+
+/// Indexes of the resources that an expectation asks about.
+fn select(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<usize> {
+    let warn = |text: String| notices.at(Weight::Warning, run.file, expected.at, text);
+    let mut selected = vec![false; run.resources.len()];
+    for name in expected.resources.iter().flatten() {
+        let mut found = false;
+        for (object, selected) in run.resources.iter().zip(&mut selected) {
+            if is_named(object, name) {
+                (*selected, found) = (true, true);
+            }
+        }
+        if !found {
+            warn(format!("no resource is called `{name}`"));
+        }
+    }
+    // Kyverno: without the field `resources` the field `resourceSpecs` is not read.
+    for spec in expected.specs.iter().filter(|_| expected.resources.is_some()) {
+        for (object, selected) in run.resources.iter().zip(&mut selected) {
+            *selected |= is_specified(object, spec);
+        }
+    }
+    if selected.contains(&true) {
+        return (0..selected.len()).filter(|index| selected[*index]).collect();
+    }
+    if expected.resources.as_ref().is_some_and(|names| !names.is_empty()) {
+        warn("none of the resources exists; as in Kyverno every resource is checked instead".to_owned());
+    }
+    (0..selected.len()).collect()
+}
+
+fn is_named(object: &Object, name: &str) -> bool {
+    let identity = object.identity();
+    match name.split_once('/') {
+        Some((namespace, name)) => identity.namespace == namespace && identity.name == name,
+        None => identity.name == name,
+    }
+}
+
+fn is_specified(object: &Object, spec: &ResourceSpec) -> bool {
+    let identity = object.identity();
+    let (group, version) = split_api_version(&identity.api_version);
+    group == spec.group && version == spec.version && identity.namespace == spec.namespace && identity.name == spec.name
+}
+
+/// Whether a computed name belongs to a rule as an expectation names it.
+fn is_rule(computed: &str, expected: &str) -> bool {
+    let declared = computed.strip_prefix("autogen-cronjob-").or_else(|| computed.strip_prefix("autogen-"));
+    expected.is_empty() || computed == expected || declared == Some(expected)
+}
+
+fn missing(expected: &Expectation, run: Run<'_>, selected: &[usize], invalid: Option<&InvalidPolicy>) -> Checked {
+    let (mark, reason) = match invalid {
+        Some(invalid) if invalid.readable => (Mark::Skip, "Invalid Policy"),
+        Some(_) => (Mark::Fail, "Not evaluated"),
+        None => (Mark::Fail, "Not found"),
+    };
+    Checked {
+        policy: expected.policy.clone(),
+        rule: expected.rule.clone(),
+        resource: selected.first().map(|index| title(&run.resources[*index])).unwrap_or_default(),
+        mark,
+        reason: reason.to_owned(),
+        message: invalid.map_or_else(|| "no policy has this name".to_owned(), |invalid| invalid.reason.clone()),
+    }
+}
+
+fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize, notices: &Notices) -> Checked {
+    let rules = &run.policies.classic[policy].rules;
+    if !rules.iter().any(|rule| is_rule(&rule.name, &expected.rule)) {
+        let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+        let text = format!(
+            "policy `{}` has no rule `{}`, only {}; as in Kyverno this counts as held",
+            expected.policy,
+            expected.rule,
+            names.join(", ")
+        );
+        notices.at(Weight::Warning, run.file, expected.at, text);
+    }
+    Checked {
+        policy: expected.policy.clone(),
+        rule: expected.rule.clone(),
+        resource: title(&run.resources[resource]),
+        mark: Mark::Pass,
+        reason: "Excluded".to_owned(),
+        message: String::new(),
+    }
+}
+
+fn compare(expected: &Expectation, run: Run<'_>, row: &Row) -> Checked {
+    let found = row.status.as_str();
+    let (mark, reason) = match (found == expected.result, found) {
+        (true, "skip") => (Mark::Skip, "Ok".to_owned()),
+        (true, _) => (Mark::Pass, "Ok".to_owned()),
+        (false, _) => (Mark::Fail, format!("Want {}, got {found}", expected.result)),
+    };
+    Checked {
+        policy: expected.policy.clone(),
+        rule: row.rule.clone(),
+        resource: title(&run.resources[row.resource]),
+        mark,
+        reason,
+        message: row.message.clone(),
+    }
+}
+
+/// `v1/Pod/namespace/name`.
+fn title(object: &Object) -> String {
+    let identity = object.identity();
+    [identity.api_version, identity.kind, identity.namespace, identity.name].join("/")
+}

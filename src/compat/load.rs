@@ -1,0 +1,216 @@
+//! From paths, as a command line or a suite names them, to policies, exceptions and resources.
+//!
+//! In: paths. Out: what could be loaded, and a [`Notice`](super::Notice) for each file or document that could not;
+//! one bad file never hides another. Of a policy path only policies count, of an exception path only exceptions.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Notices, Weight};
+use crate::{
+    document::{
+        self, Document, Limits, Node, NodeId,
+        classify::{Class, Layout, classify},
+        resource,
+    },
+    finding::ResourceRef,
+    k8s::scope,
+    policy::set::PolicySet,
+    source::{self, At, Entry, Options, Reader},
+    span::File,
+};
+
+/// An object of a document.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    /// The document that holds it.
+    pub document: Arc<Document>,
+    /// Its node there.
+    pub id: NodeId,
+}
+
+impl Object {
+    /// The object.
+    pub(crate) fn node(&self) -> Node<'_> {
+        self.document.node(self.id)
+    }
+
+    /// What identifies it.
+    pub(crate) fn identity(&self) -> ResourceRef {
+        let node = self.node();
+        let text = |path: &[&str]| node.str_at(path).unwrap_or_default().to_owned();
+        ResourceRef {
+            api_version: text(&["apiVersion"]),
+            kind: text(&["kind"]),
+            namespace: text(&["metadata", "namespace"]),
+            name: text(&["metadata", "name"]),
+        }
+    }
+}
+
+/// A policy that takes no part.
+#[derive(Clone, Debug)]
+pub(crate) struct InvalidPolicy {
+    /// `metadata.name`.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// Whether Kyverno reads it and then refuses it; otherwise its schema already does.
+    pub readable: bool,
+}
+
+/// The policies of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Policies {
+    /// Those that take part, and the exceptions.
+    pub set: PolicySet,
+    /// Those that don't.
+    pub invalid: Vec<InvalidPolicy>,
+}
+
+impl Policies {
+    /// Adds a policy or an exception.
+    fn add(&mut self, object: &Object, notices: &Notices) {
+        let Err(errors) = self.set.add(&object.document, object.id) else { return };
+        for error in &errors {
+            notices.policy(Weight::Warning, error);
+        }
+        let reasons: Vec<String> = errors.iter().map(|error| error.problem.to_string()).collect();
+        self.invalid.push(InvalidPolicy {
+            name: object.identity().name,
+            reason: reasons.join("; "),
+            readable: !errors.iter().any(|error| error.problem.is_schema() || error.problem.is_indeterminate()),
+        });
+    }
+}
+
+/// What to take from a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Take {
+    Policies,
+    Exceptions,
+    Both,
+}
+
+/// Reads files for one run or one suite.
+pub(crate) struct Loader<'n> {
+    base: PathBuf,
+    reader: Reader,
+    notices: &'n Notices,
+}
+
+impl<'n> Loader<'n> {
+    /// A loader that reads paths relative to `base`.
+    pub(crate) fn new(base: &Path, notices: &'n Notices) -> Self {
+        Self { base: base.to_owned(), reader: Reader::files(Options::default().max_bytes), notices }
+    }
+
+    /// Adds the policies of a file, or of every file below a directory.
+    pub(crate) fn policies(&mut self, path: &str, into: &mut Policies) {
+        self.add(path, Take::Policies, into);
+    }
+
+    /// Adds policies and exceptions alike.
+    pub(crate) fn policies_and_exceptions(&mut self, path: &str, into: &mut Policies) {
+        self.add(path, Take::Both, into);
+    }
+
+    /// Adds the exceptions of a file or directory.
+    pub(crate) fn exceptions(&mut self, path: &str, into: &mut Policies) {
+        self.add(path, Take::Exceptions, into);
+    }
+
+    fn add(&mut self, path: &str, take: Take, into: &mut Policies) {
+        for document in self.documents(path) {
+            let place = Arc::clone(document.file().path());
+            for node in resource::objects(document.root()) {
+                let class = classify(&place, node, &Layout::default());
+                let wanted = match class {
+                    Class::Policy => take != Take::Exceptions,
+                    Class::Exception => take != Take::Policies,
+                    _ => false,
+                };
+                if wanted {
+                    into.add(&Object { document: Arc::clone(&document), id: node.id() }, self.notices);
+                } else if take == Take::Exceptions {
+                    self.notices.at(Weight::Warning, document.file(), node.span(), "not an exception, passed over");
+                } else if class == Class::Other {
+                    self.notices.at(Weight::Note, document.file(), node.span(), "not a policy, passed over");
+                }
+            }
+        }
+    }
+
+    /// The objects of a file, or of every file below a directory.
+    pub(crate) fn resources(&mut self, path: &str) -> Vec<Object> {
+        let mut out = Vec::new();
+        for entry in self.entries(path) {
+            let (_, documents) = self.parse(&entry);
+            for document in documents {
+                let document = Arc::new(resource::prepare(document, &scope::is_cluster_scoped));
+                for node in resource::objects(document.root()) {
+                    if resource::is_object(node) {
+                        out.push(Object { document: Arc::clone(&document), id: node.id() });
+                    } else {
+                        let text = "not a manifest (no apiVersion and kind), passed over";
+                        self.notices.at(Weight::Warning, document.file(), node.span(), text);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// The documents of a file, or of every file below a directory, as written.
+    pub(crate) fn documents(&mut self, path: &str) -> Vec<Arc<Document>> {
+        let entries = self.entries(path);
+        entries.iter().flat_map(|entry| self.parse(entry).1).map(Arc::new).collect()
+    }
+
+    /// Every file below a directory whose name is `name`, or the file itself.
+    pub(crate) fn named(&mut self, path: &str, name: &str) -> Vec<Entry> {
+        let mut entries = self.entries(path);
+        entries.retain(|entry| {
+            let own = entry.path.rsplit('/').next().unwrap_or_default();
+            own == name || matches!(entry.at, At::Named(_))
+        });
+        entries
+    }
+
+    /// The files that a path stands for.
+    fn entries(&mut self, path: &str) -> Vec<Entry> {
+        let options = Options::default();
+        let place = self.base.join(path);
+        match source::worktree::list(Path::new("."), &[place], None, &options) {
+            Ok(listing) => {
+                for (path, skip) in &listing.skipped {
+                    self.notices.say(Weight::Note, path.as_ref(), skip.to_string());
+                }
+                listing.entries
+            }
+            Err(error) => {
+                self.notices.say(Weight::Error, "", format!("can't load {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Reads and parses one file.
+    pub(crate) fn parse(&mut self, entry: &Entry) -> (Option<Arc<File>>, Vec<Document>) {
+        let blob = match self.reader.read(entry) {
+            Ok(blob) => blob,
+            Err(skip) => {
+                self.notices.say(Weight::Error, entry.path.as_ref(), skip.to_string());
+                return (None, Vec::new());
+            }
+        };
+        let file = File::new(blob.path, blob.bytes);
+        let parsed = document::parse(&file, &Limits::default());
+        for error in &parsed.errors {
+            self.notices.document(Weight::Error, &file, error);
+        }
+        (Some(file), parsed.documents)
+    }
+}

@@ -1,0 +1,18 @@
+//! The formats of the tool that `admit` takes over from: `kyverno test` and `kyverno apply`.
+//!
+//! In: suites, values, user info, paths. Out: tables, summaries, reports and exit codes as those commands give them.
+//! Verdicts are the engine's; here is only how they are asked for and compared. Where that tool aborts on one bad input
+//! or is silently green, this one goes on and says so in a [`Notice`].
+
+pub(crate) mod check;
+pub(crate) mod evaluation;
+mod fields;
+pub(crate) mod load;
+mod notice;
+pub(crate) mod report;
+pub(crate) mod suite;
+pub(crate) mod table;
+pub(crate) mod user_info;
+pub(crate) mod values;
+
+pub(crate) use notice::{Notice, Notices, Weight};

@@ -1,0 +1,56 @@
+//! Tables for people, drawn with lines.
+//!
+//! In: a header and rows of cells. Out: text in which every cell is one line and safe to print.
+
+use std::fmt::Write as _;
+
+use crate::report::escape;
+
+/// Draws a table; nothing for no rows.
+pub(crate) fn draw(header: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| escape::line(cell)).collect()).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let rule = widths.iter().fold(String::from("│"), |mut out, width| {
+        let _ = write!(out, "{}│", "─".repeat(width + 2));
+        out
+    });
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        widths.iter().zip(cells).fold(String::from("│"), |mut out, (width, cell)| {
+            let _ = write!(out, " {cell}{} │", " ".repeat(width - cell.chars().count()));
+            out
+        })
+    };
+    let mut out = format!("{rule}\n{}\n{rule}\n", line(&mut header.iter().copied()));
+    for row in &rows {
+        let _ = writeln!(out, "{}", line(&mut row.iter().map(String::as_str)));
+    }
+    let _ = writeln!(out, "{rule}");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_aligned_by_characters() {
+        let rows = vec![vec!["1".to_owned(), "wéb".to_owned()], vec!["20".to_owned(), "a\nb".to_owned()]];
+        let expected = "\
+│────│──────│
+│ ID │ NAME │
+│────│──────│
+│ 1  │ wéb  │
+│ 20 │ a b  │
+│────│──────│
+";
+        assert_eq!(draw(&["ID", "NAME"], &rows), expected);
+        assert_eq!(draw(&["ID"], &[]), "");
+    }
+}
