@@ -13,7 +13,7 @@ use crate::{
     },
     engine::{self, Outcome, Request, UserInfo, World, request::Supplied},
     expr::Arena,
-    finding::{Finding, Place, outcome},
+    finding::{Finding, Place, Severity, outcome},
     k8s::scope::is_cluster_scoped,
     policy::{Operation, set::PolicySet},
     span::File,
@@ -85,7 +85,8 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
             rows.push(Row::of(&file, status, &outcome::from_policy_error(&error)));
         }
     }
-    let objects = || manifests.iter().flat_map(|it| resource::objects(it.root()).into_iter().map(move |node| (it, node)));
+    let objects =
+        || manifests.iter().flat_map(|it| resource::objects(it.root()).into_iter().map(move |node| (it, node)));
     let asked = |node: Node<'_>| asked(file.position(node.span().start).line);
     let clusters = [Law::Admission, Law::CommandLine].map(|law| {
         let mut cluster = Cluster::new(law);
@@ -150,8 +151,8 @@ impl Row {
     fn of_outcome(file: &Arc<File>, outcome: &Outcome<'_>, object: Node<'_>) -> Self {
         let verdict = outcome::verdict(outcome, &outcome::resource_ref(object));
         let finding = outcome::from_outcome(outcome, object, outcome::Files { resource: file }).unwrap_or_else(|| {
-            let name = object.at(&["metadata", "name"]).unwrap_or(object);
-            Finding::new("", crate::finding::Severity::Info, Place::new(file, name.span()), outcome.message.clone())
+            let place = Place::new(file, resource::place_of_missing(object, object));
+            Finding::new("", Severity::Info, place, outcome.message.clone())
         });
         Self {
             action: verdict.action.as_str(),
