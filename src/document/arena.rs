@@ -186,6 +186,24 @@ impl<'d> Node<'d> {
         self.raw().key_span
     }
 
+    /// Where to point for something that is missing in this node: at its key, or for an item of a list and the top node
+    /// at the first entry.
+    pub(crate) fn heading(self) -> Span {
+        let span = self.span();
+        if self.key_span() != span {
+            return self.key_span();
+        }
+        let first = self.entries().next().map(|(_, value)| value).filter(|it| span.covers(it.key_span()));
+        match (first, self.items().next()) {
+            (Some(value), _) => {
+                let entry = Span::new(value.key_span().start, value.span().end.max(value.key_span().end));
+                if self.file().slice(entry).contains('\n') { value.key_span() } else { entry }
+            }
+            (None, Some(item)) if self.file().slice(span).contains('\n') => item.heading(),
+            (None, _) => span,
+        }
+    }
+
     /// The document that holds the node.
     pub(crate) fn document(self) -> &'d Document {
         self.document

@@ -3,6 +3,7 @@
 //! In: a document. Out: its objects, lists taken apart, with the namespace that a client would fill in.
 
 use super::{Builder, Document, Integers, Kind, Node, NodeId};
+use crate::span::Span;
 
 /// How deep lists of lists are taken apart.
 const MAX_LIST_DEPTH: usize = 8;
@@ -14,6 +15,14 @@ const NULL_IS_EMPTY: [&str; 6] = ["annotations", "labels", "matchLabels", "nodeS
 pub(crate) fn is_object(node: Node<'_>) -> bool {
     let text = |key| node.str_at(&[key]).is_some_and(|text| !text.is_empty());
     text("apiVersion") && text("kind")
+}
+
+/// Where to point for something that is missing in `node`, a part of `object`: at the node's heading, and for the object
+/// itself at its name.
+pub(crate) fn place_of_missing(node: Node<'_>, object: Node<'_>) -> Span {
+    let name = |key| object.at(&["metadata", key]).map(Node::span);
+    let named = if node == object { name("name").or_else(|| name("generateName")) } else { None };
+    named.unwrap_or_else(|| node.heading())
 }
 
 /// The objects of a document: its root, or the items of a list, however nested.

@@ -4,17 +4,19 @@
 //! pay for this.
 
 use crate::{
-    document::Node,
+    document::{Node, resource::place_of_missing},
     expr::{
         Value,
         jmespath::{Path, Step},
         operator::go_text,
     },
     policy::classic::condition::Condition,
+    span::Span,
 };
 
-/// The node that a path reads; `None` for a path that doesn't begin in the resource or the element.
-pub(crate) fn locate<'d>(path: &Path, resource: Node<'d>, element: Option<Node<'d>>) -> Option<Node<'d>> {
+/// The deepest node that a path reads, and where to point: at its value, or at its heading when the path goes on to
+/// something missing. `None` for a path that doesn't begin in the resource or the element.
+pub(crate) fn locate<'d>(path: &Path, resource: Node<'d>, element: Option<Node<'d>>) -> Option<(Node<'d>, Span)> {
     let (start, rest) = match path.as_slice() {
         [Step::Field(request), Step::Field(object), rest @ ..]
             if request == "request" && (object == "object" || object == "oldObject") =>
@@ -26,7 +28,8 @@ pub(crate) fn locate<'d>(path: &Path, resource: Node<'d>, element: Option<Node<'
         }
         [Step::Field(name), ..] if name == "images" => {
             let spec = resource.str_at(&["kind"]).and_then(super::images::pod_spec_path)?;
-            return resource.at(spec)?.get("containers");
+            let containers = resource.at(spec)?.get("containers")?;
+            return Some((containers, containers.span()));
         }
         _ => return None,
     };
@@ -39,10 +42,11 @@ pub(crate) fn locate<'d>(path: &Path, resource: Node<'d>, element: Option<Node<'
         };
         match next {
             Some(next) => node = next,
-            None => break,
+            None if *step == Step::Each => break,
+            None => return Some((node, place_of_missing(node, resource))),
         }
     }
-    Some(node)
+    Some((node, node.span()))
 }
 
 /// What was found and how it was compared, short.

@@ -11,7 +11,7 @@ use super::{
     pod_security,
 };
 use crate::{
-    document::{Document, Node, NodeId},
+    document::{Document, Node, NodeId, resource::place_of_missing},
     expr::{
         Value,
         jmespath::EvalError,
@@ -193,8 +193,9 @@ impl<'v> Checking<'v, '_> {
         Verdict::error(format!("variable substitution failed: {error}"), missing(error), clause)
     }
 
+    /// Where to point for what is missing in a value.
     fn span_of(&self, value: Value<'v>) -> Option<Span> {
-        Some(value.node().map_or(self.resource.span(), Node::span))
+        Some(place_of_missing(value.node().unwrap_or(self.resource), self.resource))
     }
 
     fn deny(&self, conditions: Option<&'v Conditions>, span: Span, target: &Target<'_>) -> Verdict {
@@ -242,9 +243,11 @@ impl<'v> Checking<'v, '_> {
         };
         for decided in deciding {
             let paths = conditions::paths_read(decided.condition);
-            if let Some(node) = paths.iter().find_map(|(path, _)| evidence::locate(path, self.resource, element)) {
+            if let Some((node, span)) =
+                paths.iter().find_map(|(path, _)| evidence::locate(path, self.resource, element))
+            {
                 return Evidence {
-                    value: Some(node.span()),
+                    value: Some(span),
                     label: evidence::describe(decided.key, decided.condition),
                     clause: Some(decided.condition.span),
                     demand: "refused by this condition".to_owned(),
@@ -253,7 +256,7 @@ impl<'v> Checking<'v, '_> {
             }
         }
         Evidence {
-            value: element.map(Node::span),
+            value: element.map(Node::heading),
             clause: deciding.first().map(|decided| decided.condition.span),
             demand: "refused by this condition".to_owned(),
             label: deciding.first().map(|it| evidence::describe(it.key, it.condition)).unwrap_or_default(),

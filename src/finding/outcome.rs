@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Action, Finding, Place, ResourceRef, Severity, Source, Status, Verdict, Waiver};
 use crate::{
-    document::{DocumentError, Node},
+    document::{DocumentError, Node, resource::place_of_missing},
     engine::{self, Outcome},
     policy::{self, PolicyError},
     span::File,
@@ -68,8 +68,7 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
     };
     let evidence = &outcome.evidence;
     let object = resource_ref(resource);
-    let name = resource.at(&["metadata", "name"]).unwrap_or(resource);
-    let span = evidence.value.unwrap_or_else(|| name.span());
+    let span = evidence.value.unwrap_or_else(|| place_of_missing(resource, resource));
     let place = if object.kind == "Secret" && object.api_version == "v1" {
         Place::redacted(files.resource, span)
     } else {

@@ -31,7 +31,7 @@ pub(crate) struct Mismatch {
     pub path: String,
     /// What was found and wanted, in Kyverno's words.
     pub text: String,
-    /// The offending value in the resource, or its nearest parent that exists.
+    /// The offending value in the resource, or the heading of its nearest parent that exists.
     pub value: Option<Span>,
     /// What stands there, in words.
     pub found: String,
@@ -101,7 +101,7 @@ impl<'p> Seen<'p> {
 
 /// Matches a value with a pattern.
 ///
-/// `nearest` is where the value stands, for what is missing in it.
+/// `nearest` is where to point when the value itself is wrong or lacks something.
 pub(crate) fn matches(pattern: &Pattern, value: Value<'_>, nearest: Option<Span>) -> Result<(), Mismatch> {
     let mut walk = Walk { seen: Seen::default() };
     let Err(stop) = walk.node(pattern, value, Place::Root, nearest) else { return Ok(()) };
@@ -128,9 +128,13 @@ struct Walk<'p> {
 
 impl<'p> Walk<'p> {
     fn node(&mut self, pattern: &'p Pattern, value: Value<'_>, place: Place<'_>, nearest: Option<Span>) -> Step {
-        let nearest = value.node().map_or(nearest, |node| Some(node.span()));
+        // The whole resource is no place to point at, so the caller has chosen one for the root.
+        let (nearest, heading) = match (place, value.node()) {
+            (Place::Key(..) | Place::Index(..), Some(node)) => (Some(node.span()), Some(node.heading())),
+            (Place::Root, _) | (_, None) => (nearest, nearest),
+        };
         match (&pattern.form, value) {
-            (Form::Map(map), Value::Map(resource)) => self.map(map, resource, place, nearest),
+            (Form::Map(map), Value::Map(resource)) => self.map(map, resource, place, heading),
             (Form::Each(item), Value::List(list)) => self.each(item, list, place, nearest),
             (Form::EachScalar(scalar), Value::List(list)) => {
                 if list.iter().all(|item| scalar.matches(item)) {
@@ -277,7 +281,7 @@ impl<'p> Walk<'p> {
             Anchor::Negation => match present {
                 Some(value) => {
                     let text = format!("{NEGATION}: {} is not allowed", below.to_string().trim_end_matches('/'));
-                    Err(stop(Class::Fail, below, text, spot, found(value), clause))
+                    Err(stop(Class::Fail, below, text, entry_span(resource, key).or(spot), found(value), clause))
                 }
                 None => Ok(()),
             },
@@ -421,6 +425,14 @@ fn value_span(map: Map<'_>, key: &str) -> Option<Span> {
         Map::Node(node) => node.get(key).map(crate::document::Node::span),
         Map::Entries(_) => None,
     }
+}
+
+/// Key and value: what must go away.
+fn entry_span(map: Map<'_>, key: &str) -> Option<Span> {
+    let Map::Node(node) = map else { return None };
+    let value = node.get(key)?;
+    let (start, end) = (value.key_span().start, value.span().end);
+    Some(if start <= end { Span::new(start, end) } else { value.span() })
 }
 
 fn item_span(list: List<'_>, index: usize) -> Option<Span> {
