@@ -40,7 +40,8 @@ fn main() {
 
 fn entries(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).expect("the folder of the cases");
-    let mut names: Vec<String> = names.map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    let mut names: Vec<String> =
+        names.map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
     names
 }
@@ -100,7 +101,8 @@ impl<'t> Case<'t> {
             }
             let mut parts = line.split("#~");
             let own = parts.next().is_none_or(|content| content.trim().is_empty());
-            let target = if own { index + case.lines[index..].iter().take_while(|it| is_comment(it)).count() } else { index };
+            let target =
+                if own { index + case.lines[index..].iter().take_while(|it| is_comment(it)).count() } else { index };
             for part in parts {
                 let mark = Mark::parse(part).ok_or_else(|| format!("line {line_number}: what is `{part}`?"))?;
                 case.marks.push(Mark { line: target as u32 + 1, own, ..mark });
@@ -128,12 +130,15 @@ impl<'t> Case<'t> {
         for mark in &self.marks {
             let document = self.document(mark.line);
             for rule in rules(mark) {
-                let one = Mark { rules: rule.is_empty().not().then(|| rule.clone()).into_iter().collect(), ..mark.clone() };
+                let one =
+                    Mark { rules: rule.is_empty().not().then(|| rule.clone()).into_iter().collect(), ..mark.clone() };
                 let of_rule = |row: &&&Row| names(&rule, row) && self.document(row.line) == document;
                 let best = open
                     .iter()
                     .filter(of_rule)
-                    .max_by_key(|row| (row.status == mark.status, row.line == mark.line, Some(&row.covered) == mark.covered.as_ref()))
+                    .max_by_key(|row| {
+                        (row.status == mark.status, row.line == mark.line, Some(&row.covered) == mark.covered.as_ref())
+                    })
                     .copied();
                 let Some(row) = best else {
                     if mark.status != "none" {
@@ -146,7 +151,10 @@ impl<'t> Case<'t> {
                 let corrected = one.corrected(row, rows);
                 if corrected.to_string() != one.to_string() || corrected.line != one.line {
                     let (now, message) = (corrected.filled(row), &row.message);
-                    problems.push(format!("line {}: {one} is expected, but line {}: {now}: {message}", mark.line, row.line));
+                    problems.push(format!(
+                        "line {}: {one} is expected, but line {}: {now}: {message}",
+                        mark.line, row.line
+                    ));
                 }
                 right.push(corrected);
             }
@@ -184,7 +192,9 @@ fn is_comment(line: &str) -> bool {
 
 /// Whether a mark's rule is that of a row.
 fn names(rule: &str, row: &Row) -> bool {
-    rule == "*" || rule == row.rule || rule.strip_suffix(&row.rule).and_then(|it| it.strip_suffix('/')) == Some(&row.policy)
+    rule == "*"
+        || rule == row.rule
+        || rule.strip_suffix(&row.rule).and_then(|it| it.strip_suffix('/')) == Some(&row.policy)
 }
 
 /// Whether the line of a row matters.
@@ -200,7 +210,8 @@ fn bare(mark: &Mark) -> Mark {
 fn joined<'m>(marks: impl Iterator<Item = &'m Mark>) -> Vec<Mark> {
     let mut out: Vec<Mark> = Vec::new();
     for mark in marks {
-        let plain = |it: &Mark| it.to_string() == bare(it).to_string() && it.own == mark.own && it.status == mark.status;
+        let plain =
+            |it: &Mark| it.to_string() == bare(it).to_string() && it.own == mark.own && it.status == mark.status;
         match out.iter_mut().find(|it| plain(it) && plain(mark)) {
             Some(known) => known.rules.extend(mark.rules.iter().cloned()),
             None => out.push(mark.clone()),

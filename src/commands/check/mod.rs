@@ -6,15 +6,22 @@ mod case;
 pub(crate) mod change;
 mod tree;
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 pub(crate) use case::Case;
 
 use super::{RunError, output::OutputArgs, workspace::Workspace};
 use crate::{
+    compat::{self, Notices, user_info},
+    document::{self, Limits},
+    engine::UserInfo,
     report::{Progress, Report},
     runner,
-    source::Environment,
+    source::{At, Entry, Environment, Reader},
+    span::File,
 };
 
 /// Arguments of `admit check`.
@@ -31,6 +38,9 @@ pub(crate) struct CheckArgs {
     pub(crate) staged: bool,
     #[command(flatten)]
     pub(crate) law: LawArgs,
+    /// Who applies the manifests: a document of kind UserInfo
+    #[arg(long, value_name = "FILE", help_heading = "What judges")]
+    pub(crate) userinfo: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Only what the cluster itself would refuse
@@ -59,12 +69,14 @@ pub(crate) struct LawArgs {
 pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     let progress = Progress::start(args.output.wants_progress());
     let work = || -> Result<(Report, bool), RunError> {
+        let user = args.userinfo.as_deref().map(|path| user(path, environment)).transpose()?;
         let here = || Workspace::find(&[], environment);
-        let case = match &args.diff {
+        let mut case = match &args.diff {
             Some(range) => change::between(&here()?, range, &args.law, &progress)?,
             None if args.staged => change::staged(&here()?, environment, &args.law, &progress)?,
             None => tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?,
         };
+        case.user = user;
         Ok(case.judge(now, args.output.wants_quiet(), &progress))
     };
     let done = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))?;
@@ -76,4 +88,26 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
         (false, false) => 3,
         (false, true) => 0,
     })
+}
+
+/// Bytes of a file with user info that are read.
+const MAX_USER_BYTES: u64 = 1 << 20;
+
+/// Reads who asks.
+fn user(path: &Path, environment: &Environment) -> Result<UserInfo, RunError> {
+    let display = path.display().to_string();
+    let failed = |text: &dyn std::fmt::Display| RunError::new(format!("--userinfo {display}: {text}"));
+    let entry = Entry { path: display.as_str().into(), at: At::Named(environment.current_dir().join(path)) };
+    let blob = Reader::files(MAX_USER_BYTES).read(&entry).map_err(|skip| failed(&skip))?;
+    let parsed = document::parse(&File::new(blob.path, blob.bytes), &Limits::default());
+    if let Some(error) = parsed.errors.first() {
+        return Err(failed(error));
+    }
+    let Some(document) = parsed.documents.first() else { return Err(failed(&"it holds no document")) };
+    let notices = Notices::default();
+    let user = user_info::read(document.root(), &notices);
+    match notices.take().into_iter().find(|it| it.weight == compat::Weight::Error) {
+        Some(notice) => Err(failed(&notice.text)),
+        None => Ok(user),
+    }
 }

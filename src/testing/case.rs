@@ -1,4 +1,4 @@
-//! What tests, benches and fuzzers need of the library. No part of any promise.
+//! Judging one file, for the case tests.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
     let mut manifests: Vec<Arc<Document>> = Vec::new();
     for document in parsed.documents {
         if !matches!(classify(path, document.root(), &Layout::default()), Class::Policy | Class::Exception) {
-            manifests.push(Arc::new(resource::prepare(document, is_cluster_scoped)));
+            manifests.push(Arc::new(resource::prepare(document, &is_cluster_scoped)));
             continue;
         }
         let document = Arc::new(document);

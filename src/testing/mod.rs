@@ -1,0 +1,7 @@
+//! What tests, benches and fuzzers need of the library. No part of any promise.
+
+mod case;
+mod parse;
+
+pub use case::{Asked, Row, judge};
+pub use parse::*;
