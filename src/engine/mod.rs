@@ -23,15 +23,19 @@ pub(crate) use request::{Request, UserInfo};
 use conditions::Wanted;
 use context::{RuleScope, Session, merge};
 use matching::{Reader, Subjected};
+use near_miss::Partial;
 use validate::{Checking, Verdict};
 
 use crate::{
     cluster::Cluster,
-    document::NodeId,
+    document::{Node, NodeId},
     expr::{Arena, Value},
     policy::{
         Action, Operation,
-        classic::{Body, Policy, Rule, model::FailureAction, model::Validate},
+        classic::{
+            Body, Check, Policy, Rule,
+            model::{FailureAction, Validate},
+        },
         exception::Exception,
         set::{PolicySet, RuleRef},
     },
@@ -134,32 +138,40 @@ fn evaluate_rule<'v>(
             }
         }
     }
-    let check = |resource, operation| {
-        Checking { rule, validate, scope: &scope, resource, operation, elements: Cell::new(0) }.run()
+    let check = |exemptions: &[&'v Exception]| {
+        let operation = request.operation;
+        Checking { rule, validate, scope: &scope, resource, operation, exemptions, elements: Cell::new(0) }.run()
     };
-    let waived = waivers(world.policies, policy, rule, &scope, subject);
-    if !waived.is_empty() {
-        let keys = waived.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
-        let verdict = Verdict::new(Status::Skip, format!("rule is skipped due to policy exceptions{keys}"));
-        let without = check(resource, request.operation);
-        let outcome = outcome(verdict, waived);
-        return Some(match without {
+    let waived = |verdict: Verdict, exceptions: Vec<&'v Exception>| {
+        let without = check(&[]);
+        let outcome = outcome(verdict, exceptions);
+        match without {
             Some(without) => Outcome { waived: Some(without.status), evidence: without.evidence, ..outcome },
             None => outcome,
-        });
+        }
+    };
+    let matching = waivers(world.policies, policy, rule, &scope, subject);
+    if let Some((message, exceptions)) = whole_waiver(validate, &matching) {
+        return Some(waived(Verdict::new(Status::Skip, message), exceptions));
     }
-    let verdict = check(resource, request.operation)?;
+    let verdict = check(&matching)?;
+    if verdict.status == Status::Skip && !matching.is_empty() {
+        return Some(waived(verdict, matching));
+    }
     if verdict.status == Status::Fail
         && request.operation == Operation::Update
         && tolerates_existing(policy, validate)
         && let Some(old) = request.old_object
-        && violates_already(rule, validate, policy, session, old)
+        && violates_already(world.policies, policy, rule, validate, session, old)
     {
         let text = "skipping the rule evaluation as pre-existing violations are allowed";
         return Some(outcome(Verdict::new(Status::Skip, text), Vec::new()));
     }
     let near_misses = match verdict.status {
-        Status::Fail => near_miss::find(world.policies, policy, rule, subject),
+        Status::Fail => {
+            let partial = Partial { exceptions: &matching, violated: &verdict.violated_controls };
+            near_miss::find(world.policies, policy, rule, subject, partial)
+        }
         Status::Pass | Status::Skip | Status::Error | Status::Indeterminate => Vec::new(),
     };
     Some(Outcome { near_misses, ..outcome(verdict, Vec::new()) })
@@ -232,6 +244,23 @@ fn waivers<'v>(
         .collect()
 }
 
+/// What waives a rule as a whole, without a look at the resource: Kyverno's text, and the exceptions that it names.
+///
+/// For pod security the first exception without a list of controls does; those with such a list leave it to the check.
+/// Other rules don't look at that list.
+fn whole_waiver<'v>(validate: &Validate, matching: &[&'v Exception]) -> Option<(String, Vec<&'v Exception>)> {
+    if let Check::PodSecurity(_) = validate.check {
+        let first = matching.iter().find(|exception| exception.pod_security.is_empty())?;
+        return Some((format!("rule is skipped due to policy exception {}", first.key), vec![first]));
+    }
+    if matching.is_empty() {
+        return None;
+    }
+    let keys = matching.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
+    // Kyverno: no space before the first exception.
+    Some((format!("rule is skipped due to policy exceptions{keys}"), matching.to_vec()))
+}
+
 /// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,
 /// the policy.
 fn effective_action(policy: &Policy, validate: &Validate, session: &Session<'_>, subject: &Subjected<'_>) -> Action {
@@ -260,11 +289,12 @@ fn tolerates_existing(policy: &Policy, validate: &Validate) -> bool {
 
 /// Whether the object failed the rule before the update, too.
 fn violates_already<'v>(
+    policies: &'v PolicySet,
+    policy: &'v Policy,
     rule: &'v Rule,
     validate: &'v Validate,
-    policy: &'v Policy,
     session: &Session<'v>,
-    old: crate::document::Node<'v>,
+    old: Node<'v>,
 ) -> bool {
     let request = session.arena.alloc(Request {
         operation: Operation::Create,
@@ -285,7 +315,23 @@ fn violates_already<'v>(
     {
         return false;
     }
-    let checking =
-        Checking { rule, validate, scope: &scope, resource: old, operation: Operation::Create, elements: Cell::new(0) };
+    // What an exception covered before the update was no failure, so that it can't excuse a new one.
+    let exemptions = match validate.check {
+        Check::PodSecurity(_) => waivers(policies, policy, rule, &scope, &subject),
+        _ => Vec::new(),
+    };
+    if whole_waiver(validate, &exemptions).is_some() {
+        return false;
+    }
+    let operation = Operation::Create;
+    let checking = Checking {
+        rule,
+        validate,
+        scope: &scope,
+        resource: old,
+        operation,
+        exemptions: &exemptions,
+        elements: Cell::new(0),
+    };
     checking.run().is_some_and(|verdict| verdict.status == Status::Fail)
 }

@@ -43,6 +43,17 @@ pub(crate) enum Obstacle {
     Filter(Mismatch),
     /// Its conditions don't hold.
     Conditions,
+    /// It exempts some controls of the pod security standards, but these are violated beyond that.
+    Controls(Vec<&'static str>),
+}
+
+/// The exceptions that count for a rule but exempt only part of what it finds.
+#[derive(Clone, Copy)]
+pub(crate) struct Partial<'a, 'p> {
+    /// The exceptions.
+    pub exceptions: &'a [&'p Exception],
+    /// The controls that are violated beyond.
+    pub violated: &'a [&'static str],
 }
 
 impl Obstacle {
@@ -69,6 +80,13 @@ impl Obstacle {
                 };
                 format!("exception `{exception}` waives this rule, but its {what} does not cover {resource}")
             }
+            Obstacle::Controls(violated) => {
+                let violated = violated.join("`, `");
+                format!(
+                    "exception `{exception}` exempts {resource} from some pod security controls, but not from all that \
+                     it violates of `{violated}`"
+                )
+            }
             Obstacle::Conditions => {
                 format!("exception `{exception}` waives this rule for {resource}, but its `conditions` do not hold")
             }
@@ -82,8 +100,20 @@ pub(crate) fn find<'p>(
     policy: &Policy,
     rule: &Rule,
     subject: &Subjected<'_>,
+    partial: Partial<'_, 'p>,
 ) -> Vec<NearMiss<'p>> {
-    policies.exceptions.iter().filter_map(|exception| near_miss(exception, policy, rule, subject)).collect()
+    let exempts_some = |exception: &Exception| partial.exceptions.iter().any(|it| std::ptr::eq(*it, exception));
+    policies
+        .exceptions
+        .iter()
+        .filter_map(|exception| {
+            if exempts_some(exception) {
+                let at = exception.pod_security_span.unwrap_or(exception.matching.span);
+                return Some(NearMiss { exception, at, obstacle: Obstacle::Controls(partial.violated.to_vec()) });
+            }
+            near_miss(exception, policy, rule, subject)
+        })
+        .collect()
 }
 
 fn near_miss<'p>(

@@ -8,7 +8,7 @@ use super::{
     evidence,
     outcome::{Evidence, Status},
     pattern::{self, Mismatch, MismatchClass},
-    pod_security,
+    pod_security::{self, Judgement},
 };
 use crate::{
     document::{Document, Node, NodeId, resource::place_of_missing},
@@ -26,6 +26,8 @@ use crate::{
             model::{ForEach, PatternSource, Validate},
             pattern::Pattern,
         },
+        exception::Exception,
+        pod_security::PodSecurity,
     },
     span::Span,
 };
@@ -44,12 +46,20 @@ pub(crate) struct Verdict {
     pub evidence: Evidence,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
+    /// For a failure by the pod security standards: the controls that are violated.
+    pub violated_controls: Vec<&'static str>,
 }
 
 impl Verdict {
     /// A verdict that points nowhere.
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), evidence: Evidence::default(), properties: Vec::new() }
+        Self {
+            status,
+            message: message.into(),
+            evidence: Evidence::default(),
+            properties: Vec::new(),
+            violated_controls: Vec::new(),
+        }
     }
 
     /// An error, or indeterminate when something is missing that a cluster has.
@@ -76,6 +86,8 @@ pub(crate) struct Checking<'v, 's> {
     pub resource: Node<'v>,
     /// What is done to it.
     pub operation: Operation,
+    /// Exceptions that exempt some violations of the pod security standards.
+    pub exemptions: &'s [&'v Exception],
     /// How many elements foreach has looked at.
     pub elements: std::cell::Cell<usize>,
 }
@@ -89,7 +101,7 @@ impl<'v> Checking<'v, '_> {
                 None
             }
             Check::ForEach(items) => self.for_each_all(items, 0),
-            Check::PodSecurity(node) => Some(self.pod_security(self.document().node(*node))),
+            Check::PodSecurity(demanded) => Some(self.pod_security(demanded)),
             check => self.check(check, resource, &Target::Resource),
         }
     }
@@ -370,9 +382,25 @@ impl<'v> Checking<'v, '_> {
         self.check(&item.check, value, &Target::Element(element.node()))
     }
 
-    fn pod_security(&self, _node: Node<'v>) -> Verdict {
-        let _ = &pod_security::PLACEHOLDER;
-        Verdict::new(Status::Error, "podSecurity is not supported yet")
+    fn pod_security(&self, demanded: &'v PodSecurity) -> Verdict {
+        let name = &self.rule.name;
+        match pod_security::judge(demanded, self.resource, self.exemptions) {
+            Judgement::Allowed => Verdict::new(Status::Pass, format!("Validation rule '{name}' passed.")),
+            Judgement::Exempted => {
+                let keys = self.exemptions.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
+                Verdict::new(Status::Skip, format!("rule is skipped due to policy exceptions {keys}"))
+            }
+            Judgement::Violated(violations) => Verdict {
+                evidence: violations.evidence(),
+                properties: violations.properties(),
+                violated_controls: violations.controls(),
+                ..Verdict::new(Status::Fail, violations.message(name))
+            },
+            Judgement::Unreadable(message, evidence) => {
+                let evidence = Evidence { clause: Some(demanded.level_span), ..evidence };
+                Verdict { evidence, ..Verdict::new(Status::Error, message) }
+            }
+        }
     }
 
     /// `validation error: MESSAGE. TEXT`.

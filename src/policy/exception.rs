@@ -9,6 +9,7 @@ use super::{
     error::Problem,
     fields::{Fields, Problems},
     matching::{self, Block, Forms},
+    pod_security::{self, Exclusion},
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -39,8 +40,10 @@ pub(crate) struct Exception {
     pub matching: Block,
     /// Under which further conditions.
     pub conditions: Option<Conditions>,
-    /// Which controls of the pod security standards only.
-    pub pod_security: Vec<NodeId>,
+    /// Which violations of the pod security standards only; empty means the whole rule.
+    pub pod_security: Vec<Exclusion>,
+    /// Where `spec.podSecurity` stands.
+    pub pod_security_span: Option<Span>,
 }
 
 /// One entry of `spec.exceptions`.
@@ -114,7 +117,8 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
         references,
         matching,
         conditions,
-        pod_security: spec.list("podSecurity").map(Node::id).collect(),
+        pod_security: spec.list("podSecurity").filter_map(|item| pod_security::exclusion(item, problems)).collect(),
+        pod_security_span: spec.get("podSecurity").map(Node::key_span),
     })
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod exception;
 pub(crate) mod fields;
 pub(crate) mod matching;
+pub(crate) mod pod_security;
 pub(crate) mod set;
 
 use std::sync::Arc;

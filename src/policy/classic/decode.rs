@@ -26,6 +26,7 @@ use crate::{
         error::Problem,
         fields::{Fields, Problems},
         matching::{self, Block, Forms, Join},
+        pod_security,
     },
 };
 
@@ -267,7 +268,9 @@ fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
     let fields = Fields::read(node, "validate", VALIDATE, problems)?;
     let check = check(fields, FlatList::Allowed, problems).or_else(|| {
         let other = |key: &str, check: fn(NodeId) -> Check| fields.get(key).map(|node| check(node.id()));
-        other("podSecurity", Check::PodSecurity)
+        fields
+            .get("podSecurity")
+            .and_then(|node| pod_security::decode(node, problems).map(Check::PodSecurity))
             .or_else(|| other("cel", Check::Cel))
             .or_else(|| other("manifests", Check::Manifests))
     });

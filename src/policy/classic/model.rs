@@ -15,7 +15,7 @@ use crate::{
         template::{Template, Tree},
     },
     k8s::{label_selector::LabelSelector, wildcard::Wildcard},
-    policy::{Action, Head, matching::Block},
+    policy::{Action, Head, matching::Block, pod_security::PodSecurity},
     span::Span,
 };
 
@@ -145,7 +145,7 @@ pub(crate) enum Check {
     /// A check for each element of a list.
     ForEach(Vec<ForEach>),
     /// Pod security standards.
-    PodSecurity(NodeId),
+    PodSecurity(PodSecurity),
     /// CEL expressions.
     Cel(NodeId),
     /// A signature on the manifest.
