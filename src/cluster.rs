@@ -53,7 +53,7 @@ pub(crate) struct Cluster {
     by_identity: HashMap<(String, String, String, String), usize>,
     namespace_labels: HashMap<String, serde_json::Value>,
     globals: HashMap<String, serde_json::Value>,
-    responses: HashMap<String, serde_json::Value>,
+    responses: HashMap<(String, String), Option<serde_json::Value>>,
 }
 
 impl Cluster {
@@ -95,9 +95,18 @@ impl Cluster {
         self.globals.insert(name.to_owned(), value);
     }
 
-    /// Gives a path of the API server an answer.
-    pub(crate) fn set_response(&mut self, path: &str, value: serde_json::Value) {
-        self.responses.insert(path.to_owned(), value);
+    /// Gives a call of the API server or of a service an answer; `None` for one that fails.
+    pub(crate) fn set_response(&mut self, method: &str, url: &str, body: Option<serde_json::Value>) {
+        self.responses.insert((method.to_owned(), url.to_owned()), body);
+    }
+
+    /// The answer that was given for a call, if one was.
+    pub(crate) fn response<'v>(&self, method: &str, url: &str, arena: &'v Arena) -> Option<Lookup<'v>> {
+        let body = self.responses.get(&(method.to_owned(), url.to_owned()))?;
+        Some(match body {
+            Some(json) => Lookup::Found(Value::from_json(arena, json, Integers::Floats)),
+            None => Lookup::Absent,
+        })
     }
 
     /// The object with the identity of `resource`: the same group, kind, namespace and name.
@@ -150,11 +159,28 @@ impl Cluster {
         }
     }
 
+    /// The API server's text for an object that is known not to be there.
+    pub(crate) fn why_absent(&self, path: &str) -> String {
+        let Some(query) = ApiPath::parse(path) else { return "not found".to_owned() };
+        let name = query.name.unwrap_or_default();
+        let resource = match query.group {
+            "" => query.plural.to_owned(),
+            group => format!("{}.{group}", query.plural),
+        };
+        let absent = format!("{resource} \"{name}\" not found");
+        let api = if query.group.is_empty() {
+            query.version.to_owned()
+        } else {
+            format!("{}/{}", query.group, query.version)
+        };
+        match gvk::builtin_by_plural(query.group, query.plural) {
+            Some(builtin) => format!("failed to get resource {api}/{}/{name}: {absent}", builtin.kind),
+            None => absent,
+        }
+    }
+
     /// The answer of the API server to a GET of a path, such as `/api/v1/namespaces/x/services`.
     pub(crate) fn api<'v>(&'v self, path: &str, arena: &'v Arena) -> Lookup<'v> {
-        if let Some(json) = self.responses.get(path) {
-            return Lookup::Found(Value::from_json(arena, json, Integers::Floats));
-        }
         let Some(query) = ApiPath::parse(path) else { return Lookup::Unknown };
         let of_kind = |node: &Node<'_>| {
             let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &ApplyArgs, now: i128, out: &mut dyn Write, err: &mut dy
         audit_warn: false,
         now,
     };
-    let judged = evaluation::evaluate(inputs, &resources, &notices);
+    let judged = evaluation::evaluate(inputs, &resources);
     let text = if args.policy_report {
         let form = if args.output_format == "json" { Form::Json } else { Form::Yaml };
         report::write(&judged, &resources, None, form)

@@ -1,27 +1,28 @@
 //! `admit test`: runs suites of `kyverno test`.
 //!
-//! In: directories with `kyverno-test.yaml` files. Out: a table for each suite and a summary. Exit code 1 when a row
-//! fails, or when something that a suite names can't be read; suites don't hide each other.
+//! In: directories with `kyverno-test.yaml` files. Out: a table for each suite and a summary, or all comparisons in a form
+//! for machines, which then stand alone on standard output. Exit code 1 when a comparison fails, or when something that a
+//! suite names can't be read; suites don't hide each other.
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
 use super::RunError;
 use crate::{
-    cluster::{Cluster, Law},
     compat::{
-        Notices, Weight,
-        check::{self, Checked, Mark},
-        evaluation::{self, Inputs},
-        load::{Loader, Object, Policies},
+        Notice, Notices, Weight,
+        case::{self, Case},
+        check::{Checked, Mark},
+        load::Loader,
+        selector::Selector,
         suite::Suite,
-        table, user_info,
-        values::Values,
+        test_report::{self, Form},
     },
-    policy::Operation,
+    report::escape,
+    runner,
     span::File,
 };
 
@@ -30,100 +31,153 @@ use crate::{
 pub(crate) struct TestArgs {
     /// Directories in which suites are looked for
     #[arg(required = true, value_name = "DIR")]
-    pub(crate) directories: Vec<PathBuf>,
+    pub(crate) directories: Vec<String>,
     /// Name of the files that hold suites
     #[arg(short, long, value_name = "NAME", default_value = "kyverno-test.yaml")]
     pub(crate) file_name: String,
+    /// Look only at some expectations; names may have wildcards
+    #[arg(short, long, value_name = "SELECTOR", default_value = "policy=*,rule=*,resource=*")]
+    pub(crate) test_case_selector: String,
+    /// Form of the output: table, json, yaml, markdown, junit
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", hide_default_value = true)]
+    pub(crate) output_format: String,
+    /// Show what the rules say, too
+    #[arg(long)]
+    pub(crate) detailed_results: bool,
+    /// Show only what fails
+    #[arg(long)]
+    pub(crate) fail_only: bool,
+    /// Fail when there is no suite
+    #[arg(long)]
+    pub(crate) require_tests: bool,
+    /// Fail on what Kyverno lets pass: unknown rules and resources, policies that can't be read
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Threads; 0 means one for each core
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) jobs: usize,
+    /// Accepted for compatibility: colours are used on terminals only
+    #[arg(long, hide = true)]
+    pub(crate) remove_color: bool,
+    /// Accepted for compatibility: admit asks no registry
+    #[arg(long, hide = true)]
+    pub(crate) registry: bool,
+    /// Accepted for compatibility: admit reads no remote repository
+    #[arg(short = 'b', long, hide = true, value_name = "BRANCH")]
+    pub(crate) git_branch: Option<String>,
+}
+
+/// One test case of one file.
+struct Found {
+    file: Arc<File>,
+    suite: Suite,
 }
 
 /// Runs `admit test`; `now` is the time in nanoseconds since 1970.
 pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, RunError> {
-    let mut all = Vec::new();
-    let mut worst = None;
-    for directory in &args.directories {
+    let selector = Selector::parse(&args.test_case_selector).map_err(RunError::new)?;
+    let Some(form) = Form::parse(&args.output_format) else {
+        return Err(RunError::new("invalid format, expected (json, yaml, markdown, junit)").with_code(1));
+    };
+    let notices = Notices::default();
+    let suites = find(args, &notices)?;
+    let loading = notices.take();
+    let mut worst = say(&loading, err);
+    let run = |_: usize, found: &Found| {
         let notices = Notices::default();
-        let mut loader = Loader::new(Path::new(""), &notices);
-        for entry in loader.named(&directory.to_string_lossy(), &args.file_name) {
-            let (file, documents) = loader.parse(&entry);
-            let Some(file) = file else { continue };
-            let base = Path::new(file.path().as_ref()).parent().unwrap_or_else(|| Path::new(""));
-            for document in documents {
-                let Some(suite) = Suite::read(&Arc::new(document), &notices) else { continue };
-                let checked = run_suite(&suite, &file, base, now, &notices);
-                print(&checked, out).map_err(|error| output(&error))?;
-                all.extend(checked);
-            }
+        let case = case::run(&found.suite, &found.file, &selector, now, &notices);
+        (case, notices.take())
+    };
+    let cases = runner::on_threads(args.jobs, || runner::each(&suites, run))
+        .map_err(|error| RunError::new(format!("can't start threads: {error}")))?;
+    let mut all = Vec::new();
+    for (found, (case, notices)) in suites.iter().zip(cases) {
+        if form == Form::Table && !case.checked.is_empty() {
+            let progress = progress(found, &case);
+            let table = if args.fail_only { String::new() } else { table(&case.checked, args.detailed_results) };
+            write!(out, "{progress}\n{table}").map_err(|error| output(&error))?;
         }
-        worst = worst.max(notices.worst());
-        for notice in notices.take() {
-            // Nobody reads the notices of a run whose standard error is gone.
-            let _ = writeln!(err, "{notice}");
+        worst = worst.max(say(&notices, err));
+        all.extend(case.checked);
+    }
+    let failed: Vec<Checked> = all.iter().filter(|it| it.mark == Mark::Fail).cloned().collect();
+    let summary = match (suites.is_empty(), args.fail_only) {
+        (true, _) => "\nNo test yamls available \n".to_owned(),
+        (_, true) => format!("\nTest Summary: {} out of {} tests failed\n", failed.len(), all.len()),
+        (_, false) => {
+            format!("\nTest Summary: {} tests passed and {} tests failed\n", all.len() - failed.len(), failed.len())
+        }
+    };
+    if form == Form::Table {
+        let aggregated = if args.fail_only && !failed.is_empty() {
+            format!("\nAggregated Failed Test Cases : \n{}", table(&failed, args.detailed_results))
+        } else {
+            String::new()
+        };
+        write!(out, "{summary}{aggregated}\n").map_err(|error| output(&error))?;
+    } else {
+        let shown = if args.fail_only { &failed } else { &all };
+        let text = test_report::write(shown, form, args.detailed_results);
+        out.write_all(text.as_bytes()).map_err(|error| output(&error))?;
+        // Nobody reads the summary of a run whose standard error is gone.
+        let _ = err.write_all(summary.as_bytes());
+    }
+    if !failed.is_empty() {
+        let _ = writeln!(err, "Error: {} tests failed", failed.len());
+    }
+    if suites.is_empty() && args.require_tests {
+        let _ = writeln!(err, "Error: no tests found");
+        return Ok(1);
+    }
+    let limit = if args.strict { Weight::Warning } else { Weight::Error };
+    Ok(u8::from(!failed.is_empty() || worst.is_some_and(|worst| worst >= limit)))
+}
+
+/// The suites below the directories.
+fn find(args: &TestArgs, notices: &Notices) -> Result<Vec<Found>, RunError> {
+    let mut loader = Loader::new(Path::new(""), notices);
+    let mut out = Vec::new();
+    for directory in &args.directories {
+        if directory.contains("://") {
+            let error = RunError::new(format!("`{directory}` is a remote repository, and admit reads none"));
+            return Err(error.hint("clone it and name the directory").with_code(1));
+        }
+        for entry in loader.named(directory, &args.file_name) {
+            let (Some(file), documents) = loader.parse(&entry) else { continue };
+            let suites = documents.into_iter().filter_map(|document| Suite::read(&Arc::new(document), notices));
+            out.extend(suites.map(|suite| Found { file: Arc::clone(&file), suite }));
         }
     }
-    let failed = all.iter().filter(|it| it.mark == Mark::Fail).count();
-    writeln!(out, "\nTest Summary: {} tests passed and {failed} tests failed\n", all.len() - failed)
-        .map_err(|error| output(&error))?;
-    if failed > 0 {
-        let _ = writeln!(err, "Error: {failed} tests failed");
+    Ok(out)
+}
+
+/// Prints notices and gives the weightiest.
+fn say(notices: &[Notice], err: &mut dyn Write) -> Option<Weight> {
+    for notice in notices {
+        // Nobody reads the notices of a run whose standard error is gone.
+        let _ = writeln!(err, "{notice}");
     }
-    Ok(u8::from(failed > 0 || worst == Some(Weight::Error)))
+    notices.iter().map(|notice| notice.weight).max()
 }
 
 fn output(error: &io::Error) -> RunError {
     RunError::new(format!("can't write the output: {error}"))
 }
 
-fn run_suite(suite: &Suite, file: &Arc<File>, base: &Path, now: i128, notices: &Notices) -> Vec<Checked> {
-    let mut loader = Loader::new(base, notices);
-    let values = match (&suite.values, &suite.values_file) {
-        (Some(values), _) => values.clone(),
-        (None, Some(path)) => {
-            loader.documents(path).first().map(|it| Values::read(it.root(), notices)).unwrap_or_default()
-        }
-        (None, None) => Values::default(),
-    };
-    let user = suite
-        .user_info
-        .as_ref()
-        .and_then(|path| loader.documents(path).first().map(|it| user_info::read(it.root(), notices)));
-    let mut policies = Policies::default();
-    suite.policies.iter().for_each(|path| loader.policies(path, &mut policies));
-    suite.exceptions.iter().for_each(|path| loader.exceptions(path, &mut policies));
-    let resources: Vec<Object> = suite.resources.iter().flat_map(|path| loader.resources(path)).collect();
-    let cluster = Cluster::new(Law::CommandLine);
-    let inputs = Inputs {
-        policies: &policies.set,
-        cluster: &cluster,
-        values: &values,
-        user: user.as_ref(),
-        operation: None,
-        audit_warn: false,
-        now,
-    };
-    let plain = evaluation::evaluate(inputs, &resources, notices);
-    let mut others: Vec<(Operation, evaluation::Judged)> = Vec::new();
-    for operation in suite.results.iter().filter_map(|it| it.operation) {
-        if !others.iter().any(|(known, _)| *known == operation) {
-            let inputs = Inputs { operation: Some(operation), ..inputs };
-            others.push((operation, evaluation::evaluate(inputs, &resources, notices)));
-        }
-    }
-    let mut out = Vec::new();
-    for expected in &suite.results {
-        let other = others.iter().find(|(operation, _)| Some(*operation) == expected.operation);
-        let judged = other.map_or(&plain, |(_, judged)| judged);
-        let run =
-            check::Run { file, policies: &policies.set, invalid: &policies.invalid, resources: &resources, judged };
-        out.extend(check::check(expected, run, notices));
-    }
-    out
+fn table(checked: &[Checked], detailed: bool) -> String {
+    test_report::write(checked, Form::Table, detailed)
 }
 
-fn print(checked: &[Checked], out: &mut dyn Write) -> io::Result<()> {
-    let row = |(index, it): (usize, &Checked)| {
-        let id = (index + 1).to_string();
-        vec![id, it.policy.clone(), it.rule.clone(), it.resource.clone(), it.mark.name().to_owned(), it.reason.clone()]
-    };
-    let rows: Vec<Vec<String>> = checked.iter().enumerate().map(row).collect();
-    out.write_all(table::draw(&["ID", "POLICY", "RULE", "RESOURCE", "RESULT", "REASON"], &rows).as_bytes())
+fn progress(found: &Found, case: &Case) -> String {
+    let s = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let (policies, resources, exceptions) = case.counts;
+    format!(
+        "Loading test {} ( {} ) ...\n  Loading values/variables ...\n  Loading policies ...\n  Loading resources ...\n  \
+         Loading exceptions ...\n  Applying {} to {} with {} ...\n  Checking results ...\n",
+        escape::line(&found.suite.name),
+        escape::path(found.file.path()),
+        s(policies, "policy", "policies"),
+        s(resources, "resource", "resources"),
+        s(exceptions, "exception", "exceptions"),
+    )
 }

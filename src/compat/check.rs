@@ -6,13 +6,18 @@
 
 use std::sync::Arc;
 
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+
 use super::{
     Notices, Weight,
+    compare::{differences, identity},
     evaluation::{Judged, Row},
-    load::{InvalidPolicy, Object},
-    suite::{Expectation, ResourceSpec},
+    load::{InvalidPolicy, Loader, Object},
+    suite::{Expectation, ResourceSpec, Suite},
 };
-use crate::{k8s::gvk::split_api_version, policy::set::PolicySet, span::File};
+use crate::{expr::Value, k8s::gvk::split_api_version, policy::set::PolicySet, span::File};
 
 /// How a comparison ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,36 @@ pub(crate) struct Checked {
     pub message: String,
 }
 
+/// The objects that a suite compares with, by file.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    files: HashMap<String, Vec<Json>>,
+}
+
+impl Wanted {
+    /// Reads the files that a suite names.
+    pub(crate) fn load(suite: &Suite, loader: &mut Loader<'_>) -> Self {
+        let mut files = HashMap::new();
+        for path in suite.results.iter().flat_map(|it| it.patched.iter().chain(&it.generated)) {
+            if !files.contains_key(path) {
+                let objects = loader.resources(path);
+                files.insert(path.clone(), objects.iter().map(|it| Value::from(it.node()).to_serde()).collect());
+            }
+        }
+        Self { files }
+    }
+
+    /// The object of a file that is the same one as `found`.
+    fn find(&self, path: &str, found: &Json) -> Option<&Json> {
+        self.files.get(path)?.iter().find(|it| identity(it) == identity(found))
+    }
+
+    /// Whether a file holds any object.
+    fn has(&self, path: &str) -> bool {
+        self.files.get(path).is_some_and(|objects| !objects.is_empty())
+    }
+}
+
 /// A run to compare with.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'r> {
@@ -66,6 +101,8 @@ pub(crate) struct Run<'r> {
     pub resources: &'r [Object],
     /// What the policies say of them.
     pub judged: &'r Judged,
+    /// Objects to compare with.
+    pub wanted: &'r Wanted,
 }
 
 /// Compares one expectation with a run.
@@ -85,7 +122,7 @@ pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> 
             if rows.is_empty() {
                 out.push(excluded(expected, run, resource, policy, notices));
             }
-            out.extend(rows.into_iter().map(|row| compare(expected, run, row)));
+            out.extend(rows.into_iter().filter_map(|row| compare(expected, run, row, notices)));
         }
     }
     out
@@ -179,20 +216,71 @@ fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize
     }
 }
 
-fn compare(expected: &Expectation, run: Run<'_>, row: &Row) -> Checked {
+fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Option<Checked> {
     let found = row.status.as_str();
-    let (mark, reason) = match (found == expected.result, found) {
-        (true, "skip") => (Mark::Skip, "Ok".to_owned()),
-        (true, _) => (Mark::Pass, "Ok".to_owned()),
-        (false, _) => (Mark::Fail, format!("Want {}, got {found}", expected.result)),
+    let (mark, reason, message) = if found != expected.result {
+        (Mark::Fail, format!("Want {}, got {found}", expected.result), row.message.clone())
+    } else {
+        match compare_effect(expected, run, row, notices) {
+            Compared::Equal if found == "skip" => (Mark::Skip, "Ok".to_owned(), row.message.clone()),
+            Compared::Equal => (Mark::Pass, "Ok".to_owned(), row.message.clone()),
+            Compared::Differs(text) => (Mark::Fail, "Resource diff".to_owned(), text),
+            Compared::Broken(text) => (Mark::Fail, "Resource error".to_owned(), text),
+            Compared::Silent => return None,
+        }
     };
-    Checked {
+    Some(Checked {
         policy: expected.policy.clone(),
         rule: row.rule.clone(),
         resource: title(&run.resources[row.resource]),
         mark,
         reason,
-        message: row.message.clone(),
+        message,
+    })
+}
+
+/// How objects that a rule made compare with those that a suite expects.
+enum Compared {
+    /// Nothing is expected, or it is there.
+    Equal,
+    /// One is different.
+    Differs(String),
+    /// There is nothing to compare with.
+    Broken(String),
+    /// Kyverno: an object that the file lacks is no line of the table at all.
+    Silent,
+}
+
+fn compare_effect(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Compared {
+    if let (Some(path), Some(patched)) = (&expected.patched, &row.effect.patched) {
+        return compare_object(expected, run, path, patched, notices);
+    }
+    let mut last = Compared::Equal;
+    for path in &expected.generated {
+        for generated in &row.effect.generated {
+            last = compare_object(expected, run, path, generated, notices);
+            if matches!(last, Compared::Equal) {
+                return last;
+            }
+        }
+    }
+    last
+}
+
+fn compare_object(expected: &Expectation, run: Run<'_>, path: &str, found: &Json, notices: &Notices) -> Compared {
+    if !run.wanted.has(path) {
+        return Compared::Broken(format!("{path} holds no object"));
+    }
+    match run.wanted.find(path, found) {
+        Some(wanted) => differences(wanted, found).map_or(Compared::Equal, Compared::Differs),
+        None => {
+            let text = format!("{path} has no {}", identity(found).join("/"));
+            if expected.fail_on_missing {
+                return Compared::Broken(text);
+            }
+            notices.at(Weight::Warning, run.file, expected.at, format!("{text}; as in Kyverno it is not compared"));
+            Compared::Silent
+        }
     }
 }
 

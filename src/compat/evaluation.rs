@@ -3,25 +3,29 @@
 //! In: compiled policies, resources, values. Out: a [`Row`] for each rule that says something of a resource, in the
 //! order of resources and, within one, of policies as loaded and rules as computed.
 
+use serde_json::Value as Json;
+
 use super::{
-    Notices, Weight,
     load::Object,
-    values::{self, PolicyValues, Values},
+    overrides,
+    values::{self, PolicyValues, Subresource, Values},
 };
 use crate::{
     cluster::Cluster,
+    document::{Integers, Node},
     engine::{
         self, Outcome, Request, UserInfo, World,
         context::nest,
-        request::{RuleValues, Supplied},
+        request::{self, RuleValues, Supplied},
     },
-    expr::Arena,
+    expr::{Arena, Value},
     finding::Status,
     policy::{
         Action, Head, Operation,
         classic::{Body, Policy},
-        set::{PolicySet, RuleRef},
+        set::{PolicySet, ResourceKind, RuleRef},
     },
+    runner,
 };
 
 /// What is the same for all resources of a run.
@@ -62,6 +66,33 @@ pub(crate) struct Row {
     pub exceptions: Vec<String>,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
+    /// What the rule does.
+    pub effect: Effect,
+}
+
+impl Row {
+    fn error(resource: usize, policy: usize, rule: String, message: String) -> Self {
+        Self {
+            resource,
+            policy,
+            rule,
+            status: Status::Error,
+            message,
+            audit_warning: false,
+            exceptions: Vec::new(),
+            properties: Vec::new(),
+            effect: Effect::default(),
+        }
+    }
+}
+
+/// What a rule does besides giving a verdict.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Effect {
+    /// The resource as the policy leaves it.
+    pub patched: Option<Json>,
+    /// Objects that the rule makes.
+    pub generated: Vec<Json>,
 }
 
 /// What came out of a run.
@@ -73,87 +104,100 @@ pub(crate) struct Judged {
     pub rows: Vec<Row>,
 }
 
-/// Evaluates every policy on every resource.
-pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object], notices: &Notices) -> Judged {
+/// Evaluates every policy on every resource, on the threads of the pool at hand.
+pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
     let heads = inputs.policies.classic.iter().map(|policy| policy.head.clone()).collect();
+    let rows = runner::each(resources, |index, object| evaluate_one(inputs, index, object));
+    Judged { heads, rows: rows.into_iter().flatten().collect() }
+}
+
+/// What all policies say of one resource.
+fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (index, object) in resources.iter().enumerate() {
-        evaluate_one(inputs, index, object, notices, &mut rows);
-    }
-    Judged { heads, rows }
-}
-
-fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object, notices: &Notices, rows: &mut Vec<Row>) {
-    let arena = Arena::new();
-    let node = object.node();
-    let name = node.str_at(&["metadata", "name"]).unwrap_or_default();
-    let kind = Request { object: Some(node), ..blank() }.kind();
-    let rules = inputs.policies.rules_for(kind);
+    let rules = inputs.policies.rules_for(kind_seen(inputs.values, object.node()));
     for rules in rules.chunk_by(|a, b| a.policy_index() == b.policy_index()) {
-        let policy = rules[0].policy_index();
-        let classic = &inputs.policies.classic[policy];
-        let given = inputs.values.policy(&classic.head.name, &classic.head.key);
-        let request = request(inputs, object, name, given, notices, &arena);
-        let world = World { policies: inputs.policies, cluster: inputs.cluster, now: inputs.now };
-        for outcome in engine::evaluate(world, rules, arena.alloc(request), &arena) {
-            rows.push(row(inputs, index, policy, classic, outcome));
+        let position = rules[0].policy_index();
+        let policy = &inputs.policies.classic[position];
+        let judged = runner::quietly(|| {
+            let arena = Arena::new();
+            let given = Given::new(inputs.values, policy, object);
+            let replaced = overrides::apply(object, given.all());
+            let request = request(inputs, replaced.as_ref().unwrap_or(object), given, &arena);
+            let world = World { policies: inputs.policies, cluster: inputs.cluster, now: inputs.now };
+            let outcomes = engine::evaluate(world, rules, &request, &arena);
+            outcomes.into_iter().map(|outcome| row(inputs, index, position, policy, outcome)).collect::<Vec<_>>()
+        });
+        match judged {
+            Ok(judged) => rows.extend(judged),
+            Err(message) => {
+                let text = format!("judging this resource failed inside admit, which is a bug: {message}");
+                rows.push(Row::error(index, position, String::new(), text));
+            }
         }
-        rows.extend(unevaluated(inputs.policies, rules, index, policy));
+        rows.extend(unevaluated(inputs.policies, rules, index, position));
+    }
+    rows
+}
+
+/// As what rules see an object: that of a subresource counts as its parent's.
+fn kind_seen<'r>(values: &'r Values, node: Node<'r>) -> ResourceKind<'r> {
+    let own = request::kind_of(node);
+    let is_own = |it: &&Subresource| it.own.each_ref().map(String::as_str) == [own.group, own.version, own.kind];
+    match values.subresources.iter().find(is_own) {
+        Some(Subresource { parent: [group, version, kind], name, .. }) => {
+            ResourceKind { group, version, kind, subresource: name }
+        }
+        None => own,
     }
 }
 
-fn blank<'r>() -> Request<'r> {
-    Request {
-        operation: Operation::Create,
-        object: None,
-        old_object: None,
-        subresource: "",
-        user: None,
-        namespace_labels: None,
-        supplied: Supplied::default(),
+/// The values for one policy and one resource.
+#[derive(Clone, Copy)]
+struct Given<'i> {
+    globals: &'i [(String, Json)],
+    of_resource: &'i [(String, Json)],
+    policy: Option<&'i PolicyValues>,
+}
+
+impl<'i> Given<'i> {
+    fn new(values: &'i Values, policy: &Policy, object: &Object) -> Self {
+        let name = object.node().str_at(&["metadata", "name"]).unwrap_or_default();
+        let policy = values.policy(&policy.head.name, &policy.head.key);
+        Self { globals: &values.globals, of_resource: policy.map_or(&[], |it| it.resource(name)), policy }
+    }
+
+    /// What all rules see; later pairs go over earlier ones.
+    fn all(self) -> impl Iterator<Item = (&'i str, &'i Json)> + Clone {
+        self.globals.iter().chain(self.of_resource).map(|(name, value)| (name.as_str(), value))
     }
 }
 
 /// The request that puts a resource before a policy.
-fn request<'v>(
-    inputs: Inputs<'v>,
-    object: &'v Object,
-    name: &str,
-    given: Option<&'v PolicyValues>,
-    notices: &Notices,
-    arena: &'v Arena,
-) -> Request<'v> {
+fn request<'v>(inputs: Inputs<'v>, object: &'v Object, given: Given<'v>, arena: &'v Arena) -> Request<'v> {
     let node = object.node();
-    let of_resource = given.map_or(&[][..], |given| given.resource(name));
-    let all = || inputs.values.globals.iter().chain(of_resource);
-    let operation = values::operation(all()).unwrap_or_else(|text| {
-        let text = format!("`request.operation: {text}` is none of CREATE, UPDATE, DELETE, CONNECT; CREATE is taken");
-        notices.say(Weight::Error, "", text);
-        None
+    let operation = inputs.operation.or_else(|| values::operation(given.all())).unwrap_or_default();
+    let rules = given.policy.map_or(&[][..], |it| &it.rules).iter().map(|rule| RuleValues {
+        policy: given.policy.map_or("", |it| &it.name),
+        rule: &rule.name,
+        values: nest(rule.values.iter().map(|(name, value)| (name.as_str(), value)), arena),
+        foreach: arena.alloc_slice_fill_iter(
+            rule.foreach.iter().map(|(name, list)| (name.as_str(), Value::from_json(arena, list, Integers::Floats))),
+        ),
     });
-    let operation = inputs.operation.or(operation).unwrap_or_default();
-    let rules: Vec<RuleValues<'v>> = given
-        .into_iter()
-        .flat_map(|given| given.rules.iter().map(move |rule| (given, rule)))
-        .map(|(given, rule)| RuleValues {
-            policy: &given.name,
-            rule: &rule.name,
-            values: nest(rule.values.iter().map(|(key, value)| (key.as_str(), value)), arena),
-            foreach: (!rule.foreach.is_empty())
-                .then(|| nest(rule.foreach.iter().map(|(key, value)| (key.as_str(), value)), arena)),
-        })
-        .collect();
-    let shared = || all().filter(|(key, _)| key != "request.operation");
+    let rules: Vec<RuleValues<'v>> = rules.collect();
+    let shared = given.all().filter(|(name, _)| *name != "request.operation");
+    let kind = kind_seen(inputs.values, node);
     let supplied = Supplied {
-        all: shared().next().map(|_| nest(shared().map(|(key, value)| (key.as_str(), value)), arena)),
+        all: shared.clone().next().map(|_| nest(shared, arena)),
         rules: arena.alloc_slice_copy(&rules),
+        kind: (!kind.subresource.is_empty()).then_some(kind),
     };
     let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     Request {
         operation,
         object: (operation != Operation::Delete).then_some(node),
         old_object: matches!(operation, Operation::Update | Operation::Delete).then_some(node),
-        subresource: "",
+        subresource: kind.subresource,
         user: inputs.user,
         namespace_labels: inputs.values.namespace_labels(namespace, arena),
         supplied,
@@ -178,6 +222,7 @@ fn row(inputs: Inputs<'_>, resource: usize, policy: usize, classic: &Policy, out
         audit_warning,
         exceptions: outcome.exceptions.iter().map(|exception| exception.name.clone()).collect(),
         properties: outcome.properties,
+        effect: Effect::default(),
     }
 }
 
@@ -199,16 +244,8 @@ fn unevaluated(policies: &PolicySet, rules: &[RuleRef], resource: usize, policy:
             Body::Generate(_) => "generate",
             Body::Validate(_) | Body::VerifyImages(_) | Body::Nothing => return None,
         };
-        Some(Row {
-            resource,
-            policy,
-            rule: rule.name.clone(),
-            status: Status::Error,
-            message: format!("{what} rules are not evaluated by this version of admit"),
-            audit_warning: false,
-            exceptions: Vec::new(),
-            properties: Vec::new(),
-        })
+        let text = format!("{what} rules are not evaluated by this version of admit");
+        Some(Row::error(resource, policy, rule.name.clone(), text))
     };
     rules.iter().filter_map(error).collect()
 }

@@ -4,6 +4,7 @@
 //! one bad file never hides another. Of a policy path only policies count, of an exception path only exceptions.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -98,13 +99,16 @@ enum Take {
 pub(crate) struct Loader<'n> {
     base: PathBuf,
     reader: Reader,
+    /// Kinds outside of namespaces that definitions have told of.
+    scopes: HashSet<(String, String)>,
     notices: &'n Notices,
 }
 
 impl<'n> Loader<'n> {
     /// A loader that reads paths relative to `base`.
     pub(crate) fn new(base: &Path, notices: &'n Notices) -> Self {
-        Self { base: base.to_owned(), reader: Reader::files(Options::default().max_bytes), notices }
+        let reader = Reader::files(Options::default().max_bytes);
+        Self { base: base.to_owned(), reader, scopes: HashSet::new(), notices }
     }
 
     /// Adds the policies of a file, or of every file below a directory.
@@ -149,7 +153,7 @@ impl<'n> Loader<'n> {
         for entry in self.entries(path) {
             let (_, documents) = self.parse(&entry);
             for document in documents {
-                let document = Arc::new(resource::prepare(document, &scope::is_cluster_scoped));
+                let document = self.prepare(document);
                 for node in resource::objects(document.root()) {
                     if resource::is_object(node) {
                         out.push(Object { document: Arc::clone(&document), id: node.id() });
@@ -163,10 +167,33 @@ impl<'n> Loader<'n> {
         out
     }
 
+    /// Learns which kinds live outside of namespaces from the CustomResourceDefinitions of a file or directory.
+    pub(crate) fn definitions(&mut self, path: &str) {
+        for document in self.documents(path) {
+            for object in resource::objects(document.root()) {
+                if let Some((group, kind)) = resource::defines_cluster_scoped(object) {
+                    self.scopes.insert((group.to_owned(), kind.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Makes a document what the API server would see.
+    pub(crate) fn prepare(&self, document: Document) -> Arc<Document> {
+        let is_cluster_scoped = |group: &str, kind: &str| {
+            scope::is_cluster_scoped(group, kind) || self.scopes.contains(&(group.to_owned(), kind.to_owned()))
+        };
+        Arc::new(resource::prepare(document, &is_cluster_scoped))
+    }
+
     /// The documents of a file, or of every file below a directory, as written.
     pub(crate) fn documents(&mut self, path: &str) -> Vec<Arc<Document>> {
-        let entries = self.entries(path);
-        entries.iter().flat_map(|entry| self.parse(entry).1).map(Arc::new).collect()
+        self.unprepared(path).into_iter().map(Arc::new).collect()
+    }
+
+    /// The documents of a file, or of every file below a directory, for [`Loader::prepare`].
+    pub(crate) fn unprepared(&mut self, path: &str) -> Vec<Document> {
+        self.entries(path).iter().flat_map(|entry| self.parse(entry).1).collect()
     }
 
     /// Every file below a directory whose name is `name`, or the file itself.

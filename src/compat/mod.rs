@@ -4,14 +4,20 @@
 //! Verdicts are the engine's; here is only how they are asked for and compared. Where that tool aborts on one bad input
 //! or is silently green, this one goes on and says so in a [`Notice`].
 
+pub(crate) mod case;
 pub(crate) mod check;
+mod cluster_resource;
+pub(crate) mod compare;
 pub(crate) mod evaluation;
 mod fields;
 pub(crate) mod load;
 mod notice;
+mod overrides;
 pub(crate) mod report;
+pub(crate) mod selector;
 pub(crate) mod suite;
 pub(crate) mod table;
+pub(crate) mod test_report;
 pub(crate) mod user_info;
 pub(crate) mod values;
 

@@ -35,6 +35,18 @@ pub(crate) fn draw(header: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
+/// Draws a table in GitHub's Markdown; nothing for no rows.
+pub(crate) fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut out = line(header.iter().map(|it| (*it).to_owned()).collect());
+    out += &line(header.iter().map(|_| "---".to_owned()).collect());
+    out.extend(rows.iter().map(|row| line(row.iter().map(|cell| escape::markdown(&escape::line(cell))).collect())));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

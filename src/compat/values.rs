@@ -135,6 +135,17 @@ impl Values {
         }
     }
 
+    /// Says which operations are none.
+    pub(crate) fn check(&self, notices: &Notices) {
+        let of_resources = self.policies.iter().flat_map(|it| &it.resources).flat_map(|(_, values)| values);
+        for (_, value) in self.globals.iter().chain(of_resources).filter(|(name, _)| name == OPERATION) {
+            if value.as_str().and_then(Operation::parse).is_none() {
+                let text = format!("invalid {OPERATION} value {value}, must be one of CREATE, UPDATE, DELETE, CONNECT");
+                notices.say(Weight::Error, "", text);
+            }
+        }
+    }
+
     /// The values for a policy.
     pub(crate) fn policy(&self, name: &str, key: &str) -> Option<&PolicyValues> {
         self.policies.iter().find(|it| it.name == name || it.name == key)
@@ -160,12 +171,13 @@ impl PolicyValues {
     }
 }
 
-/// The operation that values ask for; `Err` with the text for one that is none.
-pub(crate) fn operation<'p>(values: impl Iterator<Item = &'p (String, Json)>) -> Result<Option<Operation>, String> {
-    let Some((_, value)) = values.filter(|(key, _)| key == "request.operation").last() else { return Ok(None) };
-    let text = value.as_str().unwrap_or_default();
-    Operation::parse(text).map(Some).ok_or_else(|| text.to_owned())
+/// The operation that values ask for; the last one counts.
+pub(crate) fn operation<'p>(values: impl Iterator<Item = (&'p str, &'p Json)>) -> Option<Operation> {
+    let (_, value) = values.filter(|(name, _)| *name == OPERATION).last()?;
+    Operation::parse(value.as_str()?)
 }
+
+const OPERATION: &str = "request.operation";
 
 fn pairs(fields: Fields<'_, '_>, key: &'static str) -> Pairs {
     fields.entries(key).map(|(name, node)| (name.to_owned(), Value::from(node).to_serde())).collect()

@@ -75,6 +75,13 @@ pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str)
     document
 }
 
+/// Group and kind that a CustomResourceDefinition places outside of namespaces.
+pub(crate) fn defines_cluster_scoped(object: Node<'_>) -> Option<(&str, &str)> {
+    let is_definition = object.str_at(&["kind"]) == Some("CustomResourceDefinition");
+    (is_definition && object.str_at(&["spec", "scope"]) == Some("Cluster"))
+        .then_some((object.str_at(&["spec", "group"])?, object.str_at(&["spec", "names", "kind"])?))
+}
+
 fn null_maps(node: Node<'_>, out: &mut Vec<NodeId>) {
     match node.kind() {
         Kind::Map => {

@@ -111,10 +111,19 @@ struct Loading<'v> {
     value: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
 }
 
+/// The values given for one rule.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Given<'v> {
+    /// For the whole rule.
+    pub values: Option<Value<'v>>,
+    /// For the elements of a foreach: lists by dotted name.
+    pub foreach: &'v [(&'v str, Value<'v>)],
+}
+
 /// The names for one rule.
 pub(crate) struct RuleScope<'v, 's> {
     session: &'s Session<'v>,
-    supplied: Option<Value<'v>>,
+    supplied: Given<'v>,
     entries: RefCell<Vec<std::rc::Rc<Loading<'v>>>>,
     bindings: RefCell<Vec<(&'v str, Value<'v>)>>,
     /// How many entries the expression that is evaluated now can see.
@@ -123,7 +132,7 @@ pub(crate) struct RuleScope<'v, 's> {
 
 impl<'v, 's> RuleScope<'v, 's> {
     /// The names for a rule; `supplied` are the values given for it.
-    pub(crate) fn new(session: &'s Session<'v>, supplied: Option<Value<'v>>) -> Self {
+    pub(crate) fn new(session: &'s Session<'v>, supplied: Given<'v>) -> Self {
         Self {
             session,
             supplied,
@@ -168,6 +177,21 @@ impl<'v, 's> RuleScope<'v, 's> {
         self.bindings.borrow_mut().push((name, value));
     }
 
+    /// Binds the values given for an element of a foreach.
+    ///
+    /// Differs: Kyverno's command line gives the first item of each list to every element. Here each element has its own
+    /// item, and the first one only where the list is too short.
+    pub(crate) fn bind_given(&self, index: usize) {
+        let item = |list: Value<'v>| match list {
+            Value::List(list) => list.get(index).or_else(|| list.get(0)),
+            other => Some(other),
+        };
+        let pairs = self.supplied.foreach.iter().filter_map(|(name, list)| Some((*name, item(*list)?)));
+        for (name, value) in nest_values(pairs, self.arena()).iter() {
+            self.bind(name, value);
+        }
+    }
+
     fn load(&self, loading: &Loading<'v>) -> Result<Option<Value<'v>>, EvalError> {
         if let Some(known) = loading.value.borrow().as_ref() {
             return known.clone();
@@ -182,8 +206,7 @@ impl<'v, 's> RuleScope<'v, 's> {
     fn read(&self, loading: &Loading<'v>) -> Result<Option<Value<'v>>, EvalError> {
         let entry = loading.entry;
         let arena = self.session.arena;
-        let failed =
-            |text: String| EvalError::Context { text: format!("failed to load context entry {}: {text}", entry.name) };
+        let failed = |text: String| EvalError::Context { text };
         let text = |template: &'v Template| -> Result<String, EvalError> {
             match template.resolve(&Path::Root, self, arena) {
                 Ok(Value::String(text)) => Ok(text.to_owned()),
@@ -240,15 +263,24 @@ impl<'v, 's> RuleScope<'v, 's> {
                 let found = self.session.cluster.config_map(&namespace, &name, arena);
                 answer(found, format!("the ConfigMap {namespace}/{name}"))
             }
-            Source::ApiCall { url_path: Some(path), jmes_path, default, .. } => {
-                let path = text(path)?;
-                let fetched = match self.session.cluster.api(&path, arena) {
+            Source::ApiCall { url_path, service, method, jmes_path, default } => {
+                let url = url_path.as_ref().or(service.as_ref()).map(text).transpose()?.unwrap_or_default();
+                let cluster = self.session.cluster;
+                let known = match cluster.response(method, &url, arena) {
+                    Some(known) => known,
+                    None if url_path.is_some() && method == "GET" => cluster.api(&url, arena),
+                    None => Lookup::Unknown,
+                };
+                let fetched = match known {
                     Lookup::Found(value) => Some(value),
                     Lookup::Absent => None,
-                    Lookup::Unknown if default.is_some() && self.session.cluster.is_command_line() => None,
-                    Lookup::Unknown if self.session.cluster.is_command_line() => return Ok(None),
+                    Lookup::Unknown if default.is_some() && cluster.is_command_line() => None,
+                    Lookup::Unknown if cluster.is_command_line() && url_path.is_some() => return Ok(None),
+                    Lookup::Unknown if url_path.is_some() => {
+                        return Err(EvalError::Indeterminate { missing: format!("the answer of {url}") });
+                    }
                     Lookup::Unknown => {
-                        return Err(EvalError::Indeterminate { missing: format!("the answer of {path}") });
+                        return Err(EvalError::Indeterminate { missing: format!("the answer of the service {url}") });
                     }
                 };
                 let result = match (fetched, jmes_path) {
@@ -265,17 +297,12 @@ impl<'v, 's> RuleScope<'v, 's> {
                 match result {
                     Ok(Some(value)) if !value.is_null() => Ok(Some(value)),
                     Ok(Some(value)) => Ok(Some(fallback().unwrap_or(value))),
-                    Ok(None) => fallback()
-                        .map(Some)
-                        .ok_or_else(|| failed(format!("failed to fetch data for APICall: {path}: not found"))),
+                    Ok(None) => fallback().map(Some).ok_or_else(|| {
+                        let why = cluster.why_absent(&url);
+                        let text = "failed to fetch data for APICall: failed to GET resource with raw url";
+                        failed(format!("{text}: {url}: {why}"))
+                    }),
                     Err(error) => fallback().map(Some).ok_or_else(|| failed(error.to_string())),
-                }
-            }
-            Source::ApiCall { service, default, .. } => {
-                let url = service.as_ref().map(text).transpose()?.unwrap_or_default();
-                match default.as_ref().map(|tree| tree.resolve(loading.document, &Path::Root, self, arena)) {
-                    Some(Ok(value)) if self.session.cluster.is_command_line() => Ok(Some(value)),
-                    _ => Err(EvalError::Indeterminate { missing: format!("the answer of the service {url}") }),
                 }
             }
             Source::ImageRegistry { reference, .. } => {
@@ -320,7 +347,7 @@ impl<'v> Scope<'v> for RuleScope<'v, '_> {
         if let Some((_, value)) = self.bindings.borrow().iter().rev().find(|(known, _)| *known == name) {
             return Ok(Some(*value));
         }
-        let supplied = self.supplied.and_then(|values| values.get(name));
+        let supplied = self.supplied.values.and_then(|values| values.get(name));
         let loading = {
             let entries = self.entries.borrow();
             let visible = self.visible.get().min(entries.len());
@@ -350,7 +377,7 @@ impl<'v> Scope<'v> for RuleScope<'v, '_> {
 
     fn whole(&self) -> Result<Value<'v>, EvalError> {
         let mut entries: Vec<(&'v str, Value<'v>)> = Vec::new();
-        if let Some(Value::Map(map)) = self.supplied {
+        if let Some(Value::Map(map)) = self.supplied.values {
             entries.extend(map.iter());
         }
         entries.retain(|(key, _)| *key != "request");
@@ -371,9 +398,12 @@ impl<'v> Scope<'v> for RuleScope<'v, '_> {
 
 /// Values under dotted names as nested maps: `a.b: 1` becomes `{a: {b: 1}}`.
 pub(crate) fn nest<'v>(pairs: impl Iterator<Item = (&'v str, &'v serde_json::Value)>, arena: &'v Arena) -> Map<'v> {
+    nest_values(pairs.map(|(name, json)| (name, Value::from_json(arena, json, Integers::Floats))), arena)
+}
+
+fn nest_values<'v>(pairs: impl Iterator<Item = (&'v str, Value<'v>)>, arena: &'v Arena) -> Map<'v> {
     let mut root = Value::map_in(arena, &[]);
-    for (name, json) in pairs {
-        let mut value = Value::from_json(arena, json, Integers::Floats);
+    for (name, mut value) in pairs {
         for part in name.rsplit('.') {
             value = Value::map_in(arena, &[(part, value)]);
         }

@@ -21,7 +21,7 @@ pub(crate) use outcome::{Evidence, Outcome, Status};
 pub(crate) use request::{Request, UserInfo};
 
 use conditions::Wanted;
-use context::{RuleScope, Session, merge};
+use context::{Given, RuleScope, Session, merge};
 use matching::{Reader, Subjected};
 use near_miss::Partial;
 use validate::{Checking, Verdict};
@@ -208,18 +208,17 @@ fn in_namespace(policy: &Policy, subject: &Subjected<'_>) -> bool {
 }
 
 /// The values given for a rule: those for all rules, and over them those for this one.
-fn supplied<'v>(policy: &Policy, rule: &Rule, session: &Session<'v>) -> Option<Value<'v>> {
+fn supplied<'v>(policy: &Policy, rule: &Rule, session: &Session<'v>) -> Given<'v> {
     let given = session.request.supplied;
     let for_rule = given
         .rules
         .iter()
         .find(|it| it.policy == policy.head.name && (it.rule == rule.name || it.rule == rule.declared_name));
-    match (given.all, for_rule) {
-        (None, None) => None,
-        (Some(all), None) => Some(Value::Map(all)),
-        (None, Some(rule)) => Some(Value::Map(rule.values)),
-        (Some(all), Some(rule)) => Some(merge(Value::Map(all), Value::Map(rule.values), session.arena)),
-    }
+    let all = given.all.map(Value::Map);
+    let Some(rule) = for_rule else { return Given { values: all, foreach: &[] } };
+    let values = Value::Map(rule.values);
+    let values = all.map_or(values, |all| merge(all, values, session.arena));
+    Given { values: Some(values), foreach: rule.foreach }
 }
 
 /// The exceptions that waive a rule for the resource.

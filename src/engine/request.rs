@@ -34,6 +34,9 @@ impl<'r> Request<'r> {
 
     /// The kind of that object.
     pub(crate) fn kind(&self) -> ResourceKind<'r> {
+        if let Some(kind) = self.supplied.kind {
+            return kind;
+        }
         let kind = self.resource().map(kind_of).unwrap_or_default();
         ResourceKind { subresource: self.subresource, ..kind }
     }
@@ -68,6 +71,8 @@ pub(crate) struct Supplied<'r> {
     pub all: Option<Map<'r>>,
     /// Values for one rule of one policy (name of the policy, declared name of the rule).
     pub rules: &'r [RuleValues<'r>],
+    /// As what rules see the object, when it stands for the subresource of another kind.
+    pub kind: Option<ResourceKind<'r>>,
 }
 
 /// Values for one rule.
@@ -79,6 +84,6 @@ pub(crate) struct RuleValues<'r> {
     pub rule: &'r str,
     /// The values, as nested maps under their dotted names.
     pub values: Map<'r>,
-    /// Values for the elements of a `foreach`.
-    pub foreach: Option<Map<'r>>,
+    /// Values for the elements of a `foreach`: lists by dotted name, an item for each element.
+    pub foreach: &'r [(&'r str, Value<'r>)],
 }

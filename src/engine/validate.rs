@@ -326,6 +326,7 @@ impl<'v> Checking<'v, '_> {
             }
             let mark = self.scope.mark();
             self.bind(element, index, depth);
+            self.scope.bind_given(index);
             self.scope.declare(&item.context, self.document());
             let verdict = self.element(item, element, depth);
             self.scope.reset(mark);

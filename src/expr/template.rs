@@ -23,7 +23,7 @@ const MAX_TEXT: usize = 4 << 20;
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum SubstituteError {
     /// The expression failed.
-    #[error("failed to resolve {expression} at path {path}: JMESPath query failed: {source}")]
+    #[error("failed to resolve {expression} at path {path}: {}{source}", prefix(.source))]
     Query {
         /// The expression as written, without braces.
         expression: String,
@@ -54,6 +54,11 @@ pub(crate) enum SubstituteError {
         /// Where in the substituted tree.
         path: String,
     },
+}
+
+/// Kyverno: what can't be loaded is no failure of the expression that asks for it.
+fn prefix(error: &EvalError) -> &'static str {
+    if matches!(error, EvalError::Context { .. }) { "" } else { "JMESPath query failed: " }
 }
 
 impl SubstituteError {

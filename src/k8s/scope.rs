@@ -30,7 +30,6 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
         "policies.kyverno.io",
         &["DeletingPolicy", "GeneratingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "ValidatingPolicy"],
     ),
-    ("policy", &["PodSecurityPolicy"]),
     ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
     ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
     ("scheduling.k8s.io", &["PriorityClass"]),

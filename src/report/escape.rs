@@ -120,7 +120,7 @@ pub(super) fn workflow_property(text: &str) -> String {
 }
 
 /// Text within a paragraph or a table cell of GitHub's Markdown; line breaks become `<br>`.
-pub(super) fn markdown(text: &str) -> String {
+pub(crate) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for it in paragraph(text).chars() {
         match it {

@@ -277,10 +277,7 @@ fn note_scope(document: &Document, scopes: &mut HashSet<(String, String)>) {
         return;
     }
     for object in resource::objects(document.root()) {
-        if object.str_at(&["spec", "scope"]) == Some("Cluster")
-            && let Some(group) = object.str_at(&["spec", "group"])
-            && let Some(kind) = object.str_at(&["spec", "names", "kind"])
-        {
+        if let Some((group, kind)) = resource::defines_cluster_scoped(object) {
             scopes.insert((group.to_owned(), kind.to_owned()));
         }
     }

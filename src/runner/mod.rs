@@ -15,6 +15,8 @@ pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, Tree, TreeFile, skipped};
 pub(crate) use panic::quietly;
 
+use rayon::prelude::*;
+
 /// Stack of a worker. Recursion over documents is bounded by their depth limit, and this suits it.
 const STACK_BYTES: usize = 16 << 20;
 
@@ -25,4 +27,9 @@ pub(crate) fn on_threads<T: Send>(
 ) -> Result<T, rayon::ThreadPoolBuildError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build()?;
     Ok(pool.install(work))
+}
+
+/// Does `work` for each item on the threads of the pool at hand. The results stand in the order of the items.
+pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    items.par_iter().enumerate().map(|(index, item)| work(index, item)).collect()
 }

@@ -1,0 +1,110 @@
+//! One test case: what a suite names is loaded, the policies are asked, and the answers are compared.
+//!
+//! In: a suite and where it stands. Out: comparisons, and what there is to say about the inputs.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    Notices, Weight,
+    check::{self, Checked, Run, Wanted},
+    cluster_resource,
+    evaluation::{self, Inputs, Judged},
+    load::{Loader, Object, Policies},
+    selector::Selector,
+    suite::{Expectation, Suite},
+    user_info,
+    values::Values,
+};
+use crate::{engine::UserInfo, policy::Operation, span::File};
+
+/// What came out of a test case.
+#[derive(Debug, Default)]
+pub(crate) struct Case {
+    /// The comparisons, in the order of the suite.
+    pub checked: Vec<Checked>,
+    /// How many policies, resources and exceptions took part.
+    pub counts: (usize, usize, usize),
+}
+
+/// Runs the suite of a file; `now` is the time in nanoseconds since 1970.
+pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i128, notices: &Notices) -> Case {
+    let results: Vec<Expectation> = suite.results.iter().filter_map(|it| selector.select(it)).collect();
+    if results.is_empty() {
+        return Case::default();
+    }
+    let base = Path::new(file.path().as_ref()).parent().unwrap_or_else(|| Path::new(""));
+    let mut loader = Loader::new(base, notices);
+    let values = values(suite, &mut loader, notices);
+    let user = user(suite, &mut loader, notices);
+    let mut policies = Policies::default();
+    suite.policies.iter().for_each(|path| loader.policies(path, &mut policies));
+    let n_policies = policies.set.classic.len();
+    suite.exceptions.iter().for_each(|path| loader.exceptions(path, &mut policies));
+    let resources: Vec<Object> = suite.resources.iter().flat_map(|path| loader.resources(path)).collect();
+    let resources = unique(resources, notices);
+    let cluster = cluster_resource::build(suite, &resources, &mut loader, notices);
+    let wanted = Wanted::load(suite, &mut loader);
+    let inputs = Inputs {
+        policies: &policies.set,
+        cluster: &cluster,
+        values: &values,
+        user: user.as_ref(),
+        operation: None,
+        audit_warn: false,
+        now,
+    };
+    let mut runs: Vec<(Option<Operation>, Judged)> = Vec::new();
+    let mut checked = Vec::new();
+    for expected in &results {
+        let position = runs.iter().position(|(operation, _)| *operation == expected.operation).unwrap_or_else(|| {
+            let inputs = Inputs { operation: expected.operation, ..inputs };
+            runs.push((expected.operation, evaluation::evaluate(inputs, &resources)));
+            runs.len() - 1
+        });
+        let run = Run {
+            file,
+            policies: &policies.set,
+            invalid: &policies.invalid,
+            resources: &resources,
+            judged: &runs[position].1,
+            wanted: &wanted,
+        };
+        checked.extend(check::check(expected, run, notices));
+    }
+    Case { checked, counts: (n_policies, resources.len(), policies.set.exceptions.len()) }
+}
+
+fn values(suite: &Suite, loader: &mut Loader<'_>, notices: &Notices) -> Values {
+    let values = match (&suite.values, &suite.values_file) {
+        (Some(values), _) => values.clone(),
+        (None, Some(path)) => {
+            loader.documents(path).first().map(|it| Values::read(it.root(), notices)).unwrap_or_default()
+        }
+        (None, None) => Values::default(),
+    };
+    values.check(notices);
+    values
+}
+
+fn user(suite: &Suite, loader: &mut Loader<'_>, notices: &Notices) -> Option<UserInfo> {
+    let path = suite.user_info.as_ref()?;
+    loader.documents(path).first().map(|it| user_info::read(it.root(), notices))
+}
+
+/// The resources without those whose identity an earlier one has.
+fn unique(resources: Vec<Object>, notices: &Notices) -> Vec<Object> {
+    let mut known = std::collections::HashSet::new();
+    let mut out = Vec::with_capacity(resources.len());
+    for object in resources {
+        let identity = object.identity();
+        let title = identity.title();
+        if known.insert(identity) {
+            out.push(object);
+        } else {
+            let node = object.node();
+            let text = format!("{title} is given twice; the first one counts");
+            notices.at(Weight::Warning, node.file(), node.span(), text);
+        }
+    }
+    out
+}
