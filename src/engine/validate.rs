@@ -417,10 +417,9 @@ impl<'v> Checking<'v, '_> {
                 let dot = if message.ends_with('.') { "" } else { "." };
                 format!("validation error: {message}{dot} {text}")
             }
-            Err(_) => format!(
-                "validation error: variables substitution error in rule {} execution error: {}",
-                self.rule.name,
-                text.split_once(" execution error: ").map_or("", |(_, text)| text)
+            Err(error) => format!(
+                "validation error: variables substitution error in rule {} execution error: {error}",
+                self.rule.name
             ),
         }
     }
