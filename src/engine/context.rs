@@ -14,6 +14,7 @@ use crate::{
         jmespath::{EvalError, Expression, Scope},
         template::{Path, Template, resolve_text},
     },
+    k8s::gvk,
     policy::classic::context::{ContextEntry, Source},
 };
 
@@ -34,7 +35,7 @@ pub(crate) struct Session<'v> {
 impl<'v> Session<'v> {
     /// Prepares the names that all rules share.
     pub(crate) fn new(request: &'v Request<'v>, cluster: &'v Cluster, now: i128, arena: &'v Arena) -> Self {
-        Self { arena, request, cluster, now, root: request_value(request, arena), images: RefCell::default() }
+        Self { arena, request, cluster, now, root: request_value(request, cluster, arena), images: RefCell::default() }
     }
 
     fn images(&self) -> Result<Option<Value<'v>>, EvalError> {
@@ -49,7 +50,7 @@ impl<'v> Session<'v> {
 }
 
 /// The value of `request`.
-fn request_value<'v>(request: &'v Request<'v>, arena: &'v Arena) -> Value<'v> {
+fn request_value<'v>(request: &'v Request<'v>, cluster: &Cluster, arena: &'v Arena) -> Value<'v> {
     let mut entries: Vec<(&'v str, Value<'v>)> = Vec::new();
     if let Some(node) = request.object {
         entries.push(("object", Value::from(node)));
@@ -86,7 +87,33 @@ fn request_value<'v>(request: &'v Request<'v>, arena: &'v Arena) -> Value<'v> {
             entries.push(("clusterRoles", strings(&user.cluster_roles)));
         }
     }
+    if !cluster.is_command_line() {
+        entries.extend(admission_entries(request, arena));
+    }
     Value::map_in(arena, &entries)
+}
+
+/// What the API server says of a request, and Kyverno's command line doesn't know. What the server makes up for each
+/// request, such as its `uid`, is left out: no manifest tells.
+fn admission_entries<'v>(request: &'v Request<'v>, arena: &'v Arena) -> [(&'v str, Value<'v>); 7] {
+    let kind = request.kind();
+    let group_version = |last: (&'v str, Value<'v>)| {
+        let entries = [("group", Value::String(kind.group)), ("version", Value::String(kind.version)), last];
+        Value::map_in(arena, &entries)
+    };
+    let of_kind = group_version(("kind", Value::String(kind.kind)));
+    let plural = Value::string_in(arena, &gvk::plural(kind.group, kind.kind));
+    let of_resource = group_version(("resource", plural));
+    let name = request.resource().and_then(|node| node.str_at(&["metadata", "name"])).unwrap_or_default();
+    [
+        ("name", Value::String(name)),
+        ("kind", of_kind),
+        ("resource", of_resource),
+        ("requestKind", of_kind),
+        ("requestResource", of_resource),
+        ("subResource", Value::String(request.subresource)),
+        ("dryRun", Value::Bool(false)),
+    ]
 }
 
 /// Two maps as one; where both have a key, maps are joined and otherwise `over` counts.

@@ -4,6 +4,7 @@
 
 use super::request::{Request, UserInfo};
 use crate::{
+    cluster::Cluster,
     document::Node,
     expr::{Map, Value},
     k8s::label_selector::LabelSelector,
@@ -22,6 +23,19 @@ pub(crate) struct Subjected<'r> {
     labels: Option<Node<'r>>,
     annotations: Option<Node<'r>>,
     request: &'r Request<'r>,
+    /// A cluster knows who asks, and we don't.
+    user_is_hidden: bool,
+}
+
+/// Whether a block reaches a resource. The order is that of certainty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// It doesn't.
+    No,
+    /// It does if the right user asks, and who asks is not known.
+    DependsOnUser,
+    /// It does.
+    Yes,
 }
 
 /// Who reads a block; the same words mean slightly different things.
@@ -37,7 +51,7 @@ pub(crate) enum Reader {
 
 impl<'r> Subjected<'r> {
     /// Reads what blocks ask for from the resource of a request.
-    pub(crate) fn new(request: &'r Request<'r>, resource: Node<'r>) -> Self {
+    pub(crate) fn new(request: &'r Request<'r>, resource: Node<'r>, cluster: &Cluster) -> Self {
         let metadata = resource.get("metadata");
         let text = |key: &str| metadata.and_then(|node| node.str_at(&[key])).unwrap_or_default();
         let name = text("name");
@@ -48,12 +62,42 @@ impl<'r> Subjected<'r> {
             labels: metadata.and_then(|node| node.get("labels")),
             annotations: metadata.and_then(|node| node.get("annotations")),
             request,
+            user_is_hidden: request.user.is_none() && !cluster.is_command_line(),
         }
     }
 
     /// The namespace of the resource; empty for cluster-scoped ones.
     pub(crate) fn namespace(&self) -> &'r str {
         self.namespace
+    }
+
+    /// Whether the block holds, as far as that can be told: where it is not known who asks, a filter that holds but
+    /// for the user may hold or not.
+    ///
+    /// Kyverno: without user info its command line takes such a filter as one that asks for no user.
+    pub(crate) fn reach(&self, block: &Block, reader: Reader) -> Reach {
+        if !self.user_is_hidden || !block.filters.iter().any(Filter::asks_user) {
+            return if self.matches(block, reader) { Reach::Yes } else { Reach::No };
+        }
+        let reach = |filter: &Filter| match (self.holds_but_for_user(filter, reader), filter.asks_user()) {
+            (false, _) => Reach::No,
+            (true, false) => Reach::Yes,
+            (true, true) => Reach::DependsOnUser,
+        };
+        let reaches = block.filters.iter().map(reach);
+        match block.join {
+            Join::Any => reaches.max().unwrap_or(Reach::No),
+            Join::All => reaches.min().unwrap_or(Reach::No),
+            Join::Direct => reaches.min().unwrap_or(Reach::Yes),
+        }
+    }
+
+    fn holds_but_for_user(&self, filter: &Filter, reader: Reader) -> bool {
+        match self.holds(filter, reader) {
+            Ok(()) | Err(Mismatch::User) => true,
+            Err(Mismatch::Empty) => filter.asks_user(),
+            Err(_) => false,
+        }
     }
 
     /// Whether the block holds.

@@ -22,7 +22,7 @@ pub(crate) use request::{Request, UserInfo};
 
 use conditions::Wanted;
 use context::{Given, RuleScope, Session, merge};
-use matching::{Reader, Subjected};
+use matching::{Reach, Reader, Subjected};
 use near_miss::Partial;
 use validate::{Checking, Verdict};
 
@@ -61,7 +61,7 @@ pub(crate) fn evaluate<'v>(
 ) -> Vec<Outcome<'v>> {
     let Some(resource) = request.resource() else { return Vec::new() };
     let session = Session::new(request, world.cluster, world.now, arena);
-    let subject = Subjected::new(request, resource);
+    let subject = Subjected::new(request, resource, world.cluster);
     let mut out: Vec<Outcome<'v>> = Vec::new();
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
@@ -88,14 +88,23 @@ fn evaluate_rule<'v>(
 ) -> Option<Outcome<'v>> {
     let request = session.request;
     let resource = request.resource()?;
-    if !applies(policy, rule, subject) {
+    // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
+    if !policy.admission && !session.cluster.is_command_line() {
+        return None;
+    }
+    let reach = applies(policy, rule, subject);
+    if reach == Reach::No {
         return None;
     }
     let validate = match &rule.body {
         Body::Validate(validate) => validate,
-        Body::VerifyImages(node) => return Some(unverified(policy, rule, *node)),
+        Body::VerifyImages(node) => return Some(undecided(policy, rule, *node, UNVERIFIED)),
         Body::Mutate(_) | Body::Generate(_) | Body::Nothing => return None,
     };
+    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
+        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
+        return Some(undecided(policy, rule, at, USER_UNKNOWN));
+    }
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
     let action = effective_action(policy, validate, session, subject);
@@ -177,13 +186,22 @@ fn evaluate_rule<'v>(
     Some(Outcome { near_misses, ..outcome(verdict, Vec::new()) })
 }
 
-/// What can be said of a `verifyImages` rule without a registry.
-fn unverified<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId) -> Outcome<'v> {
+const UNVERIFIED: &str = "signatures of images are not verified by this version of admit";
+
+const USER_UNKNOWN: &str = "the rule asks who makes the request, which is not known here: say it with --userinfo";
+
+/// Whether a cluster would know who asks, but we don't.
+fn nobody_known(session: &Session<'_>) -> bool {
+    session.request.user.is_none() && !session.cluster.is_command_line()
+}
+
+/// A rule that matches, but whose verdict takes something that is not here.
+fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) -> Outcome<'v> {
     Outcome {
         policy: &policy.head,
         rule: &rule.name,
         status: Status::Indeterminate,
-        message: "signatures of images are not verified by this version of admit".to_owned(),
+        message: why.to_owned(),
         action: policy.action.action.unwrap_or_default(),
         evidence: Evidence { clause: Some(rule.document.node(node).key_span()), ..Evidence::default() },
         exceptions: Vec::new(),
@@ -194,11 +212,17 @@ fn unverified<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId) -> Outcome<'
 }
 
 /// Whether a rule says anything of a resource at all.
-fn applies(policy: &Policy, rule: &Rule, subject: &Subjected<'_>) -> bool {
-    let in_scope = policy.head.cluster_wide() || in_namespace(policy, subject);
-    in_scope
-        && subject.matches(&rule.matching, Reader::Match)
-        && !rule.exclude.as_ref().is_some_and(|block| subject.matches(block, Reader::Exclude))
+fn applies(policy: &Policy, rule: &Rule, subject: &Subjected<'_>) -> Reach {
+    if !policy.head.cluster_wide() && !in_namespace(policy, subject) {
+        return Reach::No;
+    }
+    let matched = subject.reach(&rule.matching, Reader::Match);
+    let excluded = rule.exclude.as_ref().map_or(Reach::No, |block| subject.reach(block, Reader::Exclude));
+    match (matched, excluded) {
+        (Reach::No, _) | (_, Reach::Yes) => Reach::No,
+        (Reach::Yes, Reach::No) => Reach::Yes,
+        (Reach::DependsOnUser, _) | (_, Reach::DependsOnUser) => Reach::DependsOnUser,
+    }
 }
 
 fn in_namespace(policy: &Policy, subject: &Subjected<'_>) -> bool {
@@ -303,8 +327,8 @@ fn violates_already<'v>(
         ..*session.request
     });
     let session = Session::new(request, session.cluster, session.now, session.arena);
-    let subject = Subjected::new(request, old);
-    if !applies(policy, rule, &subject) {
+    let subject = Subjected::new(request, old, session.cluster);
+    if applies(policy, rule, &subject) != Reach::Yes {
         return false;
     }
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));

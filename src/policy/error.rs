@@ -77,6 +77,12 @@ pub(crate) enum Problem {
         /// The kind.
         what: String,
     },
+    /// A kind of policy, or of rule, that changes objects in a cluster before others judge them, but not here.
+    #[error("{what} is not applied by this version of admit: objects are judged without its changes")]
+    NotApplied {
+        /// The kind.
+        what: String,
+    },
     /// A kind or version that is no policy in this release of Kyverno.
     #[error("{kind} is not served as {api_version}")]
     Version {
@@ -97,12 +103,12 @@ impl Problem {
 
     /// Whether the API server's schema already refuses this, so that Kyverno never sees the object.
     pub(crate) fn is_schema(&self) -> bool {
-        !matches!(self, Problem::Invalid { .. } | Problem::NotEvaluated { .. })
+        !matches!(self, Problem::Invalid { .. } | Problem::NotEvaluated { .. } | Problem::NotApplied { .. })
     }
 
     /// Whether a cluster would take the policy, so that only `admit` doesn't know what it says.
     pub(crate) fn is_indeterminate(&self) -> bool {
-        matches!(self, Problem::NotEvaluated { .. })
+        matches!(self, Problem::NotEvaluated { .. } | Problem::NotApplied { .. })
     }
 
     /// What to do about it.
@@ -121,7 +127,7 @@ impl Problem {
             Problem::NotEvaluated { .. } => {
                 Some("what it would refuse is not known; judge it in the cluster".to_owned())
             }
-            Problem::Type { .. } => None,
+            Problem::Type { .. } | Problem::NotApplied { .. } => None,
         }
     }
 }

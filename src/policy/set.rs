@@ -82,6 +82,7 @@ impl PolicySet {
             match judging(object) {
                 Judging::Never => return Ok(()),
                 Judging::NotYet => problems.at(object.get("kind").unwrap_or(object), not_evaluated(object)),
+                Judging::Changes => problems.at(object.get("kind").unwrap_or(object), not_applied(object)),
                 Judging::UnknownVersion => problems.at(object.get("apiVersion").unwrap_or(object), unknown(object)),
             }
         }
@@ -143,6 +144,8 @@ enum Judging {
     Never,
     /// It does, in a way that is not evaluated here.
     NotYet,
+    /// It changes objects before others judge them, and is not applied here.
+    Changes,
     /// The kind is known, the version is not.
     UnknownVersion,
 }
@@ -156,9 +159,14 @@ fn judging(object: Node<'_>) -> Judging {
         "policies.kyverno.io" if kind.ends_with("GeneratingPolicy") || kind.ends_with("DeletingPolicy") => {
             Judging::Never
         }
+        "policies.kyverno.io" | "admissionregistration.k8s.io" if kind.contains("Mutating") => Judging::Changes,
         "policies.kyverno.io" | "admissionregistration.k8s.io" => Judging::NotYet,
         _ => Judging::UnknownVersion,
     }
+}
+
+fn not_applied(object: Node<'_>) -> Problem {
+    Problem::NotApplied { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
 }
 
 fn not_evaluated(object: Node<'_>) -> Problem {

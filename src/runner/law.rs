@@ -8,8 +8,13 @@ use super::load::{TreeDocument, TreeFile};
 use crate::{
     cluster::{Cluster, Law as Measure},
     document::{Document, classify::Class, resource},
-    finding::{Finding, Place, Severity, outcome},
-    policy::{PolicyError, classic::Body, set::PolicySet},
+    finding::{Finding, outcome},
+    policy::{
+        PolicyError,
+        classic::{Body, Policy},
+        error::Problem,
+        set::PolicySet,
+    },
 };
 
 /// The law of a run.
@@ -97,10 +102,9 @@ fn add(set: &mut PolicySet, document: &Arc<Document>) -> Vec<PolicyError> {
         .collect()
 }
 
-/// A warning for each rule that changes resources before others judge them: what it changes is not seen here.
-fn unheeded(policy: &crate::policy::classic::Policy) -> Option<Finding> {
+/// A warning for a policy that changes resources before others judge them.
+fn unheeded(policy: &Policy) -> Option<Finding> {
     let rule = policy.rules.iter().find(|rule| matches!(rule.body, Body::Mutate(_)))?;
-    let place = Place::new(&policy.head.file, rule.name_span);
-    let message = "resources are judged without the changes that `mutate` rules would make first";
-    Some(Finding::new("policy/not-evaluated", Severity::Warning, place, message).label("this rule changes resources"))
+    let problem = Problem::NotApplied { what: "a mutate rule".to_owned() };
+    Some(outcome::from_policy_error(&PolicyError { file: Arc::clone(&policy.head.file), at: rule.name_span, problem }))
 }

@@ -255,8 +255,23 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
             .into_iter()
             .map(|(key, value)| (key.to_owned(), Template::compile(value)))
             .collect(),
+        reads_user: ["context", "preconditions", "validate"]
+            .into_iter()
+            .filter_map(|key| fields.get(key))
+            .any(reads_user),
         body: body.unwrap_or(Body::Nothing),
     })
+}
+
+/// What expressions call those who ask.
+const USER: [&str; 4] = ["request.userInfo", "request.roles", "request.clusterRoles", "serviceAccountName"];
+
+/// Whether a text below the node, messages aside, reads who asks.
+fn reads_user(node: Node<'_>) -> bool {
+    let reads = |text: &str| USER.iter().any(|name| text.contains(name)) || text.contains("serviceAccountNamespace");
+    node.as_str().is_some_and(reads)
+        || node.items().any(reads_user)
+        || node.entries().any(|(key, value)| reads(key) || (key != "message" && reads_user(value)))
 }
 
 /// Whether a block excludes nothing: no filter, or one empty filter in the direct form.
