@@ -1,7 +1,8 @@
 //! `admit apply`: what policies say of resources, as `kyverno apply` says it.
 //!
-//! In: paths of policies, resources and exceptions. Out: violations and a summary, or a report. The exit codes are those
-//! of `kyverno apply`.
+//! In: paths of policies, resources and exceptions. Out: violations and a summary, a table, or a report that stands alone
+//! on standard output. The exit codes are those of `kyverno apply`; what that command passes over in silence is an error
+//! here: a path that doesn't exist, a file that can't be read, a policy that doesn't compile.
 
 use std::{
     io::{self, Write},
@@ -15,83 +16,281 @@ use crate::{
         Notices, Weight,
         evaluation::{self, Inputs, Judged},
         load::{Loader, Object, Policies},
-        report::{self, Form},
+        report::{self, Api, Form},
+        user_info,
         values::Values,
+        violations::{self, Counts},
     },
+    engine::UserInfo,
     finding::Status,
+    runner,
+    source::{Options, stdin},
 };
 
 /// Arguments of `admit apply`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ApplyArgs {
-    /// Files and directories of policies
+    /// Files and directories of policies; - for standard input
     #[arg(required = true, value_name = "POLICY")]
     pub(crate) policies: Vec<String>,
-    /// Files and directories of resources
-    #[arg(short, long = "resource", visible_alias = "resources", value_name = "PATH", value_delimiter = ',')]
+    /// Files and directories of resources; - for standard input
+    #[arg(short, long, visible_alias = "resources", value_name = "PATH", value_delimiter = ',')]
     pub(crate) resource: Vec<String>,
-    /// Files of exceptions
-    #[arg(short, long = "exception", visible_alias = "exceptions", value_name = "PATH", value_delimiter = ',')]
+    /// Files and directories of exceptions
+    #[arg(short, long, visible_alias = "exceptions", value_name = "PATH", value_delimiter = ',')]
     pub(crate) exception: Vec<String>,
+    /// Take the exceptions from the resources, and no others
+    #[arg(long, visible_alias = "exceptions-within-resources")]
+    pub(crate) exceptions_with_resources: bool,
+    /// Take exceptions from the paths of the policies, too
+    #[arg(long)]
+    pub(crate) exceptions_within_policies: bool,
+    /// File of kind UserInfo: who asks
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) userinfo: Option<String>,
+    /// File of kind Values: what only a cluster would know
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "set")]
+    pub(crate) values_file: Option<String>,
+    /// Values in place: name=value, separated by commas
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Print a report instead of violations
     #[arg(short, long)]
     pub(crate) policy_report: bool,
     /// Form of the report: yaml or json
-    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    #[arg(long, value_name = "FORMAT", default_value = "yaml", hide_default_value = true)]
     pub(crate) output_format: String,
-    /// Go on when a rule can't be evaluated; admit always does
+    /// API group of the report
+    #[arg(long, value_name = "API", value_enum, default_value = "openreports")]
+    pub(crate) report_api: ReportApi,
+    /// Timestamp of the report's results, in seconds since 1970; without it they have none
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) now: Option<i64>,
+    /// Print a table instead of violations
+    #[arg(short, long)]
+    pub(crate) table: bool,
+    /// Show what the rules say in the table, too
     #[arg(long)]
+    pub(crate) detailed_results: bool,
+    /// Count failures of policies in Audit as warnings
+    #[arg(long)]
+    pub(crate) audit_warn: bool,
+    /// Exit code when there are warnings and no failures
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) warn_exit_code: u8,
+    /// Take the exit code of warnings when nothing passed, too
+    #[arg(long)]
+    pub(crate) warn_no_pass: bool,
+    /// Files and directories of CustomResourceDefinitions, which say what kinds live outside of namespaces
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) crd_paths: Vec<String>,
+    /// Fail on what Kyverno lets pass in silence: no policy, no resource
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Leave out the line that says how much is applied to how much
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// Threads; 0 means one for each core
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) jobs: usize,
+    /// Accepted for compatibility: admit always goes on
+    #[arg(long, visible_alias = "continue-on-error", hide = true)]
     pub(crate) continue_on_fail: bool,
+    /// Accepted for compatibility: colours are used on terminals only
+    #[arg(long, hide = true)]
+    pub(crate) remove_color: bool,
+    /// Accepted for compatibility: admit asks no registry
+    #[arg(long, hide = true)]
+    pub(crate) registry: bool,
+    /// Refused: admit asks no live cluster
+    #[arg(short, long, hide = true)]
+    pub(crate) cluster: bool,
+}
+
+/// The API group of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ReportApi {
+    /// `openreports.io`, as Kyverno writes
+    Openreports,
+    /// `wgpolicyk8s.io`, as most viewers read
+    Wgpolicy,
+}
+
+/// What a run works on.
+struct Loaded {
+    policies: Policies,
+    resources: Vec<Object>,
+    values: Values,
+    user: Option<UserInfo>,
 }
 
 /// Runs `admit apply`; `now` is the time in nanoseconds since 1970.
 pub(crate) fn run(args: &ApplyArgs, now: i128, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, RunError> {
+    if args.cluster {
+        let error = RunError::new("admit asks no live cluster");
+        return Err(error.hint("name resources with `--resource`").with_code(1));
+    }
     let notices = Notices::default();
-    let mut loader = Loader::new(Path::new(""), &notices);
-    let mut policies = Policies::default();
-    args.policies.iter().for_each(|path| loader.policies(path, &mut policies));
-    args.exception.iter().for_each(|path| loader.exceptions(path, &mut policies));
-    let resources: Vec<Object> = args.resource.iter().flat_map(|path| loader.resources(path)).collect();
-    let mut cluster = Cluster::new(Law::CommandLine);
-    resources.iter().for_each(|object| cluster.add(&object.document, object.id));
-    let inputs = Inputs {
-        policies: &policies.set,
-        cluster: &cluster,
-        values: &Values::default(),
-        user: None,
-        operation: None,
-        audit_warn: false,
-        now,
-    };
-    let judged = evaluation::evaluate(inputs, &resources);
-    let text = if args.policy_report {
-        let form = if args.output_format == "json" { Form::Json } else { Form::Yaml };
-        report::write(&judged, &resources, None, form)
-    } else {
-        summary(&judged, policies.invalid.len())
-    };
-    out.write_all(text.as_bytes()).map_err(|error| output(&error))?;
+    let loaded = load(args, &notices)?;
+    let judged = evaluate(args, &loaded, now)?;
+    let counts = Counts::of(&judged, &loaded.policies.invalid);
+    write(args, &loaded, &judged, counts, out, err).map_err(|error| output(&error))?;
+    note_errors(&judged, &loaded.resources, &notices);
     let worst = notices.worst();
     for notice in notices.take() {
         // Nobody reads the notices of a run whose standard error is gone.
         let _ = writeln!(err, "{notice}");
     }
-    let bad = judged.rows.iter().any(|row| matches!(row.status, Status::Fail | Status::Error));
-    Ok(u8::from(bad || !policies.invalid.is_empty() || worst == Some(Weight::Error)))
+    let limit = if args.strict { Weight::Warning } else { Weight::Error };
+    let unloaded = worst.is_some_and(|worst| worst >= limit);
+    exit_code(args, counts, unloaded, out).map_err(|error| output(&error))
+}
+
+fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
+    let mut loader = Loader::new(Path::new(""), notices);
+    let remote = args.policies.iter().chain(&args.resource).chain(&args.exception).find(|path| path.contains("://"));
+    if let Some(remote) = remote {
+        let error = RunError::new(format!("`{remote}` is on the network, and admit reads files only"));
+        return Err(error.hint("fetch it, or clone the repository, and name the path").with_code(1));
+    }
+    if args.policies.iter().chain(&args.resource).any(|path| path == "-") {
+        let entry = stdin::read(io::stdin().lock(), Options::default().max_bytes);
+        loader.set_stdin(entry.map_err(|error| RunError::from_error(&error).with_code(1))?);
+    }
+    args.crd_paths.iter().for_each(|path| loader.definitions(path));
+    let mut values = Values::default();
+    if let Some(path) = &args.values_file {
+        values = loader.documents(path).first().map(|it| Values::read(it.root(), notices)).unwrap_or_default();
+    }
+    args.set.iter().for_each(|pair| values.set(pair, notices));
+    values.check(notices);
+    let user = args.userinfo.as_ref().and_then(|path| {
+        let documents = loader.documents(path);
+        documents.first().map(|it| user_info::read(it.root(), notices))
+    });
+    let mut policies = Policies::default();
+    for path in &args.policies {
+        if args.exceptions_within_policies {
+            loader.policies_and_exceptions(path, &mut policies);
+        } else {
+            loader.policies(path, &mut policies);
+        }
+    }
+    let from = if args.exceptions_with_resources { &args.resource } else { &args.exception };
+    let resources: Vec<Object> = args.resource.iter().flat_map(|path| loader.resources(path)).collect();
+    if args.exceptions_with_resources {
+        from.iter().for_each(|path| loader.only_exceptions(path, &mut policies));
+    } else {
+        from.iter().for_each(|path| loader.exceptions(path, &mut policies));
+    }
+    let n_policies = policies.set.classic.len() + policies.invalid.len();
+    for (what, n) in [("policy", n_policies), ("resource", resources.len())] {
+        if n == 0 {
+            notices.say(Weight::Warning, "", format!("no {what} was found, so nothing is checked"));
+        }
+    }
+    note_duplicates(&resources, notices);
+    Ok(Loaded { policies, resources, values, user })
+}
+
+/// Says which objects are given more than once; each of them is judged.
+fn note_duplicates(resources: &[Object], notices: &Notices) {
+    let mut known = std::collections::HashMap::new();
+    for object in resources {
+        let identity = object.identity();
+        let title = identity.title();
+        // Objects that get their name from the API server are all different.
+        if identity.name.is_empty() {
+            continue;
+        }
+        if let Some(first) = known.insert(identity, object) {
+            let (here, there) = (object.node(), first.node());
+            let line = there.file().position(there.span().start).line;
+            let text = format!("{title} is given twice, first in {}:{line}; both are checked", there.file().path());
+            notices.at(Weight::Note, here.file(), here.span(), text);
+        }
+    }
+}
+
+fn evaluate(args: &ApplyArgs, loaded: &Loaded, now: i128) -> Result<Judged, RunError> {
+    let mut cluster = Cluster::new(Law::CommandLine);
+    loaded.resources.iter().for_each(|object| cluster.add(&object.document, object.id));
+    let inputs = Inputs {
+        policies: &loaded.policies.set,
+        cluster: &cluster,
+        values: &loaded.values,
+        user: loaded.user.as_ref(),
+        operation: None,
+        audit_warn: args.audit_warn,
+        now,
+    };
+    runner::on_threads(args.jobs, || evaluation::evaluate(inputs, &loaded.resources))
+        .map_err(|error| RunError::new(format!("can't start threads: {error}")))
+}
+
+fn write(
+    args: &ApplyArgs,
+    loaded: &Loaded,
+    judged: &Judged,
+    counts: Counts,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    let Loaded { policies, resources, .. } = loaded;
+    let refused = violations::refused(&policies.invalid);
+    if args.policy_report {
+        // A report is read by programs: what is no part of it goes elsewhere.
+        let _ = err.write_all(refused.as_bytes());
+        let options = report::Options {
+            form: if args.output_format == "json" { Form::Json } else { Form::Yaml },
+            api: match args.report_api {
+                ReportApi::Openreports => Api::OpenReports,
+                ReportApi::Wgpolicy => Api::WorkingGroup,
+            },
+            now: args.now,
+        };
+        return out.write_all(report::write(judged, resources, options).as_bytes());
+    }
+    if !args.stdin {
+        let n_rules = policies.set.classic.iter().map(|policy| policy.rules.len()).sum();
+        out.write_all(violations::header(n_rules, resources.len(), policies.set.exceptions.len()).as_bytes())?;
+    }
+    out.write_all(refused.as_bytes())?;
+    let text = if args.table {
+        violations::draw(judged, resources, args.detailed_results)
+    } else {
+        violations::blocks(judged, resources) + &counts.line()
+    };
+    out.write_all(text.as_bytes())
+}
+
+/// Says why rules could not be evaluated, which Kyverno only counts.
+fn note_errors(judged: &Judged, resources: &[Object], notices: &Notices) {
+    for row in judged.rows.iter().filter(|row| row.status == Status::Error) {
+        let (policy, rule) = (&judged.heads[row.policy].key, &row.rule);
+        let node = resources[row.resource].node();
+        notices.at(Weight::Warning, node.file(), node.span(), format!("policy {policy}, rule {rule}: {}", row.message));
+    }
+}
+
+/// The exit code of `kyverno apply`.
+fn exit_code(args: &ApplyArgs, counts: Counts, unloaded: bool, out: &mut dyn Write) -> io::Result<u8> {
+    if counts.fail > 0 || counts.error > 0 || unloaded {
+        return Ok(1);
+    }
+    let why = if counts.warn > 0 && args.warn_exit_code != 0 {
+        format!("exit as warnExitCode is {}\n", args.warn_exit_code)
+    } else if args.warn_no_pass && counts.pass == 0 {
+        "exit as no objects satisfied policy\n".to_owned()
+    } else {
+        return Ok(0);
+    };
+    if !args.policy_report {
+        out.write_all(why.as_bytes())?;
+    }
+    Ok(args.warn_exit_code)
 }
 
 fn output(error: &io::Error) -> RunError {
     RunError::new(format!("can't write the output: {error}"))
-}
-
-fn summary(judged: &Judged, invalid: usize) -> String {
-    let count = |status| judged.rows.iter().filter(|row| row.status == status).count();
-    format!(
-        "\npass: {}, fail: {}, warn: {}, error: {}, skip: {} \n",
-        count(Status::Pass),
-        count(Status::Fail),
-        count(Status::Warn),
-        count(Status::Error) + invalid,
-        count(Status::Skip)
-    )
 }

@@ -91,7 +91,10 @@ impl Policies {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Take {
     Policies,
+    /// Anything else in the path is odd.
     Exceptions,
+    /// Anything else in the path is there for other reasons.
+    OnlyExceptions,
     Both,
 }
 
@@ -101,6 +104,8 @@ pub(crate) struct Loader<'n> {
     reader: Reader,
     /// Kinds outside of namespaces that definitions have told of.
     scopes: HashSet<(String, String)>,
+    /// What `-` stands for, if it stands for anything.
+    stdin: Option<Entry>,
     notices: &'n Notices,
 }
 
@@ -108,7 +113,12 @@ impl<'n> Loader<'n> {
     /// A loader that reads paths relative to `base`.
     pub(crate) fn new(base: &Path, notices: &'n Notices) -> Self {
         let reader = Reader::files(Options::default().max_bytes);
-        Self { base: base.to_owned(), reader, scopes: HashSet::new(), notices }
+        Self { base: base.to_owned(), reader, scopes: HashSet::new(), stdin: None, notices }
+    }
+
+    /// Makes `-` stand for an entry.
+    pub(crate) fn set_stdin(&mut self, entry: Entry) {
+        self.stdin = Some(entry);
     }
 
     /// Adds the policies of a file, or of every file below a directory.
@@ -126,13 +136,18 @@ impl<'n> Loader<'n> {
         self.add(path, Take::Exceptions, into);
     }
 
+    /// Adds the exceptions among the resources of a file or directory.
+    pub(crate) fn only_exceptions(&mut self, path: &str, into: &mut Policies) {
+        self.add(path, Take::OnlyExceptions, into);
+    }
+
     fn add(&mut self, path: &str, take: Take, into: &mut Policies) {
         for document in self.documents(path) {
             let place = Arc::clone(document.file().path());
             for node in resource::objects(document.root()) {
                 let class = classify(&place, node, &Layout::default());
                 let wanted = match class {
-                    Class::Policy => take != Take::Exceptions,
+                    Class::Policy => matches!(take, Take::Policies | Take::Both),
                     Class::Exception => take != Take::Policies,
                     _ => false,
                 };
@@ -140,7 +155,7 @@ impl<'n> Loader<'n> {
                     into.add(&Object { document: Arc::clone(&document), id: node.id() }, self.notices);
                 } else if take == Take::Exceptions {
                     self.notices.at(Weight::Warning, document.file(), node.span(), "not an exception, passed over");
-                } else if class == Class::Other {
+                } else if class == Class::Other && take != Take::OnlyExceptions {
                     self.notices.at(Weight::Note, document.file(), node.span(), "not a policy, passed over");
                 }
             }
@@ -208,6 +223,9 @@ impl<'n> Loader<'n> {
 
     /// The files that a path stands for.
     fn entries(&mut self, path: &str) -> Vec<Entry> {
+        if let Some(entry) = self.stdin.as_ref().filter(|_| path == "-") {
+            return vec![entry.clone()];
+        }
         let options = Options::default();
         let place = self.base.join(path);
         match source::worktree::list(Path::new("."), &[place], None, &options) {

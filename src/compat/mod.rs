@@ -18,7 +18,10 @@ pub(crate) mod selector;
 pub(crate) mod suite;
 pub(crate) mod table;
 pub(crate) mod test_report;
+#[cfg(test)]
+mod testing;
 pub(crate) mod user_info;
 pub(crate) mod values;
+pub(crate) mod violations;
 
 pub(crate) use notice::{Notice, Notices, Weight};

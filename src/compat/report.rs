@@ -16,37 +16,59 @@ use crate::{finding::Status, policy::Head};
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Documents that begin with `---` where there is more than one.
+    /// Documents, each namespaced one after a line `---`.
     Yaml,
     /// One object a line.
     Json,
 }
 
-/// Writes the reports of a run.
-pub(crate) fn write(judged: &Judged, resources: &[Object], now: Option<i64>, form: Form) -> String {
+/// The API group of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    /// `openreports.io`, as Kyverno's command line writes.
+    OpenReports,
+    /// `wgpolicyk8s.io`, as most viewers read.
+    WorkingGroup,
+}
+
+/// How reports are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// The form.
+    pub form: Form,
+    /// The API group.
+    pub api: Api,
+    /// The time of the run in seconds since 1970; without it results have no timestamp.
+    pub now: Option<i64>,
+}
+
+/// Writes the reports of a run; nothing for a run without rows.
+pub(crate) fn write(judged: &Judged, resources: &[Object], options: Options) -> String {
     let mut merged = Vec::new();
     let mut others: BTreeMap<(usize, usize), Vec<Entry>> = BTreeMap::new();
     for row in &judged.rows {
         let head = &judged.heads[row.policy];
-        let entry = Entry::new(row, head, &resources[row.resource], now);
+        let entry = Entry::new(row, head, &resources[row.resource], options.now);
         if head.cluster_wide() {
             merged.push(entry);
         } else {
             others.entry((row.policy, row.resource)).or_default().push(entry);
         }
     }
-    let mut documents = Vec::new();
+    let mut out = String::new();
     if !merged.is_empty() {
         let metadata = Metadata { name: "merged".to_owned(), namespace: String::new() };
-        documents.push(Document::new("ClusterReport", metadata, merged));
+        out += &Document::new(options.api, true, metadata, merged).write(options.form);
     }
     for ((policy, _), entries) in others {
         let head = &judged.heads[policy];
         let metadata = Metadata { name: head.name.clone(), namespace: head.namespace.clone() };
-        documents.push(Document::new("PolicyReport", metadata, entries));
+        if options.form == Form::Yaml {
+            out += "---\n";
+        }
+        out += &Document::new(options.api, false, metadata, entries).write(options.form);
     }
-    let texts: Vec<String> = documents.iter().map(|document| document.write(form)).collect();
-    texts.join("---\n")
+    out
 }
 
 #[derive(Serialize)]
@@ -56,7 +78,8 @@ struct Document {
     kind: &'static str,
     metadata: Metadata,
     results: Vec<Entry>,
-    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
     summary: BTreeMap<&'static str, usize>,
 }
 
@@ -70,8 +93,9 @@ struct Metadata {
 /// A result; the fields are sorted by name, as Kyverno's are.
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
+    /// Policy, rule, and apiVersion, kind, namespace and name of the resource.
     #[serde(skip)]
-    order: (String, String, Resource),
+    order: [String; 6],
     #[serde(skip_serializing_if = "String::is_empty")]
     category: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -112,12 +136,19 @@ struct Timestamp {
 }
 
 impl Document {
-    fn new(kind: &'static str, metadata: Metadata, mut results: Vec<Entry>) -> Self {
+    fn new(api: Api, cluster_wide: bool, metadata: Metadata, mut results: Vec<Entry>) -> Self {
         results.sort();
         let statuses = [Status::Error, Status::Fail, Status::Pass, Status::Skip, Status::Warn].map(Status::as_str);
         let count = |status: &'static str| (status, results.iter().filter(|entry| entry.result == status).count());
         let summary = statuses.into_iter().map(count).collect();
-        Self { api_version: "openreports.io/v1alpha1", kind, metadata, results, source: "", summary }
+        let (api_version, kind, source) = match (api, cluster_wide) {
+            (Api::OpenReports, true) => ("openreports.io/v1alpha1", "ClusterReport", Some("")),
+            // Kyverno: the kind is called so although the group has none of that name.
+            (Api::OpenReports, false) => ("openreports.io/v1alpha1", "PolicyReport", Some("")),
+            (Api::WorkingGroup, true) => ("wgpolicyk8s.io/v1alpha2", "ClusterPolicyReport", None),
+            (Api::WorkingGroup, false) => ("wgpolicyk8s.io/v1alpha2", "PolicyReport", None),
+        };
+        Self { api_version, kind, metadata, results, source, summary }
     }
 
     fn write(&self, form: Form) -> String {
@@ -145,9 +176,16 @@ impl Entry {
             properties.insert("exceptions".to_owned(), row.exceptions.join(","));
         }
         Self {
-            order: (head.key.clone(), row.rule.clone(), resource.clone()),
+            order: [
+                head.key.clone(),
+                row.rule.clone(),
+                resource.api_version.clone(),
+                resource.kind.clone(),
+                resource.namespace.clone(),
+                resource.name.clone(),
+            ],
             category: head.category.clone().unwrap_or_default(),
-            message: row.message.clone(),
+            message: message(row),
             policy: head.key.clone(),
             properties,
             resources: vec![resource],
@@ -158,5 +196,103 @@ impl Entry {
             source: "kyverno",
             timestamp: now.map(|seconds| Timestamp { nanos: 0, seconds }),
         }
+    }
+}
+
+/// The message of a row; a property of the rule may replace it.
+fn message(row: &Row) -> String {
+    let of_status = format!("{}Message", row.status.as_str());
+    let named = |name: &str| row.properties.iter().find(|(key, _)| key == name).map(|(_, text)| text.clone());
+    named(&of_status).or_else(|| named("message")).unwrap_or_else(|| row.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::testing;
+
+    #[test]
+    fn policies_of_the_cluster_are_merged_and_namespaced_ones_stand_alone() {
+        let (judged, resources) = testing::judged();
+        let options = Options { form: Form::Yaml, api: Api::OpenReports, now: None };
+        let expected = "\
+apiVersion: openreports.io/v1alpha1
+kind: ClusterReport
+metadata:
+  name: merged
+results:
+- category: Sample
+  message: 'validation error: no. rule ipc failed at path /spec/hostIPC/'
+  policy: host
+  properties:
+    process: background scan
+  resources:
+  - apiVersion: v1
+    kind: Pod
+    name: web
+    namespace: shop
+  result: fail
+  rule: ipc
+  scored: true
+  severity: high
+  source: kyverno
+source: ''
+summary:
+  error: 0
+  fail: 1
+  pass: 0
+  skip: 0
+  warn: 0
+---
+apiVersion: openreports.io/v1alpha1
+kind: PolicyReport
+metadata:
+  name: own
+  namespace: shop
+results:
+- message: validation rule 'pid' passed.
+  policy: shop/own
+  properties:
+    process: background scan
+  resources:
+  - apiVersion: v1
+    kind: Pod
+    name: web
+    namespace: shop
+  result: pass
+  rule: pid
+  scored: true
+  source: kyverno
+source: ''
+summary:
+  error: 0
+  fail: 0
+  pass: 1
+  skip: 0
+  warn: 0
+";
+        assert_eq!(write(&judged, &resources, options), expected);
+    }
+
+    #[test]
+    fn every_line_of_json_is_an_object() {
+        let (judged, resources) = testing::judged();
+        let options = Options { form: Form::Json, api: Api::WorkingGroup, now: Some(7) };
+        let text = write(&judged, &resources, options);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["kind"], "ClusterPolicyReport");
+        assert_eq!(lines[0]["results"][0]["timestamp"], serde_json::json!({"nanos": 0, "seconds": 7}));
+        assert_eq!(lines[1]["summary"]["pass"], 1);
+    }
+
+    #[test]
+    fn a_property_may_replace_the_message() {
+        let (mut judged, _) = testing::judged();
+        judged.rows[0].properties.push(("message".to_owned(), "any".to_owned()));
+        assert_eq!(message(&judged.rows[0]), "any");
+        judged.rows[0].properties.push(("failMessage".to_owned(), "failed".to_owned()));
+        assert_eq!(message(&judged.rows[0]), "failed");
     }
 }
