@@ -15,6 +15,7 @@ use crate::{
         error::Problem,
         set::PolicySet,
     },
+    source::is_hidden,
 };
 
 /// The law of a run.
@@ -77,6 +78,10 @@ pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile>) -> Vec<Fin
     let mut scratch = PolicySet::default();
     let mut out = Vec::new();
     for file in files {
+        // What lies in hidden directories are drafts and tests: it is no law, so that it can't be wrong as one.
+        if is_hidden(file.file.path()) {
+            continue;
+        }
         for TreeDocument { class, document, .. } in &file.documents {
             let is_law = match class {
                 Class::Policy => file.roles.policies,

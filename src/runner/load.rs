@@ -207,7 +207,9 @@ fn sort(
                 .into_iter()
                 .map(|document| {
                     let class = classify(path, document.root(), layout);
-                    *slot(&mut out.counts, class) += 1;
+                    if counts(input.roles, class) {
+                        *slot(&mut out.counts, class) += 1;
+                    }
                     match class {
                         Class::Manifest => {
                             let document = Arc::new(resource::prepare(document, &is_cluster_scoped));
@@ -280,6 +282,15 @@ fn note_scope(document: &Document, scopes: &mut HashSet<(String, String)>) {
         if let Some((group, kind)) = resource::defines_cluster_scoped(object) {
             scopes.insert((group.to_owned(), kind.to_owned()));
         }
+    }
+}
+
+/// Whether a document is what its file was read for.
+fn counts(roles: Roles, class: Class) -> bool {
+    match class {
+        Class::Policy => roles.policies || roles.judged,
+        Class::Exception => roles.exceptions || roles.judged,
+        _ => roles.judged || roles.cluster,
     }
 }
 

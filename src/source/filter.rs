@@ -17,6 +17,11 @@ pub(crate) fn is_manifest_name(name: &str) -> bool {
     }
 }
 
+/// Whether a path lies in a hidden directory, or is a hidden file itself: `.github/a.yaml`.
+pub(crate) fn is_hidden(path: &str) -> bool {
+    path.split('/').any(|part| part.len() > 1 && part.starts_with('.') && part != "..")
+}
+
 /// Include and exclude globs over manifest names. The default takes every manifest name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {

@@ -26,7 +26,7 @@ use crate::{
     runner::{self, Input, Law, Loader, Roles, Tree},
     source::{
         Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Reader, Repository, git_diff, git_tree,
-        staged::Snapshot, worktree,
+        is_hidden, staged::Snapshot, worktree,
     },
 };
 
@@ -303,7 +303,7 @@ struct LawInputs {
 
 impl LawInputs {
     fn add(&mut self, listing: Listing, roles: Roles) {
-        for entry in listing.entries {
+        for entry in listing.entries.into_iter().filter(|entry| !is_hidden(&entry.path)) {
             match self.inputs.iter_mut().find(|it| !roles.screened && it.entry.path == entry.path) {
                 Some(known) => {
                     known.roles.policies |= roles.policies;

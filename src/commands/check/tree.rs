@@ -16,7 +16,7 @@ use crate::{
     finding::Finding,
     report::Progress,
     runner::{self, Input, Law, Loader, Roles},
-    source::{At, Entry, Environment, Filter, Listing, Options, Reader, stdin, worktree},
+    source::{At, Entry, Environment, Filter, Listing, Options, Reader, is_hidden, stdin, worktree},
 };
 
 /// Reads what `paths` name, or the repository around the current directory, and the law of it.
@@ -84,7 +84,11 @@ impl<'w> Gathering<'w> {
 
     /// What is below the paths, or all of the root; where nothing marks a root, the current directory is one.
     fn list(&self, paths: &[PathBuf]) -> Result<Listing, RunError> {
-        let root = self.workspace.root.as_deref().unwrap_or(self.current_dir);
+        let root = match (&self.workspace.root, paths) {
+            (Some(root), _) => root,
+            (None, [path]) if path.is_dir() => path,
+            (None, _) => self.current_dir,
+        };
         let paths: Vec<PathBuf> = paths.iter().map(|path| self.current_dir.join(path)).collect();
         worktree::list(root, &paths, self.workspace.repository.as_ref(), &self.options)
             .map_err(|error| from_source(&error))
@@ -135,8 +139,8 @@ impl<'w> Gathering<'w> {
         let settings = &self.workspace.settings;
         let (policies, exceptions) = (filter(&settings.policies)?, filter(&settings.exceptions)?);
         let found = |path: &str| Roles {
-            policies: law.policies.is_empty() && policies.takes(path),
-            exceptions: law.exceptions.is_empty() && exceptions.takes(path),
+            policies: law.policies.is_empty() && policies.takes(path) && !is_hidden(path),
+            exceptions: law.exceptions.is_empty() && exceptions.takes(path) && !is_hidden(path),
             cluster: law.cluster.is_empty(),
             ..Roles::default()
         };
@@ -154,7 +158,15 @@ impl<'w> Gathering<'w> {
         let options = Options { filter: Filter::default(), ..self.options.clone() };
         if path.exists() {
             let root = self.workspace.root.as_deref().unwrap_or(self.current_dir);
-            return worktree::list(root, &[path], None, &options).map_err(|error| from_source(&error));
+            let mut listing =
+                worktree::list(root, &[path.clone()], None, &options).map_err(|error| from_source(&error))?;
+            let top = worktree::canonical(&path).unwrap_or(path);
+            // Kyverno: hidden files below a directory of policies are not read.
+            listing.entries.retain(|entry| match &entry.at {
+                At::Worktree(place) => place.strip_prefix(&top).is_ok_and(|it| !is_hidden(&it.to_string_lossy())),
+                At::Named(_) | At::Object(_) | At::Memory(_) => true,
+            });
+            return Ok(listing);
         }
         if !is_glob(name) {
             return Err(RunError::new(format!("`{name}` does not exist")));
