@@ -89,8 +89,7 @@ impl<'w> Gathering<'w> {
             (None, [path]) if path.is_dir() => path,
             (None, _) => self.current_dir,
         };
-        let paths: Vec<PathBuf> = paths.iter().map(|path| self.current_dir.join(path)).collect();
-        worktree::list(root, &paths, self.workspace.repository.as_ref(), &self.options)
+        worktree::list(root, paths, self.workspace.repository.as_ref(), &self.options)
             .map_err(|error| from_source(&error))
     }
 
@@ -154,7 +153,7 @@ impl<'w> Gathering<'w> {
 
     /// What a flag names: a file, a directory, or the files that match a glob.
     fn named(&self, name: &str) -> Result<Listing, RunError> {
-        let path = self.current_dir.join(name);
+        let path = PathBuf::from(name);
         let options = Options { filter: Filter::default(), ..self.options.clone() };
         if path.exists() {
             let root = self.workspace.root.as_deref().unwrap_or(self.current_dir);
