@@ -1,4 +1,4 @@
-//! AppArmor: the default profile may not be turned off.
+//! `AppArmor`: the default profile may not be turned off.
 //!
 //! `appArmorProfile.type` of the Pod and of containers is `RuntimeDefault` or `Localhost`, or there is no profile.
 //! Annotations, the older form, are `runtime/default`, `localhost/…` or empty.

@@ -7,7 +7,10 @@ use super::{
     Check, Found, Violation,
     pod::{Place, Pod},
 };
-use crate::policy::pod_security::{Control, Level, Version};
+use crate::{
+    document::Node,
+    policy::pod_security::{Control, Level, Version},
+};
 
 pub(super) static BASELINE: Check = Check {
     id: "capabilities_baseline",
@@ -65,7 +68,7 @@ fn restricted<'d>(pod: &Pod<'d>, version: &Version) -> Vec<Violation<'d>> {
 
 /// What a container adds beyond what is allowed.
 fn added<'d>(container: Place<'d>, allowed: &[&str], wanted: &'static str) -> Option<Violation<'d>> {
-    let name = |node: crate::document::Node<'d>| node.as_str().unwrap_or_default();
+    let name = |node: Node<'d>| node.as_str().unwrap_or_default();
     let forbidden = || container.items(ADD).filter(|(_, node)| !allowed.contains(&name(*node)));
     let (_, first) = forbidden().next()?;
     let mut names: Vec<&str> = forbidden().map(|(_, node)| name(node)).collect();

@@ -78,7 +78,7 @@ fn check<'d>(node: Node<'d>, of: &'static Type, place: &Place<'_>) -> Option<Mis
     };
     match (of, kind) {
         (_, Kind::Null) | (Type::Any, _) => None,
-        (Type::Bool, Kind::Bool(_)) | (Type::Text(_) | Type::IntOrString, Kind::String(_)) => None,
+        (Type::Bool, Kind::Bool(_)) | (Type::Text(_) | Type::Time | Type::IntOrString, Kind::String(_)) => None,
         (Type::Int64, Kind::Int(_) | Kind::Float(_)) if integer(kind).is_some() => None,
         (Type::Int32 | Type::IntOrString, Kind::Int(_) | Kind::Float(_))
             if integer(kind).is_some_and(|value| i32::try_from(value).is_ok()) =>
@@ -102,6 +102,7 @@ fn check<'d>(node: Node<'d>, of: &'static Type, place: &Place<'_>) -> Option<Mis
         (Type::Int32 | Type::Int64, _) => wrong("an integer", false),
         (Type::IntOrString, _) => wrong("an integer or a string", true),
         (Type::Text(_), _) => wrong("a string", false),
+        (Type::Time, _) => wrong("a time", true),
         (Type::List(_), _) => wrong("a list", false),
         (Type::Map(_) | Type::Resources | Type::Object(_), _) => wrong("a map", false),
     }

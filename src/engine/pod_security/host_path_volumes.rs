@@ -1,7 +1,10 @@
-//! HostPath Volumes: no volume is a directory of the node.
+//! `HostPath` Volumes: no volume is a directory of the node.
 
 use super::{Check, Found, Violation, pod::Pod};
-use crate::policy::pod_security::{Control, Level, Version};
+use crate::{
+    document::Node,
+    policy::pod_security::{Control, Level, Version},
+};
 
 pub(super) static CHECK: Check = Check {
     id: "hostPathVolumes",
@@ -17,7 +20,7 @@ fn run<'d>(pod: &Pod<'d>, _: &Version) -> Vec<Violation<'d>> {
         .filter_map(|(index, volume)| {
             let host_path = volume.get("hostPath").filter(|node| !node.is_null())?;
             let path = host_path.get("path").filter(|node| !node.is_null());
-            let text = path.and_then(|node| node.as_str()).unwrap_or_default();
+            let text = path.and_then(Node::as_str).unwrap_or_default();
             let field = format!("volumes[{index}].hostPath");
             let found = Found::Value(text.to_owned());
             Some(spec.violation_at(&field, path.unwrap_or(host_path), found, "no volume may be a `hostPath`"))

@@ -1,4 +1,4 @@
-//! HostProcess: no Windows container runs on the node itself.
+//! `HostProcess`: no Windows container runs on the node itself.
 //!
 //! `windowsOptions.hostProcess` of the Pod and of containers must not be true.
 

@@ -32,7 +32,7 @@ use pod::{Place, Pod, Unreadable};
 
 use super::{evidence, outcome::Evidence};
 use crate::{
-    document::Node,
+    document::{Node, resource::place_of_missing},
     policy::{
         exception::Exception,
         pod_security::{Control, Level, PodSecurity, Version},
@@ -122,8 +122,8 @@ impl Violation<'_> {
         match &self.found {
             Found::Missing => format!("no `{leaf}` here: {wanted}"),
             Found::Present => format!("`{leaf}`: {wanted}"),
-            Found::Value(value) if value == NIL => format!("`{leaf}` is not set: {wanted}"),
             Found::Value(value) if self.at.as_str() == Some(value) => format!("`{value}`: {wanted}"),
+            Found::Value(value) if value == NIL => format!("`{leaf}` is not set: {wanted}"),
             Found::Value(value) => format!("`{leaf}` is `{value}`: {wanted}"),
             Found::Values(values) => format!("`{}`: {wanted}", values.join("`, `")),
         }
@@ -203,7 +203,7 @@ pub(crate) struct Violations<'d> {
     failures: Vec<Failure<'d>>,
 }
 
-impl<'d> Violations<'d> {
+impl Violations<'_> {
     /// Kyverno's text. The message of the rule has no part in it.
     pub(crate) fn message(&self, rule: &str) -> String {
         let level = self.demanded.level.name();
@@ -266,14 +266,13 @@ impl<'d> Violations<'d> {
     pub(crate) fn evidence(&self) -> Evidence {
         let mut all = self.failures.iter().flat_map(|failure| &failure.violations);
         let Some(first) = all.next() else { return Evidence::default() };
-        let mut label = first.label();
-        match all.count() {
-            0 => {}
-            1 => label.push_str(" (and one more violation)"),
-            more => label.push_str(&format!(" (and {more} more violations)")),
-        }
+        let label = match (first.label(), all.count()) {
+            (label, 0) => label,
+            (label, 1) => format!("{label} (and one more violation)"),
+            (label, more) => format!("{label} (and {more} more violations)"),
+        };
         Evidence {
-            value: Some(first.at.span()),
+            value: Some(if first.at.is_map() { place_of_missing(first.at, self.object) } else { first.at.span() }),
             label,
             clause: Some(self.demanded.level_span),
             demand: format!("the `{}` profile is demanded here", self.demanded.level.name()),

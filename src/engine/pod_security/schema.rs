@@ -13,8 +13,10 @@ pub(super) enum Type {
     Int32,
     /// An integer of 64 bits.
     Int64,
-    /// Text; the name of the type. Times are read as text.
+    /// Text; the name of the type.
     Text(&'static str),
+    /// A time as text. What it says is not read.
+    Time,
     /// A list.
     List(&'static Type),
     /// A map from text.
@@ -38,6 +40,7 @@ impl Type {
             Type::Bool => "bool".to_owned(),
             Type::Int32 | Type::IntOrString => "int32".to_owned(),
             Type::Int64 => "int64".to_owned(),
+            Type::Time => "string".to_owned(),
             Type::Text(name) => (*name).to_owned(),
             Type::List(item) => format!("[]{}", item.go_name()),
             Type::Map(item) => format!("map[string]{}", item.go_name()),
@@ -110,6 +113,9 @@ macro_rules! of {
     };
     (string) => {
         Type::Text("string")
+    };
+    (time) => {
+        Type::Time
     };
     (quantity) => {
         Type::Quantity
@@ -484,14 +490,14 @@ structs! {
     EmptyDirVolumeSource { medium: "v1.StorageMedium", sizeLimit: quantity }
     HostPathVolumeSource { path: string, type: "v1.HostPathType" }
     ObjectMeta {
-        annotations: {string}, creationTimestamp: string, deletionGracePeriodSeconds: int64, deletionTimestamp: string,
+        annotations: {string}, creationTimestamp: time, deletionGracePeriodSeconds: int64, deletionTimestamp: time,
         finalizers: [string], generateName: string, generation: int64, labels: {string},
         managedFields: [ManagedFieldsEntry], name: string, namespace: string, ownerReferences: [OwnerReference],
         resourceVersion: string, selfLink: string, uid: "types.UID"
     }
     ManagedFieldsEntry {
         apiVersion: string, fieldsType: string, fieldsV1: any, manager: string,
-        operation: "v1.ManagedFieldsOperationType", subresource: string, time: string
+        operation: "v1.ManagedFieldsOperationType", subresource: string, time: time
     }
     OwnerReference {
         apiVersion: string, blockOwnerDeletion: bool, controller: bool, kind: string, name: string, uid: "types.UID"

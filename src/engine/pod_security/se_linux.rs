@@ -1,4 +1,4 @@
-//! SELinux: containers keep the type that confines them, and nobody sets user or role.
+//! `SELinux`: containers keep the type that confines them, and nobody sets user or role.
 //!
 //! `seLinuxOptions.type` of the Pod and of containers is one of the container types, to which Kubernetes 1.31 adds
 //! `container_engine_t`; `user` and `role` are empty.

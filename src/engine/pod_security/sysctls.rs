@@ -3,7 +3,10 @@
 //! The list grows with Kubernetes' releases.
 
 use super::{Check, Found, Violation, pod::Pod};
-use crate::policy::pod_security::{Control, Level, Version};
+use crate::{
+    document::Node,
+    policy::pod_security::{Control, Level, Version},
+};
 
 pub(super) static CHECK: Check =
     Check { id: "sysctls", control: Some(Control::Sysctls), level: Level::Baseline, reason: "forbidden sysctls", run };
@@ -13,7 +16,7 @@ fn run<'d>(pod: &Pod<'d>, version: &Version) -> Vec<Violation<'d>> {
     spec.items(&["securityContext", "sysctls"])
         .filter_map(|(index, sysctl)| {
             let node = sysctl.get("name");
-            let name = node.and_then(|node| node.as_str()).unwrap_or_default();
+            let name = node.and_then(Node::as_str).unwrap_or_default();
             if since(name).is_some_and(|minor| version.at_least(minor)) {
                 return None;
             }
