@@ -160,7 +160,7 @@ impl Cluster {
     }
 
     /// The API server's text for an object that is known not to be there.
-    pub(crate) fn why_absent(&self, path: &str) -> String {
+    pub(crate) fn why_absent(path: &str) -> String {
         let Some(query) = ApiPath::parse(path) else { return "not found".to_owned() };
         let name = query.name.unwrap_or_default();
         let resource = match query.group {

@@ -45,10 +45,10 @@ pub(crate) struct ApplyArgs {
     /// Take exceptions from the paths of the policies, too
     #[arg(long)]
     pub(crate) exceptions_within_policies: bool,
-    /// File of kind UserInfo: who asks
+    /// File of kind `UserInfo`: who asks
     #[arg(short, long, value_name = "FILE")]
     pub(crate) userinfo: Option<String>,
-    /// File of kind Values: what only a cluster would know
+    /// File of kind `Values`: what only a cluster would know
     #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "set")]
     pub(crate) values_file: Option<String>,
     /// Values in place: name=value, separated by commas
@@ -81,7 +81,7 @@ pub(crate) struct ApplyArgs {
     /// Take the exit code of warnings when nothing passed, too
     #[arg(long)]
     pub(crate) warn_no_pass: bool,
-    /// Files and directories of CustomResourceDefinitions, which say what kinds live outside of namespaces
+    /// Definitions of custom resources, which say what kinds live outside of namespaces
     #[arg(long, value_name = "PATH", value_delimiter = ',')]
     pub(crate) crd_paths: Vec<String>,
     /// Fail on what Kyverno lets pass in silence: no policy, no resource
@@ -176,12 +176,11 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
             loader.policies(path, &mut policies);
         }
     }
-    let from = if args.exceptions_with_resources { &args.resource } else { &args.exception };
     let resources: Vec<Object> = args.resource.iter().flat_map(|path| loader.resources(path)).collect();
     if args.exceptions_with_resources {
-        from.iter().for_each(|path| loader.only_exceptions(path, &mut policies));
+        args.resource.iter().for_each(|path| loader.only_exceptions(path, &mut policies));
     } else {
-        from.iter().for_each(|path| loader.exceptions(path, &mut policies));
+        args.exception.iter().for_each(|path| loader.exceptions(path, &mut policies));
     }
     let n_policies = policies.set.classic.len() + policies.invalid.len();
     for (what, n) in [("policy", n_policies), ("resource", resources.len())] {

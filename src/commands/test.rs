@@ -114,7 +114,7 @@ pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn
         } else {
             String::new()
         };
-        write!(out, "{summary}{aggregated}\n").map_err(|error| output(&error))?;
+        writeln!(out, "{summary}{aggregated}").map_err(|error| output(&error))?;
     } else {
         let shown = if args.fail_only { &failed } else { &all };
         let text = test_report::write(shown, form, args.detailed_results);

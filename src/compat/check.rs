@@ -218,16 +218,15 @@ fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize
 
 fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Option<Checked> {
     let found = row.status.as_str();
-    let (mark, reason, message) = if found != expected.result {
-        (Mark::Fail, format!("Want {}, got {found}", expected.result), row.message.clone())
-    } else {
-        match compare_effect(expected, run, row, notices) {
-            Compared::Equal if found == "skip" => (Mark::Skip, "Ok".to_owned(), row.message.clone()),
-            Compared::Equal => (Mark::Pass, "Ok".to_owned(), row.message.clone()),
-            Compared::Differs(text) => (Mark::Fail, "Resource diff".to_owned(), text),
-            Compared::Broken(text) => (Mark::Fail, "Resource error".to_owned(), text),
-            Compared::Silent => return None,
-        }
+    let said = row.message.clone();
+    let (mark, reason, message) = match (found == expected.result).then(|| compare_effect(expected, run, row, notices))
+    {
+        None => (Mark::Fail, format!("Want {}, got {found}", expected.result), said),
+        Some(Compared::Equal) if found == "skip" => (Mark::Skip, "Ok".to_owned(), said),
+        Some(Compared::Equal) => (Mark::Pass, "Ok".to_owned(), said),
+        Some(Compared::Differs(text)) => (Mark::Fail, "Resource diff".to_owned(), text),
+        Some(Compared::Broken(text)) => (Mark::Fail, "Resource error".to_owned(), text),
+        Some(Compared::Silent) => return None,
     };
     Some(Checked {
         policy: expected.policy.clone(),
@@ -271,21 +270,110 @@ fn compare_object(expected: &Expectation, run: Run<'_>, path: &str, found: &Json
     if !run.wanted.has(path) {
         return Compared::Broken(format!("{path} holds no object"));
     }
-    match run.wanted.find(path, found) {
-        Some(wanted) => differences(wanted, found).map_or(Compared::Equal, Compared::Differs),
-        None => {
-            let text = format!("{path} has no {}", identity(found).join("/"));
-            if expected.fail_on_missing {
-                return Compared::Broken(text);
-            }
-            notices.at(Weight::Warning, run.file, expected.at, format!("{text}; as in Kyverno it is not compared"));
-            Compared::Silent
-        }
+    if let Some(wanted) = run.wanted.find(path, found) {
+        return differences(wanted, found).map_or(Compared::Equal, Compared::Differs);
     }
+    let text = format!("{path} has no {}", identity(found).join("/"));
+    if expected.fail_on_missing {
+        return Compared::Broken(text);
+    }
+    notices.at(Weight::Warning, run.file, expected.at, format!("{text}; as in Kyverno it is not compared"));
+    Compared::Silent
 }
 
 /// `v1/Pod/namespace/name`.
 fn title(object: &Object) -> String {
     let identity = object.identity();
     [identity.api_version, identity.kind, identity.namespace, identity.name].join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::{evaluation::Effect, testing};
+
+    /// Policy, rule, resource, mark and reason of each line, and the notices.
+    fn checked(expected: &Expectation) -> (Vec<String>, Vec<String>) {
+        let (mut judged, resources) = testing::judged();
+        judged.rows[1].effect = Effect { patched: Some(serde_json::json!({"kind": "Pod"})), generated: Vec::new() };
+        let policies = testing::policies(testing::POLICIES);
+        let file = File::new("kyverno-test.yaml", Vec::new());
+        let files = [("empty.yaml", vec![]), ("pod.yaml", vec![serde_json::json!({"kind": "Pod", "spec": {"x": 1}})])];
+        let files = files.into_iter().map(|(path, objects)| (path.to_owned(), objects)).collect();
+        let invalid = [("refused", true), ("broken", false)].map(|(name, readable)| InvalidPolicy {
+            name: name.to_owned(),
+            reason: "why".to_owned(),
+            readable,
+        });
+        let run = Run {
+            file: &file,
+            policies: &policies,
+            invalid: &invalid,
+            resources: &resources,
+            judged: &judged,
+            wanted: &Wanted { files },
+        };
+        let notices = Notices::default();
+        let lines = check(expected, run, &notices);
+        let lines = lines.iter().map(|it| format!("{} {} {} {}", it.rule, it.resource, it.mark.name(), it.reason));
+        (lines.collect(), notices.take().into_iter().map(|notice| notice.text).collect())
+    }
+
+    fn expect(policy: &str, rule: &str, resource: &str, result: &str) -> Expectation {
+        Expectation {
+            policy: policy.to_owned(),
+            rule: rule.to_owned(),
+            resources: Some(vec![resource.to_owned()]),
+            result: result.to_owned(),
+            ..Expectation::default()
+        }
+    }
+
+    #[test]
+    fn results_are_compared_as_words() {
+        let line = |expected| checked(&expected).0.join("\n");
+        assert_eq!(line(expect("host", "ipc", "web", "fail")), "ipc v1/Pod/shop/web Pass Ok");
+        assert_eq!(line(expect("any/host", "", "shop/web", "fail")), "ipc v1/Pod/shop/web Pass Ok");
+        assert_eq!(line(expect("host", "ipc", "web", "pass")), "ipc v1/Pod/shop/web Fail Want pass, got fail");
+        assert_eq!(line(expect("nowhere", "ipc", "web", "pass")), "ipc v1/Pod/shop/web Fail Not found");
+        assert_eq!(line(expect("refused", "ipc", "web", "pass")), "ipc v1/Pod/shop/web Skip Invalid Policy");
+        assert_eq!(line(expect("broken", "ipc", "web", "pass")), "ipc v1/Pod/shop/web Fail Not evaluated");
+    }
+
+    #[test]
+    fn names_that_match_nothing_count_as_in_kyverno_but_are_said() {
+        let (lines, notices) = checked(&expect("host", "icp", "web", "fail"));
+        assert_eq!(lines, ["icp v1/Pod/shop/web Pass Excluded"]);
+        let names = "`ipc`, `autogen-ipc`, `autogen-cronjob-ipc`";
+        assert_eq!(
+            notices,
+            [format!("policy `host` has no rule `icp`, only {names}; as in Kyverno this counts as held")]
+        );
+        let (lines, notices) = checked(&expect("host", "ipc", "wbe", "fail"));
+        assert_eq!(lines, ["ipc v1/Pod/shop/web Pass Ok"]);
+        assert_eq!(notices.len(), 2, "{notices:?}");
+    }
+
+    #[test]
+    fn objects_are_compared_when_the_result_is_as_expected() {
+        let expected =
+            |path: &str| Expectation { patched: Some(path.to_owned()), ..expect("own", "pid", "web", "pass") };
+        assert_eq!(checked(&expected("pod.yaml")).0, ["pid v1/Pod/shop/web Fail Resource diff"]);
+        assert_eq!(checked(&expected("empty.yaml")).0, ["pid v1/Pod/shop/web Fail Resource error"]);
+    }
+
+    #[test]
+    fn computed_names_belong_to_the_declared_rule() {
+        for (computed, expected, is) in [
+            ("r", "r", true),
+            ("autogen-r", "r", true),
+            ("autogen-cronjob-r", "r", true),
+            ("autogen-r", "autogen-r", true),
+            ("autogen-cronjob-r", "autogen-r", false),
+            ("r", "", true),
+            ("rr", "r", false),
+        ] {
+            assert_eq!(is_rule(computed, expected), is, "{computed} {expected}");
+        }
+    }
 }

@@ -29,7 +29,9 @@ pub(crate) fn build(suite: &Suite, resources: &[Object], loader: &mut Loader<'_>
         }
     }
     if !suite.cluster_resources.is_empty() {
-        resources.iter().for_each(|object| cluster.add(&object.document, object.id));
+        for object in resources {
+            cluster.add(&object.document, object.id);
+        }
     }
     for answer in &suite.responses {
         let body = (200..300).contains(&answer.status).then(|| answer.body.clone());
@@ -50,7 +52,9 @@ fn objects(path: &str, loader: &mut Loader<'_>, notices: &Notices) -> Vec<Object
             .and_then(|fields| Fields::read(fields.get("spec")?, "spec", &["crds", "resources"], notices))
             .map(|spec| spec.strings("crds"))
             .unwrap_or_default();
-        definitions.iter().for_each(|path| loader.definitions(path));
+        for path in &definitions {
+            loader.definitions(path);
+        }
         let document = loader.prepare(document);
         let items = document.root().at(&["spec", "resources"]).into_iter().flat_map(Node::items);
         out.extend(items.map(|node| Object { document: std::sync::Arc::clone(&document), id: node.id() }));

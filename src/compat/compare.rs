@@ -51,11 +51,14 @@ fn collect(path: &str, expected: Option<&Json>, found: Option<&Json>, out: &mut 
             let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
             keys.sort_unstable();
             keys.dedup();
-            keys.into_iter().for_each(|key| collect(&format!("{path}/{key}"), a.get(key), b.get(key), out));
+            for key in keys {
+                collect(&format!("{path}/{key}"), a.get(key), b.get(key), out);
+            }
         }
         (Some(Json::Array(a)), Some(Json::Array(b))) => {
-            let longest = a.len().max(b.len());
-            (0..longest).for_each(|index| collect(&format!("{path}/{index}"), a.get(index), b.get(index), out));
+            for index in 0..a.len().max(b.len()) {
+                collect(&format!("{path}/{index}"), a.get(index), b.get(index), out);
+            }
         }
         (a, b) => {
             out.extend(a.map(|it| format!("- {path}: {it}")));

@@ -44,9 +44,12 @@ impl<'d, 'n> Fields<'d, 'n> {
         Some(fields)
     }
 
-    /// The map itself.
-    pub(super) fn node(self) -> Node<'d> {
-        self.node
+    /// Says when `apiVersion` or `kind` is missing: Kyverno refuses such a file.
+    pub(super) fn expect_header(self, kind: &str) {
+        if self.get("apiVersion").is_none() || self.get("kind").is_none() {
+            let text = format!("Kyverno refuses this without `apiVersion: cli.kyverno.io/v1alpha1` and `kind: {kind}`");
+            self.notices.at(Weight::Warning, self.node.file(), self.node.span(), text);
+        }
     }
 
     /// The value of a field that is there and not null.

@@ -182,7 +182,7 @@ impl<'n> Loader<'n> {
         out
     }
 
-    /// Learns which kinds live outside of namespaces from the CustomResourceDefinitions of a file or directory.
+    /// Learns which kinds live outside of namespaces from the definitions of custom resources in a file or directory.
     pub(crate) fn definitions(&mut self, path: &str) {
         for document in self.documents(path) {
             for object in resource::objects(document.root()) {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::load::Object;
 use crate::{
-    document::{Builder, NodeId},
+    document::{Builder, Node, NodeId},
     span::Span,
 };
 
@@ -40,7 +40,7 @@ fn put(builder: &mut Builder, map: NodeId, place: &str, value: &Json) {
         builder.insert(map, place, node);
         return;
     };
-    let found = builder.node(map).get(first).filter(|child| child.is_map()).map(|child| child.id());
+    let found = builder.node(map).get(first).filter(|child| child.is_map()).map(Node::id);
     let child = found.unwrap_or_else(|| {
         let child = builder.map(&[], span);
         builder.insert(map, first, child);

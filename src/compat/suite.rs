@@ -176,9 +176,9 @@ impl Suite {
     pub(crate) fn read(document: &Arc<Document>, notices: &Notices) -> Option<Self> {
         let root = document.root();
         let fields = Fields::read(root, "a test", &FIELDS, notices)?;
-        if fields.get("apiVersion").is_none() || fields.get("kind").is_none() || fields.get("name").is_some() {
-            let text = "an old form of test file, which Kyverno refuses; it needs `apiVersion: cli.kyverno.io/v1alpha1`, \
-                        `kind: Test` and `metadata.name`";
+        fields.expect_header("Test");
+        if fields.get("name").is_some() {
+            let text = "Kyverno refuses `name` here; it stands in `metadata`";
             notices.at(Weight::Warning, root.file(), root.span(), text);
         }
         let optional = |key| Some(fields.string(key).to_owned()).filter(|text| !text.is_empty());
@@ -283,4 +283,61 @@ fn global(node: Node<'_>, notices: &Notices) -> Option<GlobalEntry> {
         field: fields.string("fieldPath").to_owned(),
         projections: fields.list("projections").filter_map(projection).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::testing;
+
+    fn read(text: &str) -> (Suite, Vec<String>) {
+        let notices = Notices::default();
+        let suite = Suite::read(&testing::document(text), &notices).expect("a map");
+        (suite, notices.take().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_suite_is_read_whatever_the_case_of_its_fields() {
+        let (suite, notices) = read(
+            "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nmetadata: { name: t }\npolicies: [p.yaml]\nResources: [r.yaml]\n\
+             results:\n- { policy: ns/p, RULE: r, resources: [a], kind: Pod, result: fail, operation: UPDATE, isMUtatingPolicy: true }\n\
+             - { policy: q, resourceSpecs: [{ group: apps, version: v1, name: d }], generatedResource: g.yaml, result: pass }\n",
+        );
+        assert_eq!(notices, [""; 0]);
+        assert_eq!((suite.name.as_str(), suite.resources.len(), suite.results.len()), ("t", 1, 2));
+        assert_eq!(suite.results[0].rule, "r");
+        assert_eq!(suite.results[0].operation, Some(Operation::Update));
+        assert_eq!(suite.results[1].resources, None);
+        assert_eq!(suite.results[1].specs[0].group, "apps");
+        assert_eq!(suite.results[1].generated, ["g.yaml"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_the_rest_is_read() {
+        let (suite, notices) = read(
+            "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nresults:\n- { policy: p, status: pass, operation: PATCH }\n\
+             - { policy: q, result: pass }\n",
+        );
+        assert_eq!(suite.results.len(), 2);
+        assert_eq!(
+            notices,
+            [
+                "error: file.yaml:4:16: unknown field `status` in a result",
+                "error: file.yaml:4:3: `PATCH` is no operation: CREATE, UPDATE or DELETE",
+            ]
+        );
+        let (_, notices) = read("{ name: old, policies: [] }");
+        assert_eq!(notices.len(), 2, "{notices:?}");
+    }
+
+    #[test]
+    fn answers_to_calls_are_read() {
+        let (suite, notices) = read(
+            "apiVersion: x\nkind: Test\napiCallResponses:\n- { urlPath: /api/v1/pods, response: { statusCode: 404, body: {} } }\n\
+             - { url: 'https://a', method: POST, response: { body: { ok: true } } }\n",
+        );
+        assert_eq!(notices, [""; 0]);
+        let calls: Vec<_> = suite.responses.iter().map(|it| (it.method.as_str(), it.url.as_str(), it.status)).collect();
+        assert_eq!(calls, [("GET", "/api/v1/pods", 404), ("POST", "https://a", 200)]);
+    }
 }

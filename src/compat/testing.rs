@@ -15,7 +15,8 @@ use crate::{
     span::File,
 };
 
-const POLICIES: &str = r#"
+/// A `ClusterPolicy` and a `Policy`.
+pub(super) const POLICIES: &str = r#"
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy
 metadata:
@@ -73,4 +74,10 @@ pub(super) fn judge(policies: &PolicySet, resources: &[Object], values: &Values)
 pub(super) fn judged() -> (Judged, Vec<Object>) {
     let resources = objects(RESOURCE);
     (judge(&policies(POLICIES), &resources, &Values::default()), resources)
+}
+
+/// The single document of a text, as written.
+pub(super) fn document(text: &str) -> Arc<crate::document::Document> {
+    let file = File::new("file.yaml", text.as_bytes().to_vec());
+    Arc::new(parse(&file, &Limits::default()).documents.remove(0))
 }

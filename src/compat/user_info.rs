@@ -2,17 +2,14 @@
 //!
 //! In: a document of kind `UserInfo`. Out: the user, groups and roles that rules ask for.
 
-use super::{Notices, Weight, fields::Fields};
+use super::{Notices, fields::Fields};
 use crate::{document::Node, engine::UserInfo};
 
 /// Reads a document of kind `UserInfo`.
 pub(crate) fn read(root: Node<'_>, notices: &Notices) -> UserInfo {
-    if root.get("apiVersion").is_none() || root.get("kind").is_none() {
-        let text = "user info without `apiVersion: cli.kyverno.io/v1alpha1` and `kind: UserInfo`";
-        notices.at(Weight::Warning, root.file(), root.span(), text);
-    }
     let known = ["apiVersion", "kind", "metadata", "roles", "clusterRoles", "userInfo"];
     let Some(fields) = Fields::read(root, "user info", &known, notices) else { return UserInfo::default() };
+    fields.expect_header("UserInfo");
     let mut user = UserInfo {
         roles: fields.strings("roles"),
         cluster_roles: fields.strings("clusterRoles"),
@@ -25,4 +22,20 @@ pub(crate) fn read(root: Node<'_>, notices: &Notices) -> UserInfo {
         user.groups = info.strings("groups");
     }
     user
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::testing;
+
+    #[test]
+    fn roles_and_groups_are_read() {
+        let text = "{apiVersion: a, kind: UserInfo, clusterroles: [admin], roles: ['ns:r'], userInfo: {username: me, groups: [g]}}";
+        let notices = Notices::default();
+        let user = read(testing::document(text).root(), &notices);
+        assert_eq!((user.username.as_str(), user.groups.len()), ("me", 1));
+        assert_eq!((user.roles[0].as_str(), user.cluster_roles[0].as_str()), ("ns:r", "admin"));
+        assert!(notices.take().is_empty());
+    }
 }

@@ -76,11 +76,9 @@ impl Values {
             "namespaces",
             "subresources",
         ];
-        if root.get("apiVersion").is_none() || root.get("kind").is_none() {
-            let text = "values without `apiVersion: cli.kyverno.io/v1alpha1` and `kind: Values`; Kyverno refuses them";
-            notices.at(Weight::Warning, root.file(), root.span(), text);
-        }
-        Fields::read(root, "values", &known, notices).map(|fields| Self::decode(fields, notices)).unwrap_or_default()
+        let Some(fields) = Fields::read(root, "values", &known, notices) else { return Self::default() };
+        fields.expect_header("Values");
+        Self::decode(fields, notices)
     }
 
     /// Reads the `values` of a suite.
@@ -191,4 +189,118 @@ fn subresource(node: Node<'_>, notices: &Notices) -> Option<Subresource> {
     let gvk = |fields: Fields<'_, '_>| ["group", "version", "kind"].map(|key| fields.string(key).to_owned());
     let name = own.string("name").split_once('/').map_or("", |(_, name)| name).to_owned();
     Some(Subresource { own: gvk(own), parent: gvk(parent), name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{compat::testing, finding::Status};
+
+    const VALUES: &str = r"
+ApiVersion: cli.kyverno.io/v1alpha1
+kind: Values
+globalvalues: { a.b: global, request.operation: DELETE }
+policies:
+  - name: p
+    resources: [{ name: web, values: { a.b: resource } }]
+    rules: [{ name: of-rule, values: { a.b: rule } }, { name: each, foreachValues: { a.c: [x, y] } }]
+namespaceSelector: [{ name: shop, labels: { tier: one } }, { name: other, labels: { tier: two } }]
+namespaces: [{ apiVersion: v1, kind: Namespace, metadata: { name: shop, labels: { tier: three } } }]
+subresources:
+  - subresource: { group: autoscaling, version: v1, kind: Scale, name: deployments/scale }
+    parentResource: { group: apps, version: v1, kind: Deployment, name: deployments }
+";
+
+    fn read(text: &str) -> (Values, Vec<String>) {
+        let notices = Notices::default();
+        let values = Values::read(testing::document(text).root(), &notices);
+        (values, notices.take().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn field_names_may_have_any_case_and_unknown_ones_are_said() {
+        let (values, notices) = read(VALUES);
+        assert_eq!(notices, [""; 0]);
+        assert_eq!(values.globals.len(), 2);
+        assert_eq!(values.subresources[0].parent, ["apps", "v1", "Deployment"]);
+        assert_eq!(values.subresources[0].name, "scale");
+        let (_, notices) = read("{apiVersion: x, kind: Values, globalValue: {}}");
+        let text = "error: file.yaml:1:31: unknown field `globalValue` in values; did you mean `globalValues`?";
+        assert_eq!(notices, [text]);
+    }
+
+    #[test]
+    fn labels_of_whole_namespaces_go_before_selectors() {
+        let (values, _) = read(VALUES);
+        let arena = Arena::new();
+        let labels = |namespace| values.namespace_labels(namespace, &arena).map(Value::to_json);
+        assert_eq!(labels("shop"), Some("{\"tier\":\"three\"}".to_owned()));
+        assert_eq!(labels("other"), Some("{\"tier\":\"two\"}".to_owned()));
+        assert_eq!(labels("unknown"), None);
+    }
+
+    #[test]
+    fn only_pairs_are_set() {
+        let (mut values, notices) = (Values::default(), Notices::default());
+        values.set("a=1, b.c=x=y,,d=,e", &notices);
+        let pairs: Vec<String> = values.globals.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        assert_eq!(pairs, ["a \"1\"", "b.c \"x=y\""]);
+        assert_eq!(notices.take().len(), 3);
+    }
+
+    const POLICY: &str = r#"
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: p }
+spec:
+  rules:
+    - name: of-resource
+      match: { any: [{ resources: { kinds: [Pod] } }] }
+      validate: { message: "{{ a.b }}", deny: { conditions: { all: [{ key: "{{ a.b }}", operator: NotEquals, value: "" }] } } }
+    - name: of-rule
+      match: { any: [{ resources: { kinds: [Pod] } }] }
+      context: [{ name: a, configMap: { name: a, namespace: a } }]
+      validate: { message: "{{ a.b }}", deny: { conditions: { all: [{ key: "{{ a.b }}", operator: NotEquals, value: "" }] } } }
+    - name: of-variable
+      match: { any: [{ resources: { kinds: [Pod] } }] }
+      context: [{ name: a, variable: { value: { b: own } } }]
+      validate: { message: "{{ a.b }}", deny: { conditions: { all: [{ key: "{{ a.b }}", operator: NotEquals, value: "" }] } } }
+    - name: each
+      match: { any: [{ resources: { kinds: [Pod] } }] }
+      validate:
+        message: "no"
+        foreach:
+          - list: request.oldObject.spec.list
+            deny: { conditions: { any: [{ key: "{{ a.c }}", operator: Equals, value: "{{ element }}" }] } }
+"#;
+
+    #[test]
+    fn rule_goes_over_resource_goes_over_global_and_variables_over_all() {
+        let (values, _) = read(VALUES);
+        let resources = testing::objects(
+            "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {list: [a, y]}}\n---\n\
+             {apiVersion: v1, kind: Pod, metadata: {name: db}, spec: {list: [y, x]}}",
+        );
+        let policies = testing::policies(&POLICY.replace("a.b }}\", operator", "a.b || '' }}\", operator"));
+        let judged = testing::judge(&policies, &resources, &values);
+        let rows: Vec<String> = judged
+            .rows
+            .iter()
+            .map(|row| format!("{} {} {} {}", row.resource, row.rule, row.status.as_str(), row.message))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "0 of-resource fail resource",
+                "0 of-rule fail rule",
+                "0 of-variable fail own",
+                "0 each fail validation failure: no",
+                "1 of-resource fail global",
+                "1 of-rule fail rule",
+                "1 of-variable fail own",
+                "1 each pass rule passed",
+            ]
+        );
+        assert!(judged.rows.iter().all(|row| row.status != Status::Error));
+    }
 }

@@ -124,3 +124,45 @@ pub(crate) fn title(object: &Object) -> String {
     let identity = object.identity();
     [identity.namespace, identity.kind, identity.name].join("/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::testing;
+
+    #[test]
+    fn failures_stand_in_blocks_and_everything_is_counted() {
+        let (mut judged, resources) = testing::judged();
+        let text = "policy host -> resource shop/Pod/web failed:\n\
+                    1 - ipc validation error: no. rule ipc failed at path /spec/hostIPC/\n\n";
+        assert_eq!(blocks(&judged, &resources), text);
+        assert_eq!(Counts::of(&judged, &[]).line(), "\npass: 1, fail: 1, warn: 0, error: 0, skip: 0 \n");
+        judged.rows[0].audit_warning = true;
+        judged.rows[0].message.clear();
+        let text = "policy host -> resource shop/Pod/web failed as audit warning:\n1 - ipc validation failed\n\n";
+        assert_eq!(blocks(&judged, &resources), text);
+    }
+
+    #[test]
+    fn refused_policies_are_listed_and_count_as_errors() {
+        let policy = |name: &str, reason: &str| InvalidPolicy {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+            readable: true,
+        };
+        let invalid = [policy("a", "no rule"), policy("b", "variable 'element.name' present outside of foreach")];
+        let rule = "-".repeat(70);
+        let expected = format!(
+            "{rule}\nPolicies Skipped:\n1. a: no rule\n{rule}\n{rule}\nInvalid Policies:\n\
+             1. b: variable 'element.name' present outside of foreach\n{rule}\n"
+        );
+        assert_eq!(refused(&invalid), expected);
+        assert_eq!(Counts::of(&Judged::default(), &invalid).error, 2);
+    }
+
+    #[test]
+    fn the_header_names_exceptions_only_where_there_are_any() {
+        assert_eq!(header(2, 1, 0), "\nApplying 2 policy rule(s) to 1 resource(s)...\n");
+        assert_eq!(header(2, 1, 3), "\nApplying 2 policy rule(s) to 1 resource(s) with 3 exception(s)...\n");
+    }
+}

@@ -325,7 +325,7 @@ impl<'v, 's> RuleScope<'v, 's> {
                     Ok(Some(value)) if !value.is_null() => Ok(Some(value)),
                     Ok(Some(value)) => Ok(Some(fallback().unwrap_or(value))),
                     Ok(None) => fallback().map(Some).ok_or_else(|| {
-                        let why = cluster.why_absent(&url);
+                        let why = Cluster::why_absent(&url);
                         let text = "failed to fetch data for APICall: failed to GET resource with raw url";
                         failed(format!("{text}: {url}: {why}"))
                     }),
