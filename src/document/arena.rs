@@ -458,10 +458,17 @@ impl Builder {
         a.text.len & !POOLED == b.text.len & !POOLED && self.key_text(a) == self.key_text(b)
     }
 
-    /// The keys and values of a map made before, added to `into`. The values may be given to another map.
-    pub(crate) fn entries_of(&self, map: NodeId, into: &mut Vec<(Key, NodeId)>) {
-        let entries = self.document.node(map).entries();
-        into.extend(entries.map(|(_, node)| (Key { text: node.raw().key, span: node.raw().key_span }, node.id())));
+    /// Copies the entries of a map made before, without what stands below them, for a map that both have a part in.
+    pub(crate) fn entries_of(&mut self, map: NodeId, into: &mut Vec<(Key, NodeId)>) {
+        let Payload::Map { first, .. } = self.document.nodes[map.0 as usize].payload else { return };
+        let mut next = first;
+        while next != NONE {
+            let raw = self.document.nodes[next as usize];
+            next = raw.next;
+            let id = NodeId(self.document.nodes.len() as u32);
+            self.document.nodes.push(raw);
+            into.push((Key { text: raw.key, span: raw.key_span }, id));
+        }
     }
 
     /// Copies the tree below `top`, where every node made since `first` belongs to that tree. The copy of `top` gets

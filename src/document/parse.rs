@@ -183,6 +183,11 @@ impl<'f> Reader<'f> {
             return Err(DocumentError::Encoding { at: Span::new(at, at + 1) });
         }
         let Screened { has_tab, has_ampersand } = screen::screen(text, start as u32)?;
+        // Whoever splits a stream for Kubernetes ends each line with a line feed, which counts for block scalars.
+        let text = match text.ends_with('\n') {
+            true => Cow::Borrowed(text),
+            false => Cow::Owned(format!("{text}\n")),
+        };
 
         self.builder = Builder::new(Arc::clone(self.file));
         self.builder.reserve(text.len() / 24);
@@ -202,19 +207,20 @@ impl<'f> Reader<'f> {
         let options = granit_parser::options! {
             disallow_directives: true,
             bom_inside_document_as_content: true,
-            block_scalar_eof_without_line_feed: false,
             emit_anchor_events: has_ampersand,
             emit_comments: false,
             flow_nesting_limit: depth,
             block_nesting_limit: depth,
         };
-        let mut parser = Parser::new_from_str_with_options(text, options);
+        let mut parser = Parser::new_from_str_with_options(&text, options);
         let mut hidden = None;
         loop {
             let (event, at) = match parser.next_event() {
                 Some(Ok((event, span))) => {
-                    let range = span.byte_range().unwrap_or_default();
-                    (event, Span::new((start + range.start) as u32, (start + range.end) as u32))
+                    if span.tag_start.is_some() {
+                        self.check_tag(&span)?;
+                    }
+                    (event, self.span(&span))
                 }
                 Some(Err(error)) => return Err(self.syntax(&error)),
                 None => break,
@@ -228,15 +234,8 @@ impl<'f> Reader<'f> {
                 Event::SequenceStart(style, anchor, _) => self.open(false, style, anchor, at)?,
                 Event::MappingEnd | Event::SequenceEnd => self.close(at)?,
                 Event::Alias(id) => self.alias(id, at)?,
-                Event::Anchor(_, name) => {
-                    if name.bytes().any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-')) {
-                        return Err(DocumentError::Incompatible {
-                            what: "an anchor may have letters, digits, `-` and `_` only",
-                            help: "rename the anchor",
-                            at,
-                        });
-                    }
-                }
+                Event::Anchor(_, name) => self.check_anchor(&name, at)?,
+                Event::DocumentStart(..) => self.check_start(at)?,
                 Event::DocumentEnd => {
                     hidden = self.rest(&mut parser);
                     break;
@@ -256,6 +255,13 @@ impl<'f> Reader<'f> {
         }
         let builder = std::mem::replace(&mut self.builder, Builder::new(Arc::clone(self.file)));
         Ok((builder.finish(root), hidden))
+    }
+
+    /// Where something stands in the file.
+    fn span(&self, span: &granit_parser::Span) -> Span {
+        let range = span.byte_range().unwrap_or_default();
+        let within = |at: usize| (self.base + at).min(self.file.text().len()) as u32;
+        Span::new(within(range.start), within(range.end))
     }
 
     /// Whether something stands behind the end of the document.
@@ -355,7 +361,7 @@ impl<'f> Reader<'f> {
         let is_absent = is_plain && at.start == at.end;
         let text = if is_absent { Cow::Borrowed("") } else { text };
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let at = if block { self.block_scalar(at) } else { at };
+        let at = if block { self.block_scalar(&text, at)? } else { at };
         if let Some(tabs) = &mut self.tabs
             && !is_absent
         {
@@ -382,12 +388,18 @@ impl<'f> Reader<'f> {
         let text = replaced.map_or(text, Cow::Owned);
 
         if is_key {
-            let merges = text == "<<" && is_plain && matches!(tag, None | Some(Tag::Merge | Tag::Other));
+            let merges = text == "<<" && is_plain && tag.is_none();
+            if text == "<<" && matches!(tag, Some(Tag::Merge | Tag::Other)) {
+                return Err(DocumentError::Incompatible {
+                    what: "readers disagree about `<<` with a tag",
+                    help: "drop the tag",
+                    at,
+                });
+            }
             return self.key(value, &text, verbatim, merges, anchor, at);
         }
         let first = self.builder.len();
         let at = if is_absent { self.absent(at) } else { at };
-        if !is_absent {}
         let id = self.scalar_node(value, &text, verbatim, at)?;
         self.decodes += 1;
         if anchor != 0 {
@@ -542,7 +554,7 @@ impl<'f> Reader<'f> {
             Pending::Key(key, _) => self.entries.push((key, value.id)),
             Pending::Merge(at) => {
                 frame.merged = true;
-                self.merge(value.id, at)?;
+                self.merge(value, at)?;
             }
             // Keys never come here.
             Pending::Nothing => {}
@@ -551,11 +563,12 @@ impl<'f> Reader<'f> {
     }
 
     /// Adds the entries of one map or several to the innermost one.
-    fn merge(&mut self, source: NodeId, at: Span) -> Read<()> {
-        let node = self.builder.node(source);
+    fn merge(&mut self, source: Value, at: Span) -> Read<()> {
+        let node = self.builder.node(source.id);
+        let is_alias = self.file.slice(source.span).starts_with('*');
         let sources: Vec<NodeId> = if node.is_map() {
-            vec![source]
-        } else if node.is_list() && node.items().all(super::Node::is_map) {
+            vec![source.id]
+        } else if node.is_list() && !is_alias && node.items().all(super::Node::is_map) {
             // Of maps in a list the earlier one wins, of entries the later one.
             let mut sources: Vec<_> = node.items().map(super::Node::id).collect();
             sources.reverse();
@@ -653,7 +666,7 @@ impl<'f> Reader<'f> {
     }
 
     /// The span of a block scalar: from `|` or `>` to its last line that isn't blank.
-    fn block_scalar(&self, content: Span) -> Span {
+    fn block_scalar(&self, value: &str, content: Span) -> Read<Span> {
         let text = self.file.text();
         let bytes = text.as_bytes();
         let (mut at, from) = (self.last_end as usize, content.start as usize);
@@ -673,8 +686,25 @@ impl<'f> Reader<'f> {
                 _ => at += 1,
             }
         }
-        let end = start + text[start..(content.end as usize).max(start)].trim_end().len();
-        Span::new(start as u32, end as u32)
+        let written = &text[start..(content.end as usize).max(start)];
+        let mut end = start + written.trim_ascii_end().len();
+        if self.frames.is_empty() && end > from && text[..from].ends_with(['\n', '\r']) {
+            return Err(DocumentError::Incompatible {
+                what: "Kubernetes doesn't read a block scalar without indentation",
+                help: "indent the text",
+                at: Span::new(start as u32, end as u32),
+            });
+        }
+        if self.tabs.is_some() {
+            self.check_first_tab(start)?;
+            // Tabs behind the last character that isn't blank belong to the value if it has them.
+            let tabs = |text: &str| memchr::memchr_iter(b'\t', text.as_bytes()).count();
+            let blank = &text[end..start + written.len()];
+            if tabs(blank) == tabs(&value[value.trim_ascii_end().len()..]) {
+                end = memchr::memrchr(b'\t', blank.as_bytes()).map_or(end, |tab| end + tab + 1);
+            }
+        }
+        Ok(Span::new(start as u32, end as u32))
     }
 
     fn one_character(&self, at: Span) -> Span {
@@ -716,6 +746,79 @@ impl<'f> Reader<'f> {
 
 /// What Kubernetes' reader of YAML and the one behind this module read differently.
 impl Reader<'_> {
+    /// Refuses what may not stand before a document. `at` is where its start was noticed.
+    fn check_start(&self, at: Span) -> Read<()> {
+        let mut from = self.base;
+        for line in self.file.text()[self.base..at.start as usize].split_inclusive(['\n', '\r']) {
+            let at = |length: u32| Span::new(from as u32, from as u32 + length);
+            if line.starts_with("...") {
+                return Err(DocumentError::Syntax {
+                    message: "a document can't begin with `...`".to_owned(),
+                    help: Some("remove the line"),
+                    at: at(3),
+                });
+            }
+            if line.starts_with('\u{feff}') && from > self.base {
+                return Err(DocumentError::Incompatible {
+                    what: "Kubernetes takes this byte order mark for a part of the document",
+                    help: "remove it",
+                    at: at(3),
+                });
+            }
+            from += line.len();
+        }
+        Ok(())
+    }
+
+    /// Refuses a tab before the first character of a block scalar (which begins at `start` with `|` or `>`): it would
+    /// decide about the indentation.
+    fn check_first_tab(&self, start: usize) -> Read<()> {
+        let bytes = &self.file.text().as_bytes()[start..];
+        let header = bytes.iter().take_while(|byte| matches!(byte, b'|' | b'>' | b'+' | b'-'));
+        if bytes.get(header.count()).is_some_and(u8::is_ascii_digit) {
+            return Ok(());
+        }
+        let line = memchr::memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
+        let blank = bytes[line..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        match memchr::memchr(b'\t', &bytes[line..line + blank]) {
+            Some(tab) => {
+                let at = (start + line + tab) as u32;
+                Err(DocumentError::Tab { at: Span::new(at, at + 1) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses tags that are cut off at another place.
+    fn check_tag(&self, span: &granit_parser::Span) -> Read<()> {
+        let Some(at) = span.tag_span().map(|tag| self.span(&tag)) else { return Ok(()) };
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"!:./_-<>".contains(&byte);
+        let next = self.file.text().as_bytes().get(at.end as usize);
+        if self.file.slice(at).bytes().all(is_usual) && next.is_none_or(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        Err(DocumentError::Incompatible {
+            what: "a tag may have letters, digits and `!:./_-` only, and blank space behind it",
+            help: "rename or remove the tag",
+            at,
+        })
+    }
+
+    /// Refuses anchors that are cut off at another place.
+    fn check_anchor(&self, name: &str, at: Span) -> Read<()> {
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let next = self.file.text().as_bytes().get(at.end as usize);
+        let ends = next.is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b',' | b']' | b'}'));
+        if name.bytes().all(is_usual) && ends {
+            return Ok(());
+        }
+        Err(DocumentError::Incompatible {
+            what: "an anchor may have letters, digits, `-` and `_` only, and blank space behind it",
+            help: "rename the anchor",
+            at,
+        })
+    }
+
     /// Refuses escapes that Kubernetes' reader doesn't know, though JSON has them.
     fn escapes(&self, at: Span) -> Read<()> {
         let bytes = self.file.slice(at).as_bytes();
@@ -754,11 +857,20 @@ impl Reader<'_> {
                     at: Span::new(at.start + mark as u32, at.start + mark as u32 + 1),
                 });
             }
-            if let [b':', b',' | b'[' | b']' | b'{' | b'}', ..] = &text[at.end as usize..] {
+            if let [b':', ..] = own {
+                return Err(DocumentError::Incompatible {
+                    what: "Kubernetes doesn't read a plain scalar between brackets that begins with a colon",
+                    help: "quote the value",
+                    at,
+                });
+            }
+            let behind = text[at.end as usize..].trim_ascii_start();
+            if let [b':', b',' | b'[' | b']' | b'{' | b'}', ..] = behind {
+                let colon = (text.len() - behind.len()) as u32;
                 return Err(DocumentError::Incompatible {
                     what: "Kubernetes takes this colon for a part of the key",
                     help: "put a space behind the colon",
-                    at: Span::new(at.end, at.end + 1),
+                    at: Span::new(colon, colon + 1),
                 });
             }
         }
@@ -767,7 +879,7 @@ impl Reader<'_> {
             let colon =
                 own.len() + text[at.end as usize..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             let through = &text[at.start as usize..at.start as usize + colon];
-            if text.get(at.start as usize + colon) == Some(&b':') && memchr::memchr(b'\n', through).is_some() {
+            if text.get(at.start as usize + colon) == Some(&b':') && memchr::memchr2(b'\n', b'\r', through).is_some() {
                 return Err(DocumentError::Incompatible {
                     what: "Kubernetes wants a key and its colon on one line",
                     help: "join the lines",
@@ -780,7 +892,7 @@ impl Reader<'_> {
 
     /// Whether a key has a `?` before it.
     fn is_explicit(&self, at: Span) -> bool {
-        self.file.text()[..at.start as usize].trim_end().ends_with('?')
+        self.file.text()[..at.start as usize].trim_ascii_end().ends_with('?')
     }
 }
 

@@ -5,7 +5,13 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::general_purpose::{GeneralPurpose, PAD},
+};
+
+/// As Go's decoder: bits behind the last byte may be set.
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 
 /// The value of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,18 +93,18 @@ fn without_underscores(text: &str) -> Cow<'_, str> {
 
 /// Go's `strconv.ParseInt` with base 0, then `ParseUint`.
 fn integer(text: &str) -> Option<Scalar> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'-' => (Some(-1), &text[1..]),
-        b'+' => (Some(1), &text[1..]),
-        _ => (None, text),
-    };
-    let (radix, digits) = match digits.as_bytes() {
+    let (mut sign, digits) = signed(text);
+    let (radix, mut digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
         [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
         [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
         [b'0', _, ..] => (8, &digits[1..]),
         _ => (10, digits),
     };
+    if sign.is_none() && text.starts_with("0b") {
+        // Go's YAML reader takes a sign behind this prefix, and behind this one only.
+        (sign, digits) = signed(digits);
+    }
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
@@ -109,6 +115,14 @@ fn integer(text: &str) -> Option<Scalar> {
     match i64::try_from(magnitude) {
         Ok(value) => Some(Scalar::Int(value)),
         Err(_) => sign.is_none().then_some(Scalar::Unsigned(magnitude)),
+    }
+}
+
+fn signed(text: &str) -> (Option<i8>, &str) {
+    match text.as_bytes().first() {
+        Some(b'-') => (Some(-1), &text[1..]),
+        Some(b'+') => (Some(1), &text[1..]),
+        _ => (None, text),
     }
 }
 
@@ -207,7 +221,7 @@ pub(super) fn tagged(tag: Tag, text: &str) -> Option<(Scalar, Option<String>)> {
         (Tag::Str | Tag::Merge | Tag::Other, _) => Scalar::Text,
         (Tag::Binary, _) => {
             let compact: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-            let bytes = STANDARD.decode(compact).ok()?;
+            let bytes = BASE64.decode(compact).ok()?;
             return Some((Scalar::Text, Some(String::from_utf8_lossy(&bytes).into_owned())));
         }
         (Tag::Int, value @ (Scalar::Int(_) | Scalar::Unsigned(_)))

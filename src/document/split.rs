@@ -95,17 +95,20 @@ impl Iterator for Pieces<'_> {
 fn has_content(text: &str) -> bool {
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     loop {
-        let blank = rest.len();
         rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
-        let begins_line = blank == text.len() || text[..text.len() - rest.len()].ends_with(['\r', '\n']);
+        let before = &text[..text.len() - rest.len()];
+        let begins_line = before.is_empty() || before.ends_with(['\n', '\u{feff}']);
         if rest.is_empty() {
             return false;
         }
-        if !rest.starts_with('#') && !(begins_line && rest.starts_with("---")) {
-            return true;
-        }
         let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
         let line = &rest[..end];
+        let behind = if begins_line { line.strip_prefix("---") } else { None };
+        if !line.starts_with('#')
+            && !behind.is_some_and(|behind| behind.trim().is_empty() || behind.trim().starts_with('#'))
+        {
+            return true;
+        }
         if line.trim_end_matches('\r').contains(OTHER_BREAKS) {
             return true;
         }
@@ -142,6 +145,9 @@ mod tests {
         assert_eq!(pieces("# a\n\n  # b"), [""; 0]);
         assert_eq!(pieces("---\n---\n# c\n---\na: 1\n---\n\n---\n---"), ["a: 1\n"]);
         assert_eq!(pieces("---\n---\na: 1\n"), ["a: 1\n"]);
+        assert_eq!(pieces(" ---\n").len(), 1);
+        assert_eq!(pieces("\u{feff}---\n").len(), 0);
+        assert_eq!(pieces("\u{feff}---a\n").len(), 1);
     }
 
     #[test]

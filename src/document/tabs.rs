@@ -34,7 +34,7 @@ impl Tabs {
     /// A list or map in block style begins.
     pub(super) fn open_block(&mut self, at: Span, text: &str) {
         let before = &text.as_bytes()[..at.start as usize];
-        let line = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let line = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
         self.blocks.push(at.start - (line as u32).max(self.start));
     }
 
@@ -66,54 +66,110 @@ impl Tabs {
         }
     }
 
-    /// Refuses a tab in a place where Kubernetes' reader does.
+    /// Refuses a tab in a place where Kubernetes' reader does. Linear, whatever the text.
     pub(super) fn check(&self, text: &str, end: u32) -> Result<(), DocumentError> {
-        let bytes = text.as_bytes();
-        for at in memchr::memchr_iter(b'\t', &bytes[self.start as usize..end as usize]) {
-            let at = self.start as usize + at;
-            let index = self.tokens.partition_point(|token| token.span.start as usize <= at);
-            let token = index.checked_sub(1).map(|index| &self.tokens[index]);
-            if !is_allowed(token, bytes, at, self.start as usize) {
-                return Err(DocumentError::Tab { at: Span::new(at as u32, at as u32 + 1) });
+        let bytes = &text.as_bytes()[..end as usize];
+        let mut line = Line::at(bytes, self.start as usize);
+        let mut from = self.start as usize;
+        let mut tokens = self.tokens.iter().peekable();
+        let mut token = None;
+        for tab in memchr::memchr_iter(b'\t', &bytes[from..]) {
+            let at = self.start as usize + tab;
+            if at < from {
+                continue;
             }
+            if let Some(line_break) = memchr::memrchr2(b'\n', b'\r', &bytes[from..at]) {
+                line = Line::at(bytes, from + line_break + 1);
+            }
+            while let Some(next) = tokens.next_if(|next| next.span.start as usize <= at) {
+                token = Some(Before { token: next, written: written(bytes, next.span.end as usize) });
+            }
+            from = match place(token, line, bytes, at) {
+                Place::Refused => return Err(DocumentError::Tab { at: Span::new(at as u32, at as u32 + 1) }),
+                // What holds for the first tab of some blank space holds for the others.
+                Place::Allowed => at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count(),
+                Place::Comment => at + memchr::memchr2(b'\n', b'\r', &bytes[at..]).unwrap_or(bytes.len() - at),
+            };
         }
         Ok(())
     }
 }
 
-/// Whether the tab at `at` may stand there; `token` is the last one that begins before it.
-fn is_allowed(token: Option<&Token>, bytes: &[u8], at: usize, start: usize) -> bool {
-    let line = memchr::memrchr(b'\n', &bytes[..at]).map_or(start, |at| (at + 1).max(start));
-    let prefix = &bytes[line..at];
-    let leads = prefix.iter().all(|byte| matches!(byte, b' ' | b'\t'));
-    let inside = token.is_some_and(|token| at < token.span.end as usize);
-    if let Some(token) = token {
-        let gap = bytes.get(token.span.end as usize..at).unwrap_or_default();
-        let follows_plain = token.is_plain && (inside || gap.iter().all(u8::is_ascii_whitespace));
-        if follows_plain && leads {
-            return token.block.is_none_or(|column| (at - line) as u32 > column);
+/// A line that holds a tab.
+#[derive(Clone, Copy)]
+struct Line {
+    start: usize,
+    /// Its first byte that isn't blank.
+    written: usize,
+}
+
+impl Line {
+    fn at(bytes: &[u8], start: usize) -> Self {
+        let blank = bytes[start..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        Self { start, written: start + blank }
+    }
+}
+
+/// The last token that begins before a tab.
+#[derive(Clone, Copy)]
+struct Before<'t> {
+    token: &'t Token,
+    /// The first byte behind it that isn't blank.
+    written: usize,
+}
+
+/// The first byte from `from` on that is no white space.
+fn written(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+/// What a tab stands in.
+enum Place {
+    Allowed,
+    Refused,
+    /// A comment, which goes on to the end of the line.
+    Comment,
+}
+
+impl From<bool> for Place {
+    fn from(is_allowed: bool) -> Self {
+        if is_allowed { Self::Allowed } else { Self::Refused }
+    }
+}
+
+/// What the tab at `at` stands in.
+fn place(before: Option<Before<'_>>, line: Line, bytes: &[u8], at: usize) -> Place {
+    let leads = at < line.written;
+    let mut from = line.start;
+    if let Some(Before { token, written }) = before {
+        let end = token.span.end as usize;
+        let inside = at < end;
+        if token.is_plain && leads && (inside || at < written) {
+            return token.block.is_none_or(|column| (at - line.start) as u32 > column).into();
         }
         if inside || token.in_flow {
-            return true;
+            return Place::Allowed;
         }
+        from = from.max(end);
     }
     if leads {
-        return false;
+        return Place::Refused;
     }
-    let from = token.map_or(line, |token| (token.span.end as usize).max(line));
     let gap = &bytes[from..at];
     if gap.contains(&b'#') {
-        return true;
+        return Place::Comment;
     }
     let written = gap.trim_ascii_end();
     let (last, before) = match written {
         [before @ .., last] => (*last, before),
-        [] => return true,
+        [] => return Place::Allowed,
     };
     let stands_alone = before.last().is_none_or(u8::is_ascii_whitespace);
-    match last {
+    let is_allowed = match last {
         b'-' | b'?' => !stands_alone,
-        b':' => from != line || !before.iter().all(u8::is_ascii_whitespace),
+        b':' => from != line.start || !before.iter().all(u8::is_ascii_whitespace),
         _ => true,
-    }
+    };
+    is_allowed.into()
 }

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     document::{self, Limits, Parsed, resource},
+    expr::Value,
     k8s::scope,
     span::File,
 };
@@ -44,6 +45,11 @@ impl Documents {
     /// Whether none could be read.
     pub fn is_empty(&self) -> bool {
         self.0.documents.is_empty()
+    }
+
+    /// Each document as JSON, keys sorted.
+    pub fn json(&self) -> Vec<String> {
+        self.0.documents.iter().map(|document| Value::from(document.root()).to_json()).collect()
     }
 
     /// ID and place (line and column, from 1) of each error.
