@@ -12,7 +12,8 @@
 //! - STATUS is Kyverno's word, or `none` for a rule that must say nothing (`none *`: no rule says anything). `schema`
 //!   and `invalid` expect a policy that takes no part, `unreadable` broken YAML; they name no rule.
 //! - ``@ `text` `` is the exact text under the primary span, ``by `text` `` that of the clause in the policy; `⏎` is a
-//!   line break. `(Enforce)` is what a failure does. `: text` is the message. Clause and message may be a part, after `…`.
+//!   line break; ``help `text` `` is what helps. `(Enforce)` is what a failure does. `: text` is the message. Clause,
+//!   help and message may be a part, after `…`.
 //! - `#? { operation: UPDATE, user: jane }` says how an object is asked for ([`Asked`]); in the first document it holds
 //!   for the whole file.
 //!
@@ -79,6 +80,7 @@ struct Mark {
     action: Option<String>,
     covered: Option<String>,
     clause: Option<String>,
+    help: Option<String>,
     text: Option<String>,
 }
 
@@ -203,7 +205,7 @@ fn is_located(row: &Row) -> bool {
 }
 
 fn bare(mark: &Mark) -> Mark {
-    Mark { action: None, covered: None, clause: None, text: None, ..mark.clone() }
+    Mark { action: None, covered: None, clause: None, help: None, text: None, ..mark.clone() }
 }
 
 /// Marks of one line, those without details as one.
@@ -241,6 +243,10 @@ impl Mark {
             let end = rest.find([' ', ':']).unwrap_or(rest.len());
             match &rest[..end] {
                 "" => return Some(mark),
+                "help" => {
+                    (mark.help, rest) = quoted(&rest[end..]).map(|(text, rest)| (Some(text), rest))?;
+                    continue;
+                }
                 word if mark.status.is_empty() => mark.status = word.to_owned(),
                 word if word.starts_with('(') => mark.action = Some(word.trim_matches(['(', ')']).to_owned()),
                 word => mark.rules.push(word.to_owned()),
@@ -267,6 +273,7 @@ impl Mark {
             action: self.action.as_ref().map(|_| row.action.to_owned()),
             covered: self.covered.as_ref().map(|_| row.covered.replace('\n', "⏎")),
             clause: self.clause.as_ref().map(|text| text_of(text, &row.clause.replace('\n', "⏎"))),
+            help: self.help.as_ref().map(|text| text_of(text, &row.help)),
             text: self.text.as_ref().map(|text| text_of(text, &row.message.replace('\n', "⏎"))),
         }
     }
@@ -277,25 +284,28 @@ impl Mark {
     }
 }
 
-/// Text between backticks, and what follows; a text that holds one stands between two.
+/// Text between backticks, and what follows; a text that holds one, or nothing, stands between two and a space.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start();
     let fence = &text[..text.len() - text.trim_start_matches('`').len()];
     if fence.is_empty() {
         return Some((String::new(), text));
     }
-    let (inside, rest) = text[fence.len()..].split_once(fence)?;
+    let (open, close) = if fence.len() > 1 { ("`` ", " ``") } else { ("`", "`") };
+    let (inside, rest) = text.strip_prefix(open)?.split_once(close)?;
     Some((inside.to_owned(), rest))
 }
 
 impl std::fmt::Display for Mark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let quote = |text: &str| if text.contains('`') { format!("``{text}``") } else { format!("`{text}`") };
+        let plain = |text: &str| !text.is_empty() && !text.contains('`');
+        let quote = |text: &str| if plain(text) { format!("`{text}`") } else { format!("`` {text} ``") };
         f.write_str(&self.status)?;
         self.rules.iter().try_for_each(|rule| write!(f, " {rule}"))?;
         self.action.iter().try_for_each(|action| write!(f, " ({action})"))?;
         self.covered.iter().try_for_each(|text| write!(f, " @ {}", quote(text)))?;
         self.clause.iter().try_for_each(|text| write!(f, " by {}", quote(text)))?;
+        self.help.iter().try_for_each(|text| write!(f, " help {}", quote(text)))?;
         self.text.iter().try_for_each(|text| write!(f, ": {text}"))
     }
 }

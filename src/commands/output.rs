@@ -30,7 +30,7 @@ pub(crate) struct OutputArgs {
     /// Findings shown in full as text; the others are counted
     #[arg(long, value_name = "N", default_value_t = Options::default().max_findings, help_heading = "Output")]
     pub(crate) max_findings: usize,
-    /// List what exceptions waive, too
+    /// List as text all that exceptions waive, however much it is
     #[arg(long, help_heading = "Output")]
     pub(crate) show_waived: bool,
 }
@@ -141,7 +141,9 @@ impl OutputArgs {
     }
 
     fn options(&self) -> Options {
-        Options { max_findings: self.max_findings, waived: self.show_waived, ..Options::default() }
+        let default = Options::default();
+        let max_waived = if self.show_waived { usize::MAX } else { default.max_waived };
+        Options { max_findings: self.max_findings, max_waived, ..default }
     }
 }
 

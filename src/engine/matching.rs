@@ -100,6 +100,16 @@ impl<'r> Subjected<'r> {
         }
     }
 
+    /// The word of the resource that a mismatch is about; empty where it is not a single one.
+    pub(crate) fn at(&self, mismatch: Mismatch) -> &'r str {
+        match mismatch {
+            Mismatch::Kind => self.kind.kind,
+            Mismatch::Name => self.name,
+            Mismatch::Namespace => self.namespace,
+            _ => "",
+        }
+    }
+
     /// Whether the block holds.
     pub(crate) fn matches(&self, block: &Block, reader: Reader) -> bool {
         let holds = |filter: &Filter| self.holds(filter, reader).is_ok();

@@ -10,6 +10,9 @@ use crate::{
     span::File,
 };
 
+/// Exceptions that nearly covered a failure named in its finding; the likeliest slips come first.
+const MAX_NEAR_MISSES: usize = 2;
+
 /// The object of a node, as reports name it.
 pub(crate) fn resource_ref(node: Node<'_>) -> ResourceRef {
     let text = |path: &[&str]| node.str_at(path).unwrap_or_default().to_owned();
@@ -94,11 +97,14 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
             reason: reason(exception.object()),
         });
     }
-    for miss in &outcome.near_misses {
-        let key = &miss.exception.key;
+    let is_refused = outcome.status == engine::Status::Fail && outcome.action == policy::Action::Enforce;
+    if is_refused && outcome.near_misses.is_empty() {
+        finding = finding.note("no exception covers it");
+    }
+    for miss in outcome.near_misses.iter().take(MAX_NEAR_MISSES) {
         finding = finding
-            .related(Place::new(miss.exception.document.file(), miss.at), format!("exception `{key}` ends here"))
-            .help(miss.obstacle.advice(key, &object.title()));
+            .related(Place::new(miss.exception.document.file(), miss.at), miss.obstacle.label())
+            .help(miss.obstacle.advice(&miss.exception.key));
     }
     Some(finding)
 }

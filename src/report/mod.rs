@@ -209,8 +209,8 @@ pub(crate) struct Options {
     pub max_findings: usize,
     /// Lines after which no further finding is begun; the others are counted by rule.
     pub max_lines: usize,
-    /// Whether text lists findings that an exception covers, rather than count them.
-    pub waived: bool,
+    /// Findings that an exception covers listed as text; the others are counted.
+    pub max_waived: usize,
     /// The time to put into formats that want one. None is written otherwise.
     pub now: Option<jiff::Timestamp>,
 }
@@ -223,7 +223,7 @@ impl Default for Options {
             unicode: false,
             max_findings: 50,
             max_lines: usize::MAX,
-            waived: false,
+            max_waived: 5,
             now: None,
         }
     }

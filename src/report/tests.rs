@@ -175,7 +175,7 @@ fn time() -> jiff::Timestamp {
 
 #[test]
 fn each_format_writes_an_honest_report() {
-    let options = Options { waived: true, now: Some(time()), ..Options::default() };
+    let options = Options { now: Some(time()), ..Options::default() };
     for format in FORMATS {
         assert_report(format.name, &written(format.name, &sample(), &options));
     }
@@ -359,9 +359,9 @@ fn hostile() -> Report {
 fn nothing_foreign_steers_a_terminal_or_a_runner() {
     for format in FORMATS {
         for options in [
-            Options { waived: true, now: Some(time()), ..Options::default() },
-            Options { waived: true, width: 20, unicode: true, ..Options::default() },
-            Options { waived: true, max_findings: 0, ..Options::default() },
+            Options { now: Some(time()), ..Options::default() },
+            Options { width: 20, unicode: true, ..Options::default() },
+            Options { max_findings: 0, ..Options::default() },
         ] {
             let text = written(format.name, &hostile(), &options);
             let name = format.name;

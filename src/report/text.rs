@@ -35,9 +35,7 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
         shown += 1;
     }
     page.rest(&findings[shown..]);
-    if options.waived {
-        page.waived(report);
-    }
+    page.waived(report);
     page.summary(report);
     out.write_all(page.text.as_bytes())
 }
@@ -93,26 +91,32 @@ impl<'a> Page<'a> {
         for (level, text) in notes {
             group = group.element(self.message(level, &text));
         }
-        let body = self.renderer.render(&[group]);
-        // Without a gutter the renderer starts at the margin.
-        let margin = if bare { " " } else { "" };
-        for line in body.lines() {
+        self.body(group, bare, &mut out);
+        out
+    }
+
+    /// What stands below a title, with an empty line after it. Without a gutter the renderer starts at the margin.
+    fn body(&self, group: Group<'_>, is_bare: bool, out: &mut String) {
+        let margin = if is_bare { " " } else { "" };
+        for line in self.renderer.render(&[group]).lines() {
             out.push_str(margin);
             out.push_str(line);
             out.push('\n');
         }
         out.push('\n');
-        out
     }
 
     /// `error[policy/rule]: what is wrong`, wrapped.
     fn title(&self, finding: &Finding) -> String {
-        let head = format!("{}[{}]", finding.severity.as_str(), escape::line(&finding.id).replace(' ', "_"));
-        let message = escape::paragraph(finding.message.trim());
-        let text = wrap(&format!("{head}: {message}"), self.options.width, "  ");
+        self.heading(finding.severity.as_str(), color(finding.severity), &finding.id, &finding.message)
+    }
+
+    fn heading(&self, word: &str, style: Style, id: &str, text: &str) -> String {
+        let head = format!("{word}[{}]", escape::line(id).replace(' ', "_"));
+        let text = wrap(&format!("{head}: {}", escape::paragraph(text.trim())), self.options.width, "  ");
         // The head holds no space, so that wrapping leaves it whole.
-        let message = text.strip_prefix(&head).unwrap_or(&text);
-        format!("{}{}\n", self.paint(color(finding.severity), &head), self.paint(Style::new().bold(), message))
+        let rest = text.strip_prefix(&head).unwrap_or(&text);
+        format!("{}{}\n", self.paint(style, &head), self.paint(Style::new().bold(), rest))
     }
 
     fn message(&self, level: Level<'static>, text: &str) -> Message<'static> {
@@ -144,28 +148,32 @@ impl<'a> Page<'a> {
         self.push("\n");
     }
 
-    /// What exceptions cover, a line each.
+    /// What exceptions cover: what for, and why.
     fn waived(&mut self, report: &Report) {
-        let mut any = false;
-        for finding in &report.findings {
-            let Some(waiver) = &finding.waived else { continue };
-            any = true;
-            let mut text = format!("waived[{}]: {}", escape::line(&finding.id), position(&finding.primary));
-            if let Some(verdict) = &finding.verdict {
-                text = format!("{text} {}", escape::line(&verdict.resource.title()));
-            }
-            text = format!("{text} by exception {}", escape::line(&waiver.exception));
+        let waived: Vec<_> = report.findings.iter().filter_map(|it| Some((it, it.waived.as_ref()?))).collect();
+        for (finding, waiver) in waived.iter().take(self.options.max_waived) {
+            let what = finding.verdict.as_ref().map_or_else(|| finding.message.clone(), |it| it.resource.title());
+            let mut out = self.heading("waived", GREEN, &finding.id, &what);
+            let mut by = format!("`{}`", waiver.exception);
             if let Some(place) = &waiver.place {
-                text = format!("{text} ({})", position(place));
+                by = format!("{by} at {}", position(place));
             }
+            let place = &finding.primary;
+            let origin = Origin::path(escape::path(&place.path).into_owned())
+                .line(place.start.line as usize)
+                .char_column(place.start.column as usize);
+            let mut group = Group::with_level(Level::INFO)
+                .element(origin)
+                .element(self.message(Level::NOTE.with_name("exception"), &by));
             if !waiver.reason.is_empty() {
-                text = format!("{text}: {}", escape::line(&waiver.reason));
+                group = group.element(self.message(Level::NOTE.with_name("reason"), &waiver.reason));
             }
-            self.push(&wrap(&text, self.options.width, "  "));
-            self.push("\n");
+            self.body(group, true, &mut out);
+            self.push(&out);
         }
-        if any {
-            self.push("\n");
+        let n_left = waived.len().saturating_sub(self.options.max_waived);
+        if n_left > 0 {
+            self.push(&format!("... and {n_left} more waived; --show-waived lists them\n\n"));
         }
     }
 
@@ -174,7 +182,7 @@ impl<'a> Page<'a> {
         let tally = report.tally();
         let style = match report.worst() {
             Some(severity) => color(severity),
-            None => AnsiColor::Green.on_default().bold(),
+            None => GREEN,
         };
         let headline = wrap(&headline(tally), self.options.width, "  ");
         let headline = self.paint(style, &headline);
@@ -194,6 +202,9 @@ impl<'a> Page<'a> {
         if self.options.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
+
+/// The color of what is in order.
+const GREEN: Style = AnsiColor::Green.on_default().bold();
 
 /// Rules named one by one among those that a cap left out.
 const MAX_ROWS: usize = 10;
@@ -263,7 +274,8 @@ pub(super) fn headline(tally: Tally) -> String {
     }
     let mut out = if parts.is_empty() { "no findings".to_owned() } else { list(&parts) };
     if tally.waived > 0 {
-        out = format!("{out}; {} waived by exceptions", tally.waived);
+        let by = if tally.waived == 1 { "an exception" } else { "exceptions" };
+        out = format!("{out}; {} waived by {by}", tally.waived);
     }
     out
 }
@@ -279,7 +291,7 @@ pub(super) fn looked_at(report: &Report) -> String {
         (it.kustomize, "kustomization"),
         (it.helm, "Helm template"),
         (it.suites, "test suite"),
-        (it.values, "values file"),
+        (it.values, "configuration file"),
         (it.other, "other document"),
     ]
     .into_iter()

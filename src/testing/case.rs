@@ -51,6 +51,8 @@ pub struct Row {
     pub covered: String,
     /// The text of the clause that decided, in the policy; empty when there is none.
     pub clause: String,
+    /// What helps, joined by `; `.
+    pub help: String,
     /// Kyverno's word, or `indeterminate`; `schema` and `invalid` for policies that take no part, `unreadable` for text.
     pub status: &'static str,
     /// What a failure does: `Audit` or `Enforce`.
@@ -140,6 +142,7 @@ impl Row {
             line: finding.primary.start.line,
             covered: file.slice(finding.primary.span).to_owned(),
             clause: clause.unwrap_or_default(),
+            help: finding.help.join("; "),
             status,
             action: "",
             policy: String::new(),
