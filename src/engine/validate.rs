@@ -2,6 +2,8 @@
 //!
 //! In: a rule that matches, its names. Out: status, message and evidence; nothing when the rule says nothing.
 
+use std::borrow::Cow;
+
 use super::{
     conditions::{self, ConditionError, Deciding, Wanted},
     context::RuleScope,
@@ -129,7 +131,7 @@ impl<'v> Checking<'v, '_> {
 
     fn pattern(&self, source: &'v PatternSource, value: Value<'v>) -> Verdict {
         let name = &self.rule.name;
-        match self.compiled(source) {
+        match self.compiled(source, &Path::Root) {
             Err(error) => self.substitution_failed(&error, source),
             Ok(compiled) => match pattern::matches(&compiled, value, self.span_of(value)) {
                 Ok(()) => Verdict::new(Status::Pass, format!("validation rule '{name}' passed.")),
@@ -154,12 +156,16 @@ impl<'v> Checking<'v, '_> {
         let name = &self.rule.name;
         let (mut failed, mut skipped) = (Vec::new(), Vec::new());
         let mut first: Option<Evidence> = None;
+        // Kyverno: variables are replaced in all patterns before the first one is tried.
+        let mut patterns = Vec::with_capacity(sources.len());
         for (index, source) in sources.iter().enumerate() {
-            let compiled = match self.compiled(source) {
-                Ok(compiled) => compiled,
+            match self.compiled(source, &Path::Index(&Path::Root, index)) {
+                Ok(compiled) => patterns.push(compiled),
                 Err(error) => return self.substitution_failed(&error, source),
-            };
-            match pattern::matches(&compiled, value, self.span_of(value)) {
+            }
+        }
+        for (index, compiled) in patterns.iter().enumerate() {
+            match pattern::matches(compiled, value, self.span_of(value)) {
                 Ok(()) => {
                     let message = format!("validation rule '{name}' anyPattern[{index}] passed.");
                     return Verdict::new(Status::Pass, message);
@@ -190,14 +196,14 @@ impl<'v> Checking<'v, '_> {
     }
 
     /// The pattern, compiled now if it holds variables.
-    fn compiled(&self, source: &'v PatternSource) -> Result<std::borrow::Cow<'v, Pattern>, SubstituteError> {
+    fn compiled(&self, source: &'v PatternSource, at: &Path<'_>) -> Result<Cow<'v, Pattern>, SubstituteError> {
         if let Some(compiled) = &source.compiled {
-            return Ok(std::borrow::Cow::Borrowed(compiled));
+            return Ok(Cow::Borrowed(compiled));
         }
         let arena = self.scope.arena();
-        let value = source.tree.resolve(self.document(), &Path::Root, self.scope, arena)?;
+        let value = source.tree.resolve(self.document(), at, self.scope, arena)?;
         let node = self.document().node(source.tree.node());
-        Ok(std::borrow::Cow::Owned(Pattern::compile(value, Some(node), source.numbers)))
+        Ok(Cow::Owned(Pattern::compile(value, Some(node), source.numbers)))
     }
 
     fn substitution_failed(&self, error: &SubstituteError, source: &PatternSource) -> Verdict {

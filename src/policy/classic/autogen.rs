@@ -99,8 +99,7 @@ pub(crate) fn controllers<'b>(
     rewritable: bool,
 ) -> Controllers {
     let filters = || blocks.clone().flat_map(|block| &block.filters);
-    let pod_among_others =
-        |filter: &Filter| filter.kinds.len() > 1 && filter.kinds_written.iter().any(|kind| is_pod(kind));
+    let pod_among_others = |filter: &Filter| filter.kinds.len() > 1 && names_pod(filter);
     let narrowed = |filter: &Filter| {
         !filter.names.is_empty()
             || filter.selector.is_some()
@@ -126,15 +125,14 @@ pub(crate) fn controllers<'b>(
     Controllers { kinds, cron_job: wanted("CronJob") }
 }
 
-/// Whether a kind of a match block is literally `Pod`.
-pub(crate) fn is_pod(kind: &str) -> bool {
-    kind == "Pod"
+/// Whether a filter names Pods. Kyverno: `v1/Pod` does, though it alone turns nothing on.
+fn names_pod(filter: &Filter) -> bool {
+    filter.kinds.iter().any(|kind| kind.kind() == "Pod")
 }
 
 /// Whether a rule has a generated form.
 pub(crate) fn generates(name: &str, matching: &Block, exclude: Option<&Block>) -> bool {
-    let has_pod =
-        |block: &Block| block.filters.iter().flat_map(|filter| &filter.kinds_written).any(|kind| is_pod(kind));
+    let has_pod = |block: &Block| block.filters.iter().any(names_pod);
     let no_kinds = |block: &Block| block.filters.iter().all(|filter| filter.kinds.is_empty());
     !name.starts_with("autogen-") && has_pod(matching) && exclude.is_none_or(|block| no_kinds(block) || has_pod(block))
 }
@@ -146,7 +144,7 @@ pub(crate) fn rewrite_block(block: &Block, flavor: Flavor, kinds: &[KindPattern]
         let replaced = match (block.join, flavor) {
             (Join::Direct, _) => !is_exclude || !filter.kinds.is_empty(),
             (Join::Any | Join::All, Flavor::CronJob) => true,
-            (Join::Any | Join::All, Flavor::Controllers) => filter.kinds_written.iter().any(|kind| is_pod(kind)),
+            (Join::Any | Join::All, Flavor::Controllers) => names_pod(filter),
         };
         if replaced {
             filter.kinds = kinds.to_vec();
