@@ -157,7 +157,7 @@ fn an_exception_for_some_controls_says_which_are_left() {
     );
     let advice = judged(&set, &Cluster::new(Law::Admission), pod.root(), None, |outcome| {
         assert_eq!(outcome.near_misses.len(), 1);
-        outcome.near_misses[0].obstacle.advice("e", "b/Pod/a")
+        outcome.near_misses[0].obstacle.advice("e")
     });
     let wanted = "exception `e` exempts b/Pod/a from some pod security controls, but not from all that it violates of \
                   `HostPath Volumes`, `Host Ports`";
