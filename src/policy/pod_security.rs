@@ -1,7 +1,8 @@
 //! `podSecurity` of rules and exceptions, compiled: level, version, and which violations don't count.
 //!
 //! In: a `validate.podSecurity` block, or the `podSecurity` list of an exception. Out: the compiled form, or what a
-//! cluster would refuse in it. Public description: <https://kubernetes.io/docs/concepts/security/pod-security-standards/>.
+//! cluster would refuse in it. Public description:
+//! <https://kubernetes.io/docs/concepts/security/pod-security-standards/>.
 
 use super::{
     error::Problem,

@@ -1,8 +1,8 @@
 //! What `exclude` of a rule and `podSecurity` of an exception take away from the violations of a Pod.
 //!
-//! In: the violations, the Pod, one entry. Out: fewer violations. Kyverno doesn't ask of each violation whether an entry
-//! covers it: it checks a reduced Pod once more, and for each violation found there takes away the first violation of
-//! the same field. Which one that is shows when values differ. Cases: `tests/engine/pod_security/exclude.yaml`.
+//! In: the violations, the Pod, one entry. Out: fewer violations. Kyverno doesn't ask of each violation whether an
+//! entry covers it: it checks a reduced Pod once more, and for each violation found there takes away the first violation
+//! of the same field. Which one that is shows when values differ. Cases: `tests/engine/pod_security/exclude.yaml`.
 
 use std::borrow::Cow;
 

@@ -47,11 +47,13 @@ mod tests {
                 &["spec.containers[1].securityContext.runAsNonRoot: Required value"],
             ),
             (
-                "{ securityContext: { runAsNonRoot: true }, containers: [{ securityContext: { runAsNonRoot: false } }] }",
+                "{ securityContext: { runAsNonRoot: true }, \
+                 containers: [{ securityContext: { runAsNonRoot: false } }] }",
                 &["spec.containers[0].securityContext.runAsNonRoot is forbidden, forbidden values found: false"],
             ),
             (
-                "{ securityContext: { runAsNonRoot: false }, containers: [{ securityContext: { runAsNonRoot: true } }] }",
+                "{ securityContext: { runAsNonRoot: false }, \
+                 containers: [{ securityContext: { runAsNonRoot: true } }] }",
                 &["spec.securityContext.runAsNonRoot is forbidden, forbidden values found: false"],
             ),
             (

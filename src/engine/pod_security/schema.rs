@@ -1,8 +1,8 @@
 //! The Go types that Kubernetes reads Pods and Pod controllers into.
 //!
-//! Kyverno decodes a whole object before it checks the Pod in it, so a value of the wrong type anywhere but in the status
-//! is an error that names the types. Facts from the public API reference,
-//! <https://kubernetes.io/docs/reference/kubernetes-api/>, as of Kubernetes 1.34.
+//! Kyverno decodes a whole object before it checks the Pod in it, so a value of the wrong type anywhere is an error that
+//! names the types. Facts from the public API reference, <https://kubernetes.io/docs/reference/kubernetes-api/>, as of
+//! Kubernetes 1.34. The status is left out: manifests have none that matters.
 
 /// The type of a value.
 #[derive(Debug)]

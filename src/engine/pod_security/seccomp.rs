@@ -1,8 +1,8 @@
 //! Seccomp: system calls stay filtered; in `restricted` every container says so, itself or through its Pod.
 //!
-//! `seccompProfile.type` of the Pod and of containers is `RuntimeDefault` or `Localhost`. In `baseline` it may be absent;
-//! in `restricted` a container without it needs a Pod that has it, except that from Kubernetes 1.25 on Windows Pods need
-//! nothing.
+//! `seccompProfile.type` of the Pod and of containers is `RuntimeDefault` or `Localhost`. In `baseline` it may be
+//! absent; in `restricted` a container without it needs a Pod that has it, except that from Kubernetes 1.25 on Windows
+//! Pods need nothing.
 
 use super::{Check, Found, Violation, pod::Pod};
 use crate::policy::pod_security::{Control, Level, Version};

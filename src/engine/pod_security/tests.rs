@@ -72,7 +72,8 @@ fn checks_are_told_apart_by_their_ids() {
 fn reports_get_checks_controls_and_images() {
     let pod = "{ kind: Pod, spec: { hostPID: true, \
                initContainers: [{ image: i:1, securityContext: { privileged: true } }], \
-               containers: [{ image: j, securityContext: { privileged: true }, livenessProbe: { httpGet: { host: h } } }, \
+               containers: [{ image: j, securityContext: { privileged: true }, \
+               livenessProbe: { httpGet: { host: h } } }, \
                { image: i:1, securityContext: { privileged: true } }] } }";
     let properties = violated("{ level: baseline, version: v1.29 }", pod, |it| it.properties());
     let wanted = [
@@ -123,7 +124,8 @@ fn labels_say_what_stands_there_and_what_is_wanted() {
         ),
         (
             "{ level: restricted, exclude: [{ controlName: Capabilities, images: ['*'] }] }",
-            "{ containers: [{ image: a, securityContext: { runAsNonRoot: true, seccompProfile: { type: Localhost } } }] }",
+            "{ containers: [{ image: a, \
+             securityContext: { runAsNonRoot: true, seccompProfile: { type: Localhost } } }] }",
             "securityContext",
             "`allowPrivilegeEscalation` is not set: must be false",
             "/spec/containers/0/securityContext/",
@@ -144,8 +146,8 @@ fn an_exception_for_some_controls_says_which_are_left() {
                   match: { any: [{ resources: { kinds: [Pod] } }] }, \
                   validate: { podSecurity: { level: baseline } } }] } }";
     let exception = "{ apiVersion: kyverno.io/v2, kind: PolicyException, metadata: { name: e }, spec: { \
-                     exceptions: [{ policyName: p, ruleNames: [r] }], match: { any: [{ resources: { kinds: [Pod] } }] }, \
-                     podSecurity: [{ controlName: Host Namespaces }] } }";
+                     exceptions: [{ policyName: p, ruleNames: [r] }], \
+                     match: { any: [{ resources: { kinds: [Pod] } }] }, podSecurity: [{ controlName: Host Namespaces }] } }";
     let mut set = PolicySet::default();
     for text in [policy, exception] {
         let document = Arc::new(document(text));
