@@ -8,8 +8,9 @@ use sha2::Digest as _;
 
 use super::{Call, Function, STRING};
 use crate::{
-    document::Integers,
+    document::{self, Integers, Limits},
     expr::{Value, jmespath::eval::Outcome},
+    span::File,
 };
 
 /// The standard alphabet, padding required, spare bits ignored, as Go's `StdEncoding`.
@@ -29,6 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::own("md5", &[STRING], "string", "the MD5 sum in hexadecimal", hash::<md5::Md5>),
     Function::own("parse_json", &[STRING], "any", "decodes a JSON text", parse_json),
+    Function::own("parse_yaml", &[STRING], "any", "decodes a YAML text", parse_yaml),
     Function::own("sha1", &[STRING], "string", "the SHA-1 sum in hexadecimal", hash::<sha1::Sha1>),
     Function::own("sha256", &[STRING], "string", "the SHA-256 sum in hexadecimal", hash::<sha2::Sha256>),
 ];
@@ -61,5 +63,23 @@ fn parse_json<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(json) => Ok(Value::from_json(call.arena(), &json, Integers::Floats)),
         Err(error) => Err(call.refuse(error.to_string())),
+    }
+}
+
+fn parse_yaml<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
+    let text = call.text(0)?;
+    call.charge_bytes(text.len().saturating_mul(8))?;
+    let limits = Limits { max_documents: 1, max_alias_nodes: 10_000, ..Limits::default() };
+    let parsed = document::parse(&File::new("parse_yaml", text.as_bytes().to_vec()), &limits);
+    match (parsed.documents.first(), parsed.errors.first()) {
+        (Some(document), _) => {
+            let json = Value::from(document.root()).to_serde();
+            let value = Value::from_json(call.arena(), &json, Integers::Floats);
+            // Aliases may have made the value larger than the text.
+            call.evaluator.charge_written(value)?;
+            Ok(value)
+        }
+        (None, Some(error)) => Err(call.refuse(error.to_string())),
+        (None, None) => Ok(Value::Null),
     }
 }

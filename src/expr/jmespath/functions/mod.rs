@@ -5,12 +5,15 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "all functions of a table have one type")]
 
+mod arithmetic;
 mod collections;
 mod conversions;
 mod encodings;
 mod network;
 mod numbers;
+mod patterns;
 mod strings;
+mod versions;
 mod x509;
 
 #[cfg(test)]
@@ -343,12 +346,15 @@ fn printed(value: Value<'_>) -> String {
 
 /// The tables, by subject.
 const TABLES: &[&[Function]] = &[
+    arithmetic::FUNCTIONS,
     collections::FUNCTIONS,
     conversions::FUNCTIONS,
     encodings::FUNCTIONS,
     network::FUNCTIONS,
     numbers::FUNCTIONS,
+    patterns::FUNCTIONS,
     strings::FUNCTIONS,
+    versions::FUNCTIONS,
     x509::FUNCTIONS,
 ];
 

@@ -151,6 +151,91 @@ fn encodings() {
 }
 
 #[test]
+fn patterns() {
+    check(&[
+        (r"regex_match('^v\d+$', 'v12')", "true"),
+        ("regex_match('^1000000$', `1000000`)", "true"),
+        ("regex_match('b', 'abc')", "true"),
+        ("regex_match('a', t)", r#"error: Invalid type for: true, expected: []jmespath.JpType{"string", "number"}"#),
+        ("regex_replace_all('(a+)b', 'aab-ab', '[$1]')", r#""[aa]-[a]""#),
+        ("regex_replace_all('(a)', 'a', '$1y')", r#""""#),
+        ("regex_replace_all('(a)', 'a', '${1}y')", r#""ay""#),
+        ("regex_replace_all_literal('a', 'aXa', '$1')", r#""$1X$1""#),
+        ("regex_replace_all('x*', 'ab', '-')", r#""-a-b-""#),
+        ("pattern_match('a?c*', 'abc')", "true"),
+        ("pattern_match('a?', 'a')", "false"),
+        ("pattern_match('10*', `1000000`)", "true"),
+        ("random('[a-z]{4}') || 'x'", "error: cannot be known offline: a random text like \"[a-z]{4}\""),
+        ("random('')", "error: JMESPath function 'random': pattern provided is empty"),
+    ]);
+    assert!(
+        eval("regex_match('(', 'a')").starts_with("error: JMESPath function 'regex_match': error parsing regexp: ")
+    );
+}
+
+#[test]
+fn arithmetic() {
+    check(&[
+        ("add(`1`, `2.5`)", "3.5"),
+        ("add('1', '2')", r#""3""#),
+        ("add('500m', '500m')", r#""1""#),
+        ("add('1.5', '1')", r#""2500m""#),
+        ("add('1000Mi', '24Mi')", r#""1Gi""#),
+        ("add('1', '1Gi')", r#""1073741825""#),
+        ("add('1h', '30m')", "error: JMESPath function 'add': Types mismatch"),
+        ("add('1h', '1800s')", r#""1h30m0s""#),
+        ("add('x', '1')", "error: JMESPath function 'add': invalid operand"),
+        ("add(`1`, '1')", "error: JMESPath function 'add': Types mismatch"),
+        ("subtract('1Gi', '512Mi')", r#""512Mi""#),
+        ("subtract('1h30m', '1h30m')", r#""0s""#),
+        ("multiply('1Ki', `0.3`)", r#""307200m""#),
+        ("multiply(`2`, '1h')", r#""2h0m0s""#),
+        ("multiply('1h', `1.5`)", r#""1h30m0s""#),
+        ("multiply('1', '2')", "error: JMESPath function 'multiply': Types mismatch"),
+        ("divide('1Gi', `3`)", r#""357913941""#),
+        ("divide('1Gi', '256Mi')", "4"),
+        ("divide('2h', '30m0s')", "4"),
+        ("divide('2h', `2`)", r#""1h0m0s""#),
+        ("divide(`1`, `0`)", "error: JMESPath function 'divide': Zero divisor passed"),
+        ("divide('1', '0')", "error: JMESPath function 'divide': Zero divisor passed"),
+        ("divide(`1`, '1')", "error: JMESPath function 'divide': Types mismatch"),
+        ("modulo('10Gi', '3Gi')", r#""1Gi""#),
+        ("modulo(`-7`, `3`)", "-1"),
+        ("modulo('1h30m', '1h0m')", r#""30m0s""#),
+        ("modulo(`1.5`, `1`)", "error: JMESPath function 'modulo': Non-integer argument(s) passed for modulo"),
+        ("modulo(`1`, `0`)", "error: JMESPath function 'modulo': Zero divisor passed"),
+        ("sum(`[1, 2, 3]`)", "6"),
+        (r#"sum(`["1Gi", "1Gi"]`)"#, r#""2Gi""#),
+        (r#"sum(`["x"]`)"#, r#""x""#),
+        ("sum(`[]`)", "error: JMESPath function 'sum': at least one element in the array is required"),
+    ]);
+}
+
+#[test]
+fn versions_and_images() {
+    check(&[
+        ("semver_compare('4.1.3', '>=4.1.2 <5.0.0')", "true"),
+        ("semver_compare('4.1.3', '4.2.x || 5.x')", "false"),
+        ("semver_compare('v1.2.3', '=0.0.0')", "true"),
+        ("image_normalize('nginx')", r#""docker.io/nginx:latest""#),
+        ("image_normalize('a/b:v1')", r#""docker.io/a/b:v1""#),
+        ("image_normalize('localhost/a')", r#""localhost/a:latest""#),
+    ]);
+    assert!(eval("semver_compare('1.2.3', '~1')").starts_with("error: JMESPath function 'semver_compare': "));
+    assert!(eval("image_normalize('A:b:c')").starts_with("error: JMESPath function 'image_normalize': "));
+}
+
+#[test]
+fn yaml_is_read_as_kubernetes_reads_it() {
+    check(&[
+        ("parse_yaml('a: [yes, 012]')", r#"{"a":[true,10]}"#),
+        ("parse_yaml('value: x').value", r#""x""#),
+        ("parse_yaml('')", "null"),
+    ]);
+    assert!(eval("parse_yaml('a: [')").starts_with("error: JMESPath function 'parse_yaml': "));
+}
+
+#[test]
 fn certificates_are_decoded_as_go_does() {
     let pem = serde_json::json!({
         "cert": include_str!("testdata/rsa.pem"), "csr": include_str!("testdata/request.pem"),
