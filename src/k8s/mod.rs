@@ -6,6 +6,7 @@
 pub(crate) mod duration;
 pub(crate) mod gofloat;
 pub(crate) mod goregex;
+pub(crate) mod gotime;
 pub(crate) mod gvk;
 pub(crate) mod image_ref;
 pub(crate) mod label_selector;

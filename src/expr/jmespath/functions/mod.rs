@@ -13,6 +13,7 @@ mod network;
 mod numbers;
 mod patterns;
 mod strings;
+mod times;
 mod versions;
 mod x509;
 
@@ -354,6 +355,7 @@ const TABLES: &[&[Function]] = &[
     numbers::FUNCTIONS,
     patterns::FUNCTIONS,
     strings::FUNCTIONS,
+    times::FUNCTIONS,
     versions::FUNCTIONS,
     x509::FUNCTIONS,
 ];

@@ -226,6 +226,31 @@ fn versions_and_images() {
 }
 
 #[test]
+fn times() {
+    check(&[
+        ("time_since('', '2023-01-02T15:04:05Z', '2023-01-02T16:04:05Z')", r#""1h0m0s""#),
+        ("time_since('2006-01-02', '2023-01-02', '2023-01-01')", r#""-24h0m0s""#),
+        ("time_add('2023-01-02T15:04:05.9Z', '3h')", r#""2023-01-02T18:04:05Z""#),
+        ("time_truncate('2023-01-02T15:04:05+05:30', '24h')", r#""2023-01-02T05:30:00+05:30""#),
+        ("time_utc('2023-01-02T15:04:05+05:30')", r#""2023-01-02T09:34:05Z""#),
+        ("time_parse('15:04', '16:05')", r#""0000-01-01T16:05:00Z""#),
+        ("time_parse('1', '1700000000')", r#""2023-11-14T22:13:20Z""#),
+        ("time_to_cron('2023-01-01T15:04:05Z')", r#""4 15 1 1 0""#),
+        ("time_diff('2023-01-02T15:04:05Z', '2023-01-02T15:04:06Z')", r#""1s""#),
+        ("time_before('2023-01-02T15:04:05Z', '2023-01-02T15:04:05Z')", "false"),
+        ("time_after('2023-01-02T15:04:06Z', '2023-01-02T15:04:05Z')", "true"),
+        ("time_between('2023-01-02T00:00:00Z', '2023-01-01T00:00:00Z', '2023-01-03T00:00:00Z')", "true"),
+        ("time_between('2023-01-01T00:00:00Z', '2023-01-01T00:00:00Z', '2023-01-03T00:00:00Z')", "false"),
+        ("time_now() == time_now_utc()", "true"),
+        (
+            "time_add('2023-01-02T15:04:05Z', '1d')",
+            "error: JMESPath function 'time_add': time: invalid duration \"1d\"",
+        ),
+    ]);
+    assert!(eval("time_utc('2023-01-02')").starts_with("error: JMESPath function 'time_utc': parsing time "));
+}
+
+#[test]
 fn yaml_is_read_as_kubernetes_reads_it() {
     check(&[
         ("parse_yaml('a: [yes, 012]')", r#"{"a":[true,10]}"#),
