@@ -4,7 +4,7 @@
 //! pattern is rewritten for the `regex` crate, whose classes know Unicode, whose brackets have set operations, and which
 //! lacks `\Q…\E` and octal escapes.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, fmt::Write as _};
 
 use regex::{Regex, RegexBuilder};
 
@@ -71,17 +71,14 @@ fn rewrite(pattern: &str) -> Result<String, RegexError> {
         match c {
             '\\' => rest = escape(after, in_class, &mut out)?,
             '[' if in_class => {
-                rest = match after.find(":]").filter(|_| after.starts_with(':')) {
-                    Some(end) => {
-                        out.push('[');
-                        out.push_str(&after[..end + 2]);
-                        &after[end + 2..]
-                    }
-                    None => {
-                        out.push_str("\\[");
-                        after
-                    }
-                };
+                let named = after.find(":]").filter(|_| after.starts_with(':')).map(|end| after.split_at(end + 2));
+                if let Some((name, behind)) = named {
+                    out.extend(["[", name]);
+                    rest = behind;
+                } else {
+                    out.push_str("\\[");
+                    rest = after;
+                }
             }
             '[' => {
                 in_class = true;
@@ -123,17 +120,11 @@ fn rewrite(pattern: &str) -> Result<String, RegexError> {
                 out.push_str("\\-");
                 rest = after;
             }
-            '{' if !in_class => match repetition(after)? {
-                Some(length) => {
-                    out.push('{');
-                    out.push_str(&after[..length]);
-                    rest = &after[length..];
-                }
-                None => {
-                    out.push_str("\\{");
-                    rest = after;
-                }
-            },
+            '{' if !in_class => {
+                let (count, behind) = after.split_at(repetition(after)?);
+                out.extend([if count.is_empty() { "\\{" } else { "{" }, count]);
+                rest = behind;
+            }
             '(' if !in_class && after.starts_with('?') => {
                 flags(after)?;
                 out.push('(');
@@ -192,32 +183,38 @@ fn escape<'p>(after: &'p str, in_class: bool, out: &mut String) -> Result<&'p st
                 return refuse("invalid escape sequence", &format!("\\{c}"));
             }
             let code = u32::from_str_radix(&after[..=digits], 8).unwrap_or_default();
-            out.push_str(&format!("\\x{{{code:x}}}"));
+            push_code(code, out);
             return Ok(&rest[digits..]);
         }
         'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'A' | 'z' => out.extend(['\\', c]),
-        c if c.is_ascii_punctuation() => out.push_str(&format!("\\x{{{:x}}}", c as u32)),
+        c if c.is_ascii_punctuation() => push_code(c as u32, out),
         c => return refuse("invalid escape sequence", &format!("\\{c}")),
     }
     Ok(rest)
 }
 
-/// The length of `n}`, `n,}` or `n,m}` at the beginning; `None` when the brace is a literal.
-fn repetition(after: &str) -> Result<Option<usize>, RegexError> {
-    let Some(end) = after.find('}') else { return Ok(None) };
+/// A character by its number, which is no syntax whatever the character.
+fn push_code(code: u32, out: &mut String) {
+    // Writing to a string doesn't fail.
+    let _ = write!(out, "\\x{{{code:x}}}");
+}
+
+/// The length of `n}`, `n,}` or `n,m}` at the beginning; 0 when the brace is a literal.
+fn repetition(after: &str) -> Result<usize, RegexError> {
+    let Some(end) = after.find('}') else { return Ok(0) };
     let (least, most) = match after[..end].split_once(',') {
         Some((least, most)) => (least, (!most.is_empty()).then_some(most)),
         None => (&after[..end], None),
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     if !is_number(least) || !most.is_none_or(is_number) {
-        return Ok(None);
+        return Ok(0);
     }
     let fits = |text: &str| text.parse().is_ok_and(|count: u32| count <= MAX_REPEAT);
     if !fits(least) || !most.is_none_or(fits) {
         return refuse("invalid repeat count", &format!("{{{}}}", &after[..end]));
     }
-    Ok(Some(end + 1))
+    Ok(end + 1)
 }
 
 /// Refuses flags and groups that only the other dialect has.
