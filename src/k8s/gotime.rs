@@ -179,12 +179,22 @@ enum Part {
     HalfUpper,
     HalfLower,
     Abbreviation,
-    /// An offset: whether `Z` may stand for none, with colons, with minutes, with seconds.
-    Offset(bool, bool, bool, bool),
+    Offset(OffsetForm),
     /// A fraction of a second with exactly so many digits.
     Fraction(usize),
     /// A fraction of a second, if there is one.
     AnyFraction,
+}
+
+/// How an offset is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OffsetForm {
+    /// `Z` may stand for none.
+    zulu: bool,
+    /// Between the numbers stand colons.
+    colons: bool,
+    /// How many numbers there are: hours, minutes, seconds.
+    numbers: usize,
 }
 
 /// Splits a layout at its first part: literal text, the part and how it is written, the rest.
@@ -229,15 +239,10 @@ fn part_at(text: &str) -> Option<(usize, usize, Part)> {
         [b'P', b'M', ..] => found(2, Part::HalfUpper),
         [b'p', b'm', ..] => found(2, Part::HalfLower),
         [first @ (b'-' | b'Z'), ..] => {
-            let forms = [
-                ("070000", (false, true, true)),
-                ("07:00:00", (true, true, true)),
-                ("0700", (false, true, false)),
-                ("07:00", (true, true, false)),
-                ("07", (false, false, false)),
-            ];
-            let (form, (colons, minutes, seconds)) = forms.into_iter().find(|(form, _)| text[1..].starts_with(form))?;
-            found(form.len() + 1, Part::Offset(*first == b'Z', colons, minutes, seconds))
+            let forms =
+                [("070000", false, 3), ("07:00:00", true, 3), ("0700", false, 2), ("07:00", true, 2), ("07", false, 1)];
+            let (form, colons, numbers) = forms.into_iter().find(|(form, ..)| text[1..].starts_with(form))?;
+            found(form.len() + 1, Part::Offset(OffsetForm { zulu: *first == b'Z', colons, numbers }))
         }
         [b'.' | b',', digit @ (b'0' | b'9'), ..] => {
             let length = text[1..].bytes().take_while(|it| it == digit).count();
@@ -335,11 +340,11 @@ fn exactly(text: &str, n: usize) -> Result<(i64, &str), Bad> {
 
 /// The position of a name, of which only `length` letters may stand there.
 fn named<'t>(text: &'t str, names: &[&str], length: Option<usize>) -> Result<(i64, &'t str), Bad> {
-    let fits = |name: &&str| {
+    let fits = |name: &str| {
         let name = &name[..length.unwrap_or(name.len())];
         text.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name))
     };
-    let at = names.iter().position(|name| fits(&name)).ok_or(Bad::Form)?;
+    let at = names.iter().position(|name| fits(name)).ok_or(Bad::Form)?;
     Ok((at as i64, &text[length.unwrap_or(names[at].len())..]))
 }
 
@@ -398,7 +403,7 @@ fn read<'t>(part: Part, text: &'t str, next: &str, fields: &mut Fields) -> Resul
             }
             (0, &text[letters..])
         }
-        Part::Offset(zulu, colons, minutes, seconds) => offset(text, zulu, colons, minutes, seconds)?,
+        Part::Offset(form) => offset(text, form)?,
         Part::Fraction(n) => fraction(text, n)?,
         Part::AnyFraction => match fraction_digits(text) {
             0 => return Ok(text),
@@ -428,14 +433,14 @@ fn read<'t>(part: Part, text: &'t str, next: &str, fields: &mut Fields) -> Resul
         Part::Abbreviation => {
             fields.offset.get_or_insert(0);
         }
-        Part::Offset(..) => fields.offset = Some(value),
+        Part::Offset(_) => fields.offset = Some(value),
         Part::Fraction(_) | Part::AnyFraction => fields.nanos = value,
     }
     Ok(rest)
 }
 
-fn offset(text: &str, zulu: bool, colons: bool, minutes: bool, seconds: bool) -> Result<(i64, &str), Bad> {
-    if let Some(rest) = text.strip_prefix('Z').filter(|_| zulu) {
+fn offset(text: &str, form: OffsetForm) -> Result<(i64, &str), Bad> {
+    if let Some(rest) = text.strip_prefix('Z').filter(|_| form.zulu) {
         return Ok((0, rest));
     }
     let sign = match text.as_bytes().first() {
@@ -443,22 +448,19 @@ fn offset(text: &str, zulu: bool, colons: bool, minutes: bool, seconds: bool) ->
         Some(b'-') => -1,
         _ => return Err(Bad::Form),
     };
-    let (hours, mut rest) = exactly(&text[1..], 2)?;
-    let mut total = hours * 3600;
-    for (wanted, limit, unit) in [(minutes, 60, 60), (seconds, 60, 1)] {
-        if wanted {
-            if colons {
-                rest = rest.strip_prefix(':').ok_or(Bad::Form)?;
-            }
-            let (value, after) = exactly(rest, 2)?;
-            if value >= limit {
-                return Err(Bad::Range("time zone offset minute"));
-            }
-            (total, rest) = (total + value * unit, after);
+    let mut rest = &text[1..];
+    let mut total = 0;
+    let units =
+        [(3600, 25, "time zone offset hour"), (60, 60, "time zone offset minute"), (1, 60, "time zone offset second")];
+    for (index, (unit, limit, what)) in units.into_iter().take(form.numbers).enumerate() {
+        if form.colons && index > 0 {
+            rest = rest.strip_prefix(':').ok_or(Bad::Form)?;
         }
-    }
-    if hours > 24 {
-        return Err(Bad::Range("time zone offset hour"));
+        let (value, after) = exactly(rest, 2)?;
+        if value >= limit {
+            return Err(Bad::Range(what));
+        }
+        (total, rest) = (total + value * unit, after);
     }
     Ok((sign * total, rest))
 }
