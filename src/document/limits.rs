@@ -2,6 +2,7 @@
 
 /// Bounds on one file; what lies beyond is an error with a place, never a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "they are maxima")]
 pub(crate) struct Limits {
     /// Bytes of a file.
     pub max_bytes: u32,

@@ -187,10 +187,7 @@ impl<'f> Reader<'f> {
         }
         let Screened { has_tab, has_ampersand } = screen::screen(text, start as u32)?;
         // Whoever splits a stream for Kubernetes ends each line with a line feed, which counts for block scalars.
-        let text = match text.ends_with('\n') {
-            true => Cow::Borrowed(text),
-            false => Cow::Owned(format!("{text}\n")),
-        };
+        let text = if text.ends_with('\n') { Cow::Borrowed(text) } else { Cow::Owned(format!("{text}\n")) };
 
         self.builder = Builder::new(Arc::clone(self.file));
         self.builder.reserve(text.len() / 24);
@@ -682,7 +679,7 @@ impl<'f> Reader<'f> {
             return at;
         }
         let line = self.line(at);
-        let before = self.file.text()[line..at as usize].as_bytes();
+        let before = &self.file.text().as_bytes()[line..at as usize];
         let indent = before.iter().take_while(|byte| **byte == b' ').count();
         if before.get(indent) == Some(&b'-') { (line + indent) as u32 } else { at }
     }

@@ -120,7 +120,7 @@ fn nameless_items(node: Node<'_>, out: &mut Vec<Nameless>) {
     }
 }
 
-/// Group and kind that a CustomResourceDefinition places outside of namespaces.
+/// Group and kind that a `CustomResourceDefinition` places outside of namespaces.
 pub(crate) fn defines_cluster_scoped(object: Node<'_>) -> Option<(&str, &str)> {
     let is_definition = object.str_at(&["kind"]) == Some("CustomResourceDefinition");
     (is_definition && object.str_at(&["spec", "scope"]) == Some("Cluster"))

@@ -1,12 +1,12 @@
 //! What text becomes which document: typing, places, streams, hostile input.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, sync::Arc};
 
 use proptest::prelude::*;
 
 use super::{
     Builder, Document, DocumentError, Kind, Limits, Node, Parsed,
-    classify::{Class, Layout, classify},
+    classify::{Class, Layout, classify, is_kustomization},
     parse, resource,
 };
 use crate::span::{File, Span};
@@ -979,4 +979,60 @@ proptest! {
             prop_assert!(is_same(document.root(), &value), "{} became {:?}", text, document.root());
         }
     }
+}
+
+// Real repositories.
+
+/// Manifests of public repositories beside this one, if they are there.
+fn corpus() -> Option<Vec<Arc<File>>> {
+    fn walk(directory: &Path, top: &Path, out: &mut Vec<Arc<File>>) {
+        for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                walk(&entry, top, out);
+            } else {
+                let path = entry.strip_prefix(top).unwrap().to_str().unwrap().to_owned();
+                out.push(File::new(path, fs::read(&entry).unwrap()));
+            }
+        }
+    }
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let mut files = Vec::new();
+    if !top.is_dir() {
+        println!("skipped: no manifests in {}", top.display());
+        return None;
+    }
+    walk(&top, &top, &mut files);
+    files.retain(|file| [".yaml", ".yml", ".json"].iter().any(|end| file.path().ends_with(end)));
+    files.sort_by(|a, b| a.path().cmp(b.path()));
+    Some(files)
+}
+
+#[test]
+fn files_of_real_repositories_are_read_or_refused_with_a_place_and_have_a_class() {
+    let Some(files) = corpus() else { return };
+    let mut layout = Layout::of(files.iter().map(|file| &**file.path()));
+    let mut classes = BTreeMap::<String, usize>::new();
+    let mut parsed = Vec::new();
+    for file in &files {
+        let Parsed { documents, errors } = parse(file, &Limits::default());
+        for error in errors {
+            assert!(file.text().get(error.at().range()).is_some(), "{error:?}");
+            let class = if layout.is_template(file.path()) { "template" } else { "other" };
+            *classes.entry(format!("{} in a {class}", error.id())).or_default() += 1;
+        }
+        for document in documents {
+            check_places(document.root(), None);
+            if is_kustomization(file.path()) {
+                layout.note_patches(file.path(), document.root());
+            }
+            parsed.push(resource::prepare(document, &|_, _| false));
+        }
+    }
+    for document in &parsed {
+        for object in resource::objects(document.root()) {
+            let class = classify(document.file().path(), object, &layout);
+            *classes.entry(format!("{class:?}")).or_default() += 1;
+        }
+    }
+    println!("{} files: {classes:#?}", files.len());
 }
