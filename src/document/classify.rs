@@ -16,7 +16,7 @@ pub(crate) enum Class {
     Exception,
     /// An object that a cluster would hold.
     Manifest,
-    /// A file of Kustomize, or a patch that such a file applies.
+    /// A file of Kustomize, or a patch or other part that such a file reads.
     Kustomize,
     /// A template of a Helm chart.
     HelmTemplate,
@@ -32,8 +32,36 @@ pub(crate) enum Class {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layout {
     charts: HashSet<String>,
-    patches: HashSet<String>,
+    /// Files that a kustomization takes for objects.
+    resources: HashSet<String>,
+    /// Files that a kustomization takes for something else.
+    parts: HashSet<String>,
 }
+
+/// Fields of a kustomization that list files, each by its name or under `path`, which hold no objects to apply.
+const PARTS: [&str; 8] = [
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "replacements",
+    "configurations",
+    "transformers",
+    "generators",
+    "validators",
+];
+
+/// Groups of objects that configure programs; no cluster holds them.
+const CONFIGURATION: [&str; 9] = [
+    "apiserver.config.k8s.io",
+    "audit.k8s.io",
+    "client.authentication.k8s.io",
+    "kind.x-k8s.io",
+    "kubeadm.k8s.io",
+    "kubelet.config.k8s.io",
+    "kubeproxy.config.k8s.io",
+    "kubescheduler.config.k8s.io",
+    "skaffold",
+];
 
 impl Layout {
     /// The layout as far as the names of files tell it.
@@ -42,19 +70,27 @@ impl Layout {
             .filter(|path| matches!(name(path), "Chart.yaml" | "Chart.yml"))
             .map(|path| directory(path).to_owned())
             .collect();
-        Self { charts, patches: HashSet::new() }
+        Self { charts, ..Self::default() }
     }
 
-    /// Notes the patches that a kustomization applies.
+    /// Notes what a kustomization takes other files for. One that some kustomization takes for an object is an object,
+    /// whatever others do with it.
     pub(crate) fn note_patches(&mut self, path: &str, kustomization: Node<'_>) {
         let directory = directory(path);
-        let lists = ["patches", "patchesStrategicMerge", "patchesJson6902"];
-        for item in lists.into_iter().filter_map(|key| kustomization.get(key)).flat_map(Node::items) {
-            let file = item.as_str().or_else(|| item.str_at(&["path"]));
-            if let Some(file) = file.filter(|file| !file.contains('\n')) {
-                self.patches.insert(join(directory, file));
-            }
-        }
+        let place = |file: &str| (!file.contains('\n')).then(|| join(directory, file));
+        let items = |key| kustomization.get(key).into_iter().flat_map(Node::items);
+        self.resources.extend(items("resources").filter_map(Node::as_str).filter_map(place));
+        let parts =
+            PARTS.into_iter().flat_map(items).filter_map(|item| item.as_str().or_else(|| item.str_at(&["path"])));
+        let data = ["configMapGenerator", "secretGenerator"]
+            .into_iter()
+            .flat_map(items)
+            .flat_map(|generator| ["files", "envs"].into_iter().filter_map(move |key| generator.get(key)))
+            .flat_map(Node::items)
+            .filter_map(Node::as_str)
+            .map(|file| file.split_once('=').map_or(file, |(_, file)| file));
+        let values = items("helmCharts").filter_map(|chart| chart.str_at(&["valuesFile"]));
+        self.parts.extend(parts.chain(data).chain(values).filter_map(place));
     }
 
     /// Whether a path is a template of a chart.
@@ -64,6 +100,10 @@ impl Layout {
                 || (path.starts_with(&part[1..]) && self.charts.contains(""))
         };
         below("/templates/") || below("/crds-templates/")
+    }
+
+    fn is_part(&self, path: &str) -> bool {
+        self.parts.contains(path) && !self.resources.contains(path)
     }
 
     /// Whether a path is a values file of a chart.
@@ -77,7 +117,7 @@ pub(crate) fn is_kustomization(path: &str) -> bool {
     matches!(name(path), "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }
 
-/// The class of a document.
+/// The class of a document, or of an object in a list.
 pub(crate) fn classify(path: &str, root: Node<'_>, layout: &Layout) -> Class {
     if layout.is_template(path) {
         return Class::HelmTemplate;
@@ -85,8 +125,11 @@ pub(crate) fn classify(path: &str, root: Node<'_>, layout: &Layout) -> Class {
     let api = root.str_at(&["apiVersion"]).unwrap_or_default();
     let kind = root.str_at(&["kind"]).unwrap_or_default();
     let group = api.split_once('/').map_or("", |(group, _)| group);
-    if is_kustomization(path) || group == "kustomize.config.k8s.io" || layout.patches.contains(path) {
+    if is_kustomization(path) || group == "kustomize.config.k8s.io" || layout.is_part(path) {
         return Class::Kustomize;
+    }
+    if CONFIGURATION.contains(&group) || (api, kind) == ("v1", "Config") {
+        return Class::Values;
     }
     if group == "cli.kyverno.io" {
         return if kind == "Test" { Class::TestSuite } else { Class::Values };
@@ -140,4 +183,110 @@ pub(crate) fn join(directory: &str, relative: &str) -> String {
         }
     }
     parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        document::{Document, Limits, parse},
+        span::File,
+    };
+
+    fn document(path: &str, text: &str) -> Document {
+        let parsed = parse(&File::new(Arc::from(path), text.as_bytes().to_vec()), &Limits::default());
+        assert_eq!(parsed.errors, [], "{text}");
+        parsed.documents.into_iter().next().unwrap()
+    }
+
+    /// Classes of files in one repository.
+    fn classes(files: &[(&str, &str)]) -> Vec<Class> {
+        let mut layout = Layout::of(files.iter().map(|(path, _)| *path));
+        let documents: Vec<_> = files.iter().map(|(path, text)| document(path, text)).collect();
+        for ((path, _), document) in files.iter().zip(&documents) {
+            if is_kustomization(path) {
+                layout.note_patches(path, document.root());
+            }
+        }
+        files.iter().zip(&documents).map(|((path, _), document)| classify(path, document.root(), &layout)).collect()
+    }
+
+    const POD: &str = "{apiVersion: v1, kind: Pod}";
+
+    #[test]
+    fn objects_are_told_from_what_lies_beside_them() {
+        use Class::{Exception, Kustomize, Manifest, Other, Policy, TestSuite, Values};
+        for (path, text, class) in [
+            ("a.yaml", POD, Manifest),
+            ("a.yaml", "{apiVersion: v1, kind: List, items: []}", Manifest),
+            ("crds/a.yaml", "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition}", Manifest),
+            ("a.yaml", "{apiVersion: example.com/v1, kind: Policy}", Manifest),
+            ("kustomize.yaml", "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization}", Manifest),
+            ("values.yaml", POD, Manifest),
+            ("a.yaml", "{apiVersion: kyverno.io/v1, kind: ClusterPolicy}", Policy),
+            ("a.yaml", "{apiVersion: kyverno.io/v2beta1, kind: Policy}", Policy),
+            ("a.yaml", "{apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy}", Policy),
+            ("a.yaml", "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicyBinding}", Policy),
+            ("a.yaml", "{apiVersion: kyverno.io/v2, kind: PolicyException}", Exception),
+            ("a.yaml", "{apiVersion: policies.kyverno.io/v1, kind: PolicyException}", Exception),
+            ("kyverno-test.yaml", "{apiVersion: cli.kyverno.io/v1alpha1, kind: Test}", TestSuite),
+            ("kyverno-test.yaml", "{name: a, policies: []}", TestSuite),
+            ("values.yaml", "{apiVersion: cli.kyverno.io/v1alpha1, kind: Values}", Values),
+            ("values-prod.yaml", "{replicas: 1}", Values),
+            (".github/workflows/ci.yaml", "{on: push}", Values),
+            ("kind.yaml", "{apiVersion: kind.x-k8s.io/v1alpha4, kind: Cluster}", Values),
+            ("kubeconfig.yaml", "{apiVersion: v1, kind: Config}", Values),
+            ("kustomization.yaml", "{resources: [a.yaml]}", Kustomize),
+            ("kustomization.yml", "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization}", Kustomize),
+            ("component.yaml", "{apiVersion: kustomize.config.k8s.io/v1alpha1, kind: Component}", Kustomize),
+            ("patch.json", "[{op: remove, path: /a}]", Other),
+            ("a.yaml", "{kind: Pod}", Other),
+            ("a.yaml", "{apiVersion: v1, kind: ''}", Other),
+            ("a.yaml", "text", Other),
+        ] {
+            assert_eq!(classes(&[(path, text)]), [class], "{path} {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_kustomization_reads_is_no_object_unless_one_applies_it() {
+        let files = [
+            ("base/kustomization.yaml", "{resources: [both.yaml, pod.yaml]}"),
+            ("base/pod.yaml", POD),
+            ("base/both.yaml", POD),
+            (
+                "prod/kustomization.yaml",
+                "{resources: [../base], patches: [{path: a.yaml}, {patch: 'x: |'}, {path: ../base/both.yaml}], \
+                 patchesStrategicMerge: [./deep/b.yaml, \"kind: Pod\\n\"], configMapGenerator: [{files: [c.yaml, k=d.yaml]}]}",
+            ),
+            ("prod/a.yaml", POD),
+            ("prod/deep/b.yaml", POD),
+            ("prod/c.yaml", POD),
+            ("prod/d.yaml", POD),
+            ("prod/e.yaml", POD),
+        ];
+        use Class::{Kustomize, Manifest};
+        let expected = [Kustomize, Manifest, Manifest, Kustomize, Kustomize, Kustomize, Kustomize, Kustomize, Manifest];
+        assert_eq!(classes(&files), expected);
+    }
+
+    #[test]
+    fn files_of_charts_are_templates_or_values() {
+        let files = [
+            ("charts/a/Chart.yaml", "{apiVersion: v2, name: a}"),
+            ("charts/a/values.yaml", "{x: 1}"),
+            ("charts/a/ci.yaml", "{x: 1}"),
+            ("charts/a/templates/pod.yaml", POD),
+            ("charts/a/templates/deep/pod.yaml", POD),
+            ("charts/a/crds/a.yaml", POD),
+            ("charts/b/templates/pod.yaml", POD),
+            ("templates/pod.yaml", POD),
+        ];
+        use Class::{HelmTemplate, Manifest, Values};
+        let expected = [Values, Values, Values, HelmTemplate, HelmTemplate, Manifest, Manifest, Manifest];
+        assert_eq!(classes(&files), expected);
+        assert!(Layout::of(["Chart.yaml"].into_iter()).is_template("templates/a.yaml"));
+    }
 }

@@ -17,6 +17,9 @@ pub(crate) enum DocumentError {
     /// Aliases make far more of the document than is written.
     #[error("aliases make too much of this document")]
     AliasBomb { at: Span },
+    /// The file holds too many values.
+    #[error("more than {limit} values in one file")]
+    TooManyValues { limit: u32, at: Span },
     /// The file holds too many documents.
     #[error("more than {limit} documents in one file")]
     TooManyDocuments { limit: u32, at: Span },
@@ -65,6 +68,7 @@ impl DocumentError {
             Self::Syntax { at, .. }
             | Self::TooDeep { at, .. }
             | Self::AliasBomb { at }
+            | Self::TooManyValues { at, .. }
             | Self::TooManyDocuments { at, .. }
             | Self::TooLarge { at, .. }
             | Self::Encoding { at }
@@ -87,6 +91,7 @@ impl DocumentError {
             Self::Syntax { .. } => "yaml/syntax",
             Self::TooDeep { .. } => "yaml/too-deep",
             Self::AliasBomb { .. } => "yaml/alias-bomb",
+            Self::TooManyValues { .. } => "yaml/too-many-values",
             Self::TooManyDocuments { .. } => "yaml/too-many-documents",
             Self::TooLarge { .. } => "yaml/too-large",
             Self::Encoding { .. } => "yaml/encoding",
@@ -107,9 +112,10 @@ impl DocumentError {
     pub(crate) fn help(&self) -> Option<&'static str> {
         match self {
             Self::Syntax { help, .. } => *help,
-            Self::TooDeep { .. } | Self::TooLarge { .. } | Self::TooManyDocuments { .. } => {
-                Some("split the file, or keep it out of the run")
-            }
+            Self::TooDeep { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyValues { .. }
+            | Self::TooManyDocuments { .. } => Some("split the file, or keep it out of the run"),
             Self::AliasBomb { .. } => Some("write out what the aliases stand for"),
             Self::Encoding { .. } => Some("save the file as UTF-8"),
             Self::ControlCharacter { .. } => Some("write it as an escape in double quotes, or remove it"),

@@ -143,6 +143,8 @@ struct Reader<'f> {
     alias_decodes: u64,
     /// Nodes that aliases added to the file so far.
     alias_nodes: usize,
+    /// Nodes of the documents before this one.
+    values: usize,
     tabs: Option<Tabs>,
     /// End of the last scalar or bracket.
     last_end: u32,
@@ -168,6 +170,7 @@ impl<'f> Reader<'f> {
             decodes: 0,
             alias_decodes: 0,
             alias_nodes: 0,
+            values: 0,
             tabs: None,
             last_end: 0,
         }
@@ -184,10 +187,7 @@ impl<'f> Reader<'f> {
         }
         let Screened { has_tab, has_ampersand } = screen::screen(text, start as u32)?;
         // Whoever splits a stream for Kubernetes ends each line with a line feed, which counts for block scalars.
-        let text = match text.ends_with('\n') {
-            true => Cow::Borrowed(text),
-            false => Cow::Owned(format!("{text}\n")),
-        };
+        let text = if text.ends_with('\n') { Cow::Borrowed(text) } else { Cow::Owned(format!("{text}\n")) };
 
         self.builder = Builder::new(Arc::clone(self.file));
         self.builder.reserve(text.len() / 24);
@@ -253,6 +253,7 @@ impl<'f> Reader<'f> {
         if let Some(tabs) = &self.tabs {
             tabs.check(self.file.text(), end as u32)?;
         }
+        self.values += self.builder.len();
         let builder = std::mem::replace(&mut self.builder, Builder::new(Arc::clone(self.file)));
         Ok((builder.finish(root), hidden))
     }
@@ -287,11 +288,13 @@ impl<'f> Reader<'f> {
         if self.frames.len() >= usize::from(self.limits.max_depth) {
             return Err(DocumentError::TooDeep { limit: self.limits.max_depth, at: self.one_character(at) });
         }
+        let is_block = style == StructureStyle::Block;
+        let start = if is_block && !is_map { self.first_dash(at.start) } else { at.start };
         self.decodes += 1;
         self.frames.push(Frame {
             is_map,
-            is_block: style == StructureStyle::Block,
-            start: at.start,
+            is_block,
+            start,
             end: at.end,
             base: if is_map { self.entries.len() } else { self.items.len() },
             first_node: self.builder.len(),
@@ -540,6 +543,10 @@ impl<'f> Reader<'f> {
 
     /// Gives a value to the list or map that it stands in.
     fn attach(&mut self, value: Value) -> Read<()> {
+        if self.values + self.builder.len() > self.limits.max_values as usize {
+            let at = self.one_character(value.span);
+            return Err(DocumentError::TooManyValues { limit: self.limits.max_values, at });
+        }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(value.id);
             return Ok(());
@@ -658,11 +665,29 @@ impl<'f> Reader<'f> {
         match frame.pending {
             Pending::Key(_, key) | Pending::Merge(key) => key,
             Pending::Nothing => {
-                let before = at.start.saturating_sub(1);
-                let dash = self.file.text().as_bytes().get(before as usize) == Some(&b'-');
-                if dash { Span::new(before, at.start) } else { at }
+                // All dashes of a list stand in one column.
+                let dash = self.line(at.start) + (frame.start as usize - self.line(frame.start));
+                let is_dash = frame.is_block && self.file.text().as_bytes().get(dash) == Some(&b'-');
+                if is_dash { Span::new(dash as u32, dash as u32 + 1) } else { at }
             }
         }
+    }
+
+    /// Where a list in block style begins. The parser places one that is no deeper than its key behind its first dash.
+    fn first_dash(&self, at: u32) -> u32 {
+        if self.frames.last().is_none_or(|parent| !parent.is_map) {
+            return at;
+        }
+        let line = self.line(at);
+        let before = &self.file.text().as_bytes()[line..at as usize];
+        let indent = before.iter().take_while(|byte| **byte == b' ').count();
+        if before.get(indent) == Some(&b'-') { (line + indent) as u32 } else { at }
+    }
+
+    /// Where the line begins that `at` stands in.
+    fn line(&self, at: u32) -> usize {
+        let before = &self.file.text().as_bytes()[self.base..at as usize];
+        self.base + memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1)
     }
 
     /// The span of a block scalar: from `|` or `>` to its last line that isn't blank.
@@ -723,7 +748,8 @@ impl<'f> Reader<'f> {
     }
 
     fn syntax(&self, error: &ScanError) -> DocumentError {
-        let at = first_character(self.file.text(), self.base + error.marker().byte_offset().unwrap_or_default());
+        let offset = self.base + error.marker().byte_offset().unwrap_or_default();
+        let at = first_character(self.file.text(), offset);
         let help = match error.kind() {
             ErrorKind::RecursionLimitExceeded => {
                 return DocumentError::TooDeep { limit: self.limits.max_depth, at };
@@ -732,7 +758,13 @@ impl<'f> Reader<'f> {
             | ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
             | ErrorKind::TabAtBlockScalarStart
-            | ErrorKind::TabInPlainScalar => return DocumentError::Tab { at },
+            | ErrorKind::TabInPlainScalar => {
+                let (bytes, line) = (self.file.text().as_bytes(), self.line(at.start));
+                let before = memchr::memrchr(b'\t', &bytes[line..at.end as usize]).map(|tab| line + tab);
+                let behind = || memchr::memchr(b'\t', &bytes[offset..]).map(|tab| offset + tab);
+                let tab = before.or_else(behind).map(|tab| Span::new(tab as u32, tab as u32 + 1));
+                return DocumentError::Tab { at: tab.unwrap_or(at) };
+            }
             ErrorKind::DirectiveDisallowed => Some("remove the directive"),
             ErrorKind::UnknownAnchor => Some("define the anchor before its first alias, in the same document"),
             ErrorKind::UnclosedQuotedScalar => Some("close the quote; a line that begins with `---` ends it, too"),
@@ -792,9 +824,11 @@ impl Reader<'_> {
     /// Refuses tags that are cut off at another place.
     fn check_tag(&self, span: &granit_parser::Span) -> Read<()> {
         let Some(at) = span.tag_span().map(|tag| self.span(&tag)) else { return Ok(()) };
-        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"!:./_-<>".contains(&byte);
+        let tag = self.file.slice(at);
+        let others: &[u8] = if tag.starts_with("!<") { b"!:./_-<>," } else { b"!:./_-" };
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
         let next = self.file.text().as_bytes().get(at.end as usize);
-        if self.file.slice(at).bytes().all(is_usual) && next.is_none_or(u8::is_ascii_whitespace) {
+        if tag.bytes().all(is_usual) && next.is_none_or(u8::is_ascii_whitespace) {
             return Ok(());
         }
         Err(DocumentError::Incompatible {

@@ -5,9 +5,6 @@
 use super::{Builder, Document, Integers, Kind, Node, NodeId};
 use crate::span::Span;
 
-/// How deep lists of lists are taken apart.
-const MAX_LIST_DEPTH: usize = 8;
-
 /// Maps that are empty when they are null.
 const NULL_IS_EMPTY: [&str; 6] = ["annotations", "labels", "matchLabels", "nodeSelector", "data", "stringData"];
 
@@ -26,30 +23,60 @@ pub(crate) fn place_of_missing(node: Node<'_>, object: Node<'_>) -> Span {
 }
 
 /// The objects of a document: its root, or the items of a list, however nested.
+///
+/// Clients take anything with `items` for a list. What isn't called one may be an object of its own all the same, so
+/// then both are given: the whole, and those items that are objects.
 pub(crate) fn objects(root: Node<'_>) -> Vec<Node<'_>> {
     let mut out = Vec::new();
-    collect(root, 0, &mut out);
+    collect(root, &mut out);
     out
 }
 
-fn collect<'d>(node: Node<'d>, depth: usize, out: &mut Vec<Node<'d>>) {
-    let is_list = node.str_at(&["kind"]).is_some_and(|kind| kind.ends_with("List"));
-    match node.get("items") {
-        Some(items) if is_list && items.is_list() && depth < MAX_LIST_DEPTH => {
-            items.items().for_each(|item| collect(item, depth + 1, out));
-        }
-        _ => out.push(node),
+fn collect<'d>(node: Node<'d>, out: &mut Vec<Node<'d>>) {
+    let Some(items) = node.get("items").filter(|items| items.is_list()) else {
+        out.push(node);
+        return;
+    };
+    let is_list = list_kind(node).is_some();
+    if !is_list {
+        out.push(node);
     }
+    items.items().filter(|item| is_list || is_object(*item)).for_each(|item| collect(item, out));
 }
 
-/// Makes a document what the API server would see: numbers are floats, null maps are empty, and an object of a
-/// namespaced kind without a namespace is in `default`.
+/// The kind of a list's items as far as its own kind tells it: `Pod` for `PodList`, nothing for `List`. `None` if the
+/// node isn't called a list.
+fn list_kind(node: Node<'_>) -> Option<&str> {
+    node.str_at(&["kind"])?.strip_suffix("List")
+}
+
+/// Makes a document what the API server would see: numbers are floats, null maps are empty, items of a list that don't
+/// say what they are get kind and version from the list, and an object of a namespaced kind without a namespace is in
+/// `default`.
 ///
 /// Kyverno: its command line fills in `default`, too, also for kinds that it doesn't know.
 pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str) -> bool) -> Document {
+    let mut document = document;
+    document.set_integers(Integers::Floats);
     let mut empty = Vec::new();
+    let mut nameless = Vec::new();
     null_maps(document.root(), &mut empty);
-    let homeless: Vec<(NodeId, NodeId)> = objects(document.root())
+    nameless_items(document.root(), &mut nameless);
+    if !empty.is_empty() || !nameless.is_empty() {
+        let mut builder = Builder::from(document);
+        for id in empty {
+            builder.empty_map_for_null(id);
+        }
+        for Nameless { item, version, kind } in nameless {
+            let span = builder.node(item).span();
+            let version = builder.string(&version, span);
+            builder.insert(item, "apiVersion", version);
+            let kind = builder.string(&kind, span);
+            builder.insert(item, "kind", kind);
+        }
+        document = builder.resume();
+    }
+    let homeless: Vec<NodeId> = objects(document.root())
         .into_iter()
         .filter(|object| is_object(*object))
         .filter_map(|object| {
@@ -58,24 +85,42 @@ pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str)
             let group = api.rsplit_once('/').map_or("", |(group, _)| group);
             let named = metadata.str_at(&["namespace"]).is_some_and(|text| !text.is_empty());
             let skip = named || is_cluster_scoped(group, object.str_at(&["kind"])?);
-            (!skip).then(|| (object.id(), metadata.id()))
+            (!skip).then(|| metadata.id())
         })
         .collect();
-    let mut builder = Builder::from(document);
-    for id in empty {
-        builder.empty_map_for_null(id);
+    if homeless.is_empty() {
+        return document;
     }
-    for (_, metadata) in homeless {
+    let mut builder = Builder::from(document);
+    for metadata in homeless {
         let span = builder.node(metadata).span();
         let value = builder.string("default", span);
         builder.insert(metadata, "namespace", value);
     }
-    let mut document = builder.resume();
-    document.set_integers(Integers::Floats);
-    document
+    builder.resume()
 }
 
-/// Group and kind that a CustomResourceDefinition places outside of namespaces.
+/// An item of a list that has neither version nor kind, and those that it gets.
+struct Nameless {
+    item: NodeId,
+    version: String,
+    kind: String,
+}
+
+fn nameless_items(node: Node<'_>, out: &mut Vec<Nameless>) {
+    let Some(items) = node.get("items") else { return };
+    let version = node.str_at(&["apiVersion"]).unwrap_or_default();
+    let kind = list_kind(node).unwrap_or_default();
+    for item in items.items().filter(|item| item.is_map()) {
+        let text = |key| item.str_at(&[key]).unwrap_or_default();
+        if !kind.is_empty() && !version.is_empty() && text("apiVersion").is_empty() && text("kind").is_empty() {
+            out.push(Nameless { item: item.id(), version: version.to_owned(), kind: kind.to_owned() });
+        }
+        nameless_items(item, out);
+    }
+}
+
+/// Group and kind that a `CustomResourceDefinition` places outside of namespaces.
 pub(crate) fn defines_cluster_scoped(object: Node<'_>) -> Option<(&str, &str)> {
     let is_definition = object.str_at(&["kind"]) == Some("CustomResourceDefinition");
     (is_definition && object.str_at(&["spec", "scope"]) == Some("Cluster"))

@@ -20,6 +20,7 @@ pub(super) struct Screened {
 const BLOCK: usize = 64;
 
 /// Looks through `text`, which begins at `base` in its file.
+#[expect(clippy::needless_bitwise_bool, reason = "a loop without branches is run on whole registers")]
 pub(super) fn screen(text: &str, base: u32) -> Result<Screened, DocumentError> {
     let bytes = text.as_bytes();
     let mut screened = Screened::default();
