@@ -27,6 +27,11 @@ impl Operator {
         self.name
     }
 
+    /// Whether it looks for a key, or the items of a list, in a list: `In`, `AnyNotIn` and their like.
+    pub(crate) fn compares_sets(self) -> bool {
+        self.name.ends_with("In")
+    }
+
     /// Whether the comparison holds.
     pub(crate) fn holds(self, key: Value<'_>, value: Value<'_>) -> bool {
         (self.holds)(key, value)
