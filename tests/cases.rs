@@ -12,8 +12,8 @@
 //! - STATUS is Kyverno's word, or `none` for a rule that must say nothing (`none *`: no rule says anything). `schema`
 //!   and `invalid` expect a policy that takes no part, `unreadable` broken YAML; they name no rule.
 //! - ``@ `text` `` is the exact text under the primary span, ``by `text` `` that of the clause in the policy; `⏎` is a
-//!   line break; ``help `text` `` is what helps. `(Enforce)` is what a failure does. `: text` is the message. Clause,
-//!   help and message may be a part, after `…`.
+//!   line break, and marks within it are left out; ``help `text` `` is what helps. `(Enforce)` is what a failure does.
+//!   `: text` is the message. Clause, help and message may be a part, after `…`.
 //! - `#? { operation: UPDATE, user: jane }` says how an object is asked for ([`Asked`]); in the first document it holds
 //!   for the whole file.
 //!
@@ -139,7 +139,11 @@ impl<'t> Case<'t> {
                     .iter()
                     .filter(of_rule)
                     .max_by_key(|row| {
-                        (row.status == mark.status, row.line == mark.line, Some(&row.covered) == mark.covered.as_ref())
+                        (
+                            row.status == mark.status,
+                            row.line == mark.line,
+                            Some(&shown(&row.covered)) == mark.covered.as_ref(),
+                        )
                     })
                     .copied();
                 let Some(row) = best else {
@@ -202,6 +206,12 @@ fn names(rule: &str, row: &Row) -> bool {
 /// Whether the line of a row matters.
 fn is_located(row: &Row) -> bool {
     !matches!(row.status, "pass" | "skip" | "error" | "indeterminate")
+}
+
+/// A text on one line, without marks that stand in it.
+fn shown(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_once("#~").map_or(line, |(content, _)| content.trim_end()));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("⏎")
 }
 
 fn bare(mark: &Mark) -> Mark {
@@ -271,16 +281,16 @@ impl Mark {
             status: row.status.to_owned(),
             rules: if is_known { self.rules.clone() } else { id.is_empty().not().then_some(id).into_iter().collect() },
             action: self.action.as_ref().map(|_| row.action.to_owned()),
-            covered: self.covered.as_ref().map(|_| row.covered.replace('\n', "⏎")),
-            clause: self.clause.as_ref().map(|text| text_of(text, &row.clause.replace('\n', "⏎"))),
+            covered: self.covered.as_ref().map(|_| shown(&row.covered)),
+            clause: self.clause.as_ref().map(|text| text_of(text, &shown(&row.clause))),
             help: self.help.as_ref().map(|text| text_of(text, &row.help)),
-            text: self.text.as_ref().map(|text| text_of(text, &row.message.replace('\n', "⏎"))),
+            text: self.text.as_ref().map(|text| text_of(text, &shown(&row.message))),
         }
     }
 
     /// The mark with the covered text, for people.
     fn filled(&self, row: &Row) -> Mark {
-        Mark { covered: Some(row.covered.replace('\n', "⏎")), text: None, ..self.clone() }
+        Mark { covered: Some(shown(&row.covered)), text: None, ..self.clone() }
     }
 }
 

@@ -8,11 +8,10 @@ use crate::{
     document::{Document, Integers, Kind},
     expr::{
         Value,
-        jmespath::{EvalError, Path as FieldPath},
+        jmespath::EvalError,
         template::{Path, SubstituteError, Template, Tree},
     },
     policy::classic::condition::{Condition, Conditions},
-    span::Span,
 };
 
 /// Whether a block of conditions holds.
@@ -174,17 +173,4 @@ pub(crate) fn text_of<'v>(message: &'v Template, scope: &RuleScope<'v, '_>) -> S
         Ok(Value::String(text)) => text.to_owned(),
         Ok(_) | Err(_) => String::new(),
     }
-}
-
-/// The paths below `request.object` (or an element) that the key and value of a condition read.
-pub(crate) fn paths_read(condition: &Condition) -> Vec<(FieldPath, Span)> {
-    let mut out = Vec::new();
-    for tree in [&condition.key, &condition.value].into_iter().flatten() {
-        tree.visit(&mut |template, _| {
-            for expression in template.expressions() {
-                out.extend(expression.paths().into_iter().map(|path| (path, condition.span)));
-            }
-        });
-    }
-    out
 }

@@ -188,6 +188,11 @@ impl<'v, 's> RuleScope<'v, 's> {
         }
     }
 
+    /// The entry that a name stands for now.
+    pub(crate) fn entry(&self, name: &str) -> Option<&'v ContextEntry> {
+        self.entries.borrow().iter().rev().map(|loading| loading.entry).find(|entry| entry.name == name)
+    }
+
     /// A mark for [`RuleScope::reset`].
     pub(crate) fn mark(&self) -> (usize, usize) {
         (self.entries.borrow().len(), self.bindings.borrow().len())

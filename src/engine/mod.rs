@@ -15,8 +15,6 @@ pub(crate) mod pod_security;
 pub(crate) mod request;
 mod validate;
 
-use std::cell::Cell;
-
 pub(crate) use outcome::{Evidence, Outcome, Status};
 pub(crate) use request::{Request, UserInfo};
 
@@ -149,7 +147,7 @@ fn evaluate_rule<'v>(
     }
     let check = |exemptions: &[&'v Exception]| {
         let operation = request.operation;
-        Checking { rule, validate, scope: &scope, resource, operation, exemptions, elements: Cell::new(0) }.run()
+        Checking::new(rule, validate, &scope, resource, operation, exemptions).run()
     };
     let waived = |verdict: Verdict, exceptions: Vec<&'v Exception>| {
         let without = check(&[]);
@@ -346,15 +344,6 @@ fn violates_already<'v>(
     if whole_waiver(validate, &exemptions).is_some() {
         return false;
     }
-    let operation = Operation::Create;
-    let checking = Checking {
-        rule,
-        validate,
-        scope: &scope,
-        resource: old,
-        operation,
-        exemptions: &exemptions,
-        elements: Cell::new(0),
-    };
+    let checking = Checking::new(rule, validate, &scope, old, Operation::Create, &exemptions);
     checking.run().is_some_and(|verdict| verdict.status == Status::Fail)
 }

@@ -2,12 +2,15 @@
 //!
 //! In: a rule that matches, its names. Out: status, message and evidence; nothing when the rule says nothing.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+};
 
 use super::{
     conditions::{self, ConditionError, Deciding, Wanted},
     context::RuleScope,
-    evidence,
+    evidence::{self, Level, Reading},
     outcome::{Evidence, Status},
     pattern::{self, Mismatch, MismatchClass},
     pod_security::{self, Judgement},
@@ -91,10 +94,25 @@ pub(crate) struct Checking<'v, 's> {
     /// Exceptions that exempt some violations of the pod security standards.
     pub exemptions: &'s [&'v Exception],
     /// How many elements foreach has looked at.
-    pub elements: std::cell::Cell<usize>,
+    pub elements: Cell<usize>,
+    /// The elements of foreach that are being looked at, the outermost first.
+    pub levels: RefCell<Vec<Level<'v>>>,
 }
 
-impl<'v> Checking<'v, '_> {
+impl<'v, 's> Checking<'v, 's> {
+    /// The check of a rule, not yet run.
+    pub(crate) fn new(
+        rule: &'v Rule,
+        validate: &'v Validate,
+        scope: &'s RuleScope<'v, 's>,
+        resource: Node<'v>,
+        operation: Operation,
+        exemptions: &'s [&'v Exception],
+    ) -> Self {
+        let (elements, levels) = (Cell::new(0), RefCell::default());
+        Self { rule, validate, scope, resource, operation, exemptions, elements, levels }
+    }
+
     /// Runs the check of the rule.
     pub(crate) fn run(&self) -> Option<Verdict> {
         let resource = Value::from(self.resource);
@@ -104,7 +122,7 @@ impl<'v> Checking<'v, '_> {
             }
             Check::ForEach(items) => self.for_each_all(items, 0),
             Check::PodSecurity(demanded) => Some(self.pod_security(demanded)),
-            check => self.check(check, resource, &Target::Resource),
+            check => self.check(check, resource),
         }
     }
 
@@ -112,11 +130,11 @@ impl<'v> Checking<'v, '_> {
         &self.rule.document
     }
 
-    fn check(&self, check: &'v Check, value: Value<'v>, target: &Target<'_>) -> Option<Verdict> {
+    fn check(&self, check: &'v Check, value: Value<'v>) -> Option<Verdict> {
         match check {
             Check::Pattern(source) => Some(self.pattern(source, value)),
             Check::AnyPattern(sources) => Some(self.any_pattern(sources, value)),
-            Check::Deny(conditions, span) => Some(self.deny(conditions.as_ref(), *span, target)),
+            Check::Deny(conditions, span) => Some(self.deny(conditions.as_ref(), *span)),
             Check::Cel(node) => Some(self.not_evaluated("validate.cel", *node)),
             Check::Manifests(node) => Some(self.not_evaluated("validate.manifests", *node)),
             Check::ForEach(_) | Check::PodSecurity(_) | Check::Nothing => None,
@@ -136,7 +154,7 @@ impl<'v> Checking<'v, '_> {
             Ok(compiled) => match pattern::matches(&compiled, value, self.span_of(value)) {
                 Ok(()) => Verdict::new(Status::Pass, format!("validation rule '{name}' passed.")),
                 Err(mismatch) => {
-                    let evidence = evidence_of(&mismatch);
+                    let evidence = self.evidence_of(&mismatch);
                     let (status, message) = match mismatch.class {
                         MismatchClass::Skip => (Status::Skip, mismatch.text),
                         MismatchClass::Fail => {
@@ -173,7 +191,7 @@ impl<'v> Checking<'v, '_> {
                 Err(mismatch) => match mismatch.class {
                     MismatchClass::Skip => skipped.push(format!("rule {name}[{index}] skipped: {}", mismatch.text)),
                     MismatchClass::Fail | MismatchClass::Error => {
-                        first.get_or_insert_with(|| evidence_of(&mismatch));
+                        first.get_or_insert_with(|| self.evidence_of(&mismatch));
                         failed.push(if mismatch.path.is_empty() {
                             format!("rule {name}[{index}] failed: {}", mismatch.text)
                         } else {
@@ -211,12 +229,27 @@ impl<'v> Checking<'v, '_> {
         Verdict::error(format!("variable substitution failed: {error}"), missing(error), clause)
     }
 
-    /// Where to point for what is missing in a value.
+    /// Where to point for what is missing in a value; `None` for a computed one.
     fn span_of(&self, value: Value<'v>) -> Option<Span> {
-        Some(place_of_missing(value.node().unwrap_or(self.resource), self.resource))
+        value.node().map(|node| place_of_missing(node, self.resource))
     }
 
-    fn deny(&self, conditions: Option<&'v Conditions>, span: Span, target: &Target<'_>) -> Verdict {
+    fn evidence_of(&self, mismatch: &Mismatch) -> Evidence {
+        let element = || self.reading(&self.levels.borrow()).element().map(|(_, span)| span);
+        Evidence {
+            value: mismatch.value.or_else(element),
+            label: mismatch.found.clone(),
+            clause: mismatch.clause,
+            demand: String::new(),
+            path: mismatch.path.clone(),
+        }
+    }
+
+    fn reading<'r>(&'r self, levels: &'r [Level<'v>]) -> Reading<'v, 'r> {
+        Reading { resource: self.resource, scope: self.scope, levels }
+    }
+
+    fn deny(&self, conditions: Option<&'v Conditions>, span: Span) -> Verdict {
         let name = &self.rule.name;
         let decision = match conditions.map(|it| conditions::evaluate(it, self.document(), self.scope, Wanted::True)) {
             Some(Err(error)) => {
@@ -235,7 +268,7 @@ impl<'v> Checking<'v, '_> {
         let (condition_text, deciding) =
             decision.map(|decision| (decision.message, decision.deciding)).unwrap_or_default();
         let message = self.deny_message(&condition_text);
-        let mut evidence = self.deny_evidence(&deciding, target);
+        let mut evidence = self.deny_evidence(&deciding);
         evidence.clause = evidence.clause.or(Some(span));
         Verdict { evidence, ..Verdict::new(Status::Fail, message) }
     }
@@ -254,31 +287,18 @@ impl<'v> Checking<'v, '_> {
         }
     }
 
-    fn deny_evidence(&self, deciding: &[Deciding<'v>], target: &Target<'_>) -> Evidence {
-        let element = match target {
-            Target::Resource => None,
-            Target::Element(node) => *node,
-        };
-        for decided in deciding {
-            let paths = conditions::paths_read(decided.condition);
-            if let Some((node, span)) =
-                paths.iter().find_map(|(path, _)| evidence::locate(path, self.resource, element))
-            {
-                return Evidence {
-                    value: Some(span),
-                    label: evidence::describe(decided.key, decided.condition),
-                    clause: Some(decided.condition.span),
-                    demand: "refused by this condition".to_owned(),
-                    path: evidence::pointer(node, self.resource),
-                };
-            }
-        }
+    fn deny_evidence(&self, deciding: &[Deciding<'v>]) -> Evidence {
+        let levels = self.levels.borrow();
+        let reading = self.reading(&levels);
+        let blamed = deciding.iter().find_map(|decided| Some((decided, reading.blame(decided)?)));
+        let decided = blamed.as_ref().map(|(decided, _)| *decided).or(deciding.first());
+        let place = blamed.map(|(_, place)| place).or_else(|| reading.element());
         Evidence {
-            value: element.map(Node::heading),
-            clause: deciding.first().map(|decided| decided.condition.span),
+            value: place.map(|(_, span)| span),
+            label: decided.map(|it| evidence::describe(it.key, it.condition)).unwrap_or_default(),
+            clause: decided.map(|it| it.condition.span),
             demand: "refused by this condition".to_owned(),
-            label: deciding.first().map(|it| evidence::describe(it.key, it.condition)).unwrap_or_default(),
-            path: String::new(),
+            path: place.map(|(node, _)| evidence::pointer(node, self.resource)).unwrap_or_default(),
         }
     }
 
@@ -307,9 +327,9 @@ impl<'v> Checking<'v, '_> {
             Err(error) => {
                 return Each::ListFailed(format!("incorrect query {}: {error}", item.list_text), None);
             }
-            Ok(expression) => expression.evaluate(self.scope, arena),
+            Ok(expression) => expression,
         };
-        let value = match list {
+        let value = match list.evaluate(self.scope, arena) {
             Ok(value) => value,
             Err(EvalError::NotFound { .. }) => return Each::Nothing,
             Err(EvalError::Indeterminate { missing }) => return Each::ListFailed(missing.clone(), Some(missing)),
@@ -334,7 +354,9 @@ impl<'v> Checking<'v, '_> {
             self.bind(element, index, depth);
             self.scope.bind_given(index);
             self.scope.declare(&item.context, self.document());
+            self.levels.borrow_mut().push(Level { list, value: element, index });
             let verdict = self.element(item, element, depth);
+            self.levels.borrow_mut().pop();
             self.scope.reset(mark);
             match verdict {
                 Some(verdict) => match verdict.status {
@@ -386,7 +408,7 @@ impl<'v> Checking<'v, '_> {
             return Some(Verdict::new(Status::Error, text));
         }
         let value = if is_map && item.element_scope != Some(false) { element } else { Value::from(self.resource) };
-        self.check(&item.check, value, &Target::Element(element.node()))
+        self.check(&item.check, value)
     }
 
     fn pod_security(&self, demanded: &'v PodSecurity) -> Verdict {
@@ -431,14 +453,6 @@ impl<'v> Checking<'v, '_> {
     }
 }
 
-/// What a check inside a foreach looks at.
-enum Target<'n> {
-    /// The whole resource.
-    Resource,
-    /// An element, when it stands in the resource.
-    Element(Option<Node<'n>>),
-}
-
 /// What one foreach item says.
 enum Each {
     /// At least one element passed.
@@ -455,16 +469,6 @@ fn missing(error: &SubstituteError) -> Option<&str> {
     match error.query() {
         Some(EvalError::Indeterminate { missing }) => Some(missing),
         _ => None,
-    }
-}
-
-fn evidence_of(mismatch: &Mismatch) -> Evidence {
-    Evidence {
-        value: mismatch.value,
-        label: mismatch.found.clone(),
-        clause: mismatch.clause,
-        demand: String::new(),
-        path: mismatch.path.clone(),
     }
 }
 

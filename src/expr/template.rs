@@ -96,16 +96,30 @@ impl Variable {
         scope: &dyn Scope<'v>,
         arena: &'v Arena,
     ) -> Result<Value<'v>, SubstituteError> {
-        let expression = self.expression.as_ref().map_err(|source| SubstituteError::Parse {
-            expression: self.text.clone(),
-            path: path.to_string(),
-            source: source.clone(),
-        })?;
-        expression.evaluate(scope, arena).map_err(|source| SubstituteError::Query {
-            expression: self.text.clone(),
-            path: path.to_string(),
+        if self.text == "@" {
+            let root = if scope.lookup("target").is_ok_and(|it| it.is_some()) { "target" } else { "request.object" };
+            let text = path.below(root);
+            return evaluate(&Expression::parse(&text), &text, path, scope, arena);
+        }
+        evaluate(&self.expression, &self.text, path, scope, arena)
+    }
+}
+
+fn evaluate<'v>(
+    expression: &Result<Expression, ParseError>,
+    text: &str,
+    path: &Path<'_>,
+    scope: &dyn Scope<'v>,
+    arena: &'v Arena,
+) -> Result<Value<'v>, SubstituteError> {
+    let (text, path) = (|| text.to_owned(), || path.to_string());
+    match expression {
+        Ok(expression) => expression.evaluate(scope, arena).map_err(|source| SubstituteError::Query {
+            expression: text(),
+            path: path(),
             source,
-        })
+        }),
+        Err(source) => Err(SubstituteError::Parse { expression: text(), path: path(), source: source.clone() }),
     }
 }
 
@@ -373,6 +387,28 @@ pub(crate) enum Path<'p> {
     Key(&'p Path<'p>, &'p str),
     /// An item of a list.
     Index(&'p Path<'p>, usize),
+}
+
+impl Path<'_> {
+    /// What `{{ @ }}` reads at this place: `root`, then the steps without the first two. Kyverno: in the pattern of a
+    /// `validate` rule these are steps of the pattern itself.
+    fn below(&self, root: &str) -> String {
+        let plain = |key: &str| key.bytes().all(|it| it.is_ascii_alphabetic() || it == b'_') && !key.is_empty();
+        let (parent, step) = match self {
+            Path::Root => return root.to_owned(),
+            Path::Key(parent, key) if plain(key) => (parent, format!(".{key}")),
+            Path::Key(parent, key) => (parent, format!(".{}", serde_json::Value::from(*key))),
+            Path::Index(parent, index) => (parent, format!("[{index}]")),
+        };
+        if parent.depth() < 2 { root.to_owned() } else { parent.below(root) + &step }
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Path::Root => 0,
+            Path::Key(parent, _) | Path::Index(parent, _) => parent.depth() + 1,
+        }
+    }
 }
 
 impl std::fmt::Display for Path<'_> {

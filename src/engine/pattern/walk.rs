@@ -137,17 +137,12 @@ impl<'p> Walk<'p> {
             (Form::Map(map), Value::Map(resource)) => self.map(map, resource, place, heading),
             (Form::Each(item), Value::List(list)) => self.each(item, list, place, nearest),
             (Form::EachScalar(scalar), Value::List(list)) => {
-                if list.iter().all(|item| scalar.matches(item)) {
-                    return Ok(());
-                }
-                Err(mismatch(pattern, value, place, nearest))
+                every(list, |item| scalar.matches(item), || mismatch(pattern, value, place, nearest))
             }
             (Form::Places(items), Value::List(list)) => self.places(items, list, place, nearest),
             (Form::Scalar(scalar), Value::List(list)) => {
-                if list.iter().all(|item| !matches!(item, Value::Map(_) | Value::List(_)) && scalar.matches(item)) {
-                    return Ok(());
-                }
-                Err(mismatch(pattern, value, place, nearest))
+                let matches = |item| !matches!(item, Value::Map(_) | Value::List(_)) && scalar.matches(item);
+                every(list, matches, || mismatch(pattern, value, place, nearest))
             }
             (Form::Scalar(scalar), _) => {
                 if scalar.matches(value) {
@@ -383,6 +378,15 @@ fn stop(
     clause: Option<Span>,
 ) -> Box<Stop> {
     Box::new(Stop { class, path: place.to_string(), text, value, found, clause })
+}
+
+/// Each item must match. Kyverno: the mismatch is that of the whole list; the item is where to look.
+fn every<'v>(list: List<'v>, matches: impl Fn(Value<'v>) -> bool, mismatch: impl FnOnce() -> Box<Stop>) -> Step {
+    let Some((index, item)) = list.iter().enumerate().find(|(_, item)| !matches(*item)) else { return Ok(()) };
+    let mut stop = mismatch();
+    stop.value = item_span(list, index).or(stop.value);
+    stop.found = found(item);
+    Err(stop)
 }
 
 /// Several skips as one.

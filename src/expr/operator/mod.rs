@@ -27,6 +27,11 @@ impl Operator {
         self.name
     }
 
+    /// Whether it looks for a key, or the items of a list, in a list: `In`, `AnyNotIn` and their like.
+    pub(crate) fn compares_sets(self) -> bool {
+        self.name.ends_with("In")
+    }
+
     /// Whether the comparison holds.
     pub(crate) fn holds(self, key: Value<'_>, value: Value<'_>) -> bool {
         (self.holds)(key, value)
@@ -104,7 +109,7 @@ mod tests {
             r#""" Equals "*""#,
             r#"5 Equals "5.0""#,
             r#"["a"] Equals ["a"]"#,
-            r#"true Equals true"#,
+            r"true Equals true",
             r#""a" NotEquals "b""#,
             r#""web" AnyIn ["web*"]"#,
             r#""a*" AnyIn ["abc"]"#,
@@ -119,7 +124,7 @@ mod tests {
             r#""a" AnyIn "[\"a\",\"b\"]""#,
             r#"1000000 AnyIn ["1e+06"]"#,
             r#"["a"] AllIn ["a","b"]"#,
-            r#"[5] AnyIn 5"#,
+            r"[5] AnyIn 5",
             r#""2000000000" GreaterThan "1Gi""#,
             r#""1Gi" GreaterThan "512Mi""#,
             r#""1.10.0" GreaterThan "1.9.0""#,
@@ -129,7 +134,7 @@ mod tests {
             r#""10" GreaterThan "9""#,
             r#""1_000" GreaterThan 999"#,
             r#"3601 GreaterThan "1h""#,
-            r#"1.9 DurationGreaterThanOrEquals 1"#,
+            r"1.9 DurationGreaterThanOrEquals 1",
             r#""1h" DurationGreaterThan "59m""#,
             r#""0" DurationLessThan 1"#,
         ] {
@@ -150,9 +155,9 @@ mod tests {
             r#"["a"] Equals "a""#,
             r#""10" Equals ">5""#,
             r#"true Equals "true""#,
-            r#"null Equals null"#,
+            r"null Equals null",
             r#"null NotEquals "a""#,
-            r#"5 AnyIn 5"#,
+            r"5 AnyIn 5",
             r#"1000000 AnyIn ["1000000"]"#,
             r#"[] AnyIn ["a"]"#,
             r#"[] AnyNotIn ["a"]"#,
@@ -168,12 +173,12 @@ mod tests {
             r#""v1.10.0" GreaterThan "1.9.0""#,
             r#""v1.10.0" LessThan "1.9.0""#,
             r#""2024-01-02" GreaterThan "2024-01-01""#,
-            r#"true GreaterThan 0"#,
-            r#"null LessThan 1"#,
-            r#"1.9 DurationGreaterThan 1"#,
+            r"true GreaterThan 0",
+            r"null LessThan 1",
+            r"1.9 DurationGreaterThan 1",
             r#""10" DurationGreaterThan 1"#,
             r#""1d" DurationGreaterThan 1"#,
-            r#"[] DurationLessThan 1"#,
+            r"[] DurationLessThan 1",
         ] {
             assert!(!holds(row), "{row}");
         }
