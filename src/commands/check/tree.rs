@@ -3,7 +3,8 @@
 use std::{
     collections::HashMap,
     io::Read,
-    path::{Path, PathBuf},
+    path::{MAIN_SEPARATOR, Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{Case, LawArgs};
@@ -29,7 +30,7 @@ pub(super) fn read(
 ) -> Result<Case, RunError> {
     let (streams, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|it| it == Path::new("-"));
     let workspace = Workspace::find(&paths, environment)?;
-    let mut gathering = Gathering::new(&workspace, environment)?;
+    let mut gathering = Gathering::new(&workspace, environment, &paths)?;
 
     if let Some(_stream) = streams.first() {
         let entry = stdin::read(input, gathering.options.max_bytes).map_err(|error| from_source(&error))?;
@@ -62,6 +63,11 @@ pub(super) fn read(
 struct Gathering<'w> {
     workspace: &'w Workspace,
     current_dir: &'w Path,
+    /// Where nothing marks a root, a single directory is one, else the current one.
+    root: PathBuf,
+    /// What stands before paths below the root, so that a reader finds them; empty where the root is around the current
+    /// directory.
+    prefix: String,
     options: Options,
     inputs: Vec<Input>,
     places: HashMap<PathBuf, usize>,
@@ -69,12 +75,21 @@ struct Gathering<'w> {
 }
 
 impl<'w> Gathering<'w> {
-    fn new(workspace: &'w Workspace, environment: &'w Environment) -> Result<Self, RunError> {
+    fn new(workspace: &'w Workspace, environment: &'w Environment, paths: &[PathBuf]) -> Result<Self, RunError> {
         let settings = &workspace.settings;
         let filter = Filter::new(&settings.include, &settings.exclude).map_err(|error| from_source(&error))?;
+        let current_dir = environment.current_dir();
+        let (root, above) = match (&workspace.root, paths) {
+            (Some(root), _) => (root.as_path(), root.strip_prefix(current_dir).ok()),
+            (None, [path]) if path.is_dir() => (path.as_path(), Some(path.as_path())),
+            (None, _) => (current_dir, None),
+        };
+        let prefix = above.map(with_slashes).unwrap_or_default();
         Ok(Self {
             workspace,
-            current_dir: environment.current_dir(),
+            current_dir,
+            root: worktree::canonical(root).map_err(|error| from_source(&error))?,
+            prefix: prefix.trim_start_matches("./").trim_end_matches(['/', '.']).to_owned(),
             options: Options { filter, jobs: rayon::current_num_threads(), ..Options::default() },
             inputs: Vec::new(),
             places: HashMap::new(),
@@ -82,23 +97,33 @@ impl<'w> Gathering<'w> {
         })
     }
 
-    /// What is below the paths, or all of the root; where nothing marks a root, the current directory is one.
+    /// What is below the paths, or all of the root.
     fn list(&self, paths: &[PathBuf]) -> Result<Listing, RunError> {
-        let root = match (&self.workspace.root, paths) {
-            (Some(root), _) => root,
-            (None, [path]) if path.is_dir() => path,
-            (None, _) => self.current_dir,
-        };
-        worktree::list(root, paths, self.workspace.repository.as_ref(), &self.options)
+        worktree::list(&self.root, paths, self.workspace.repository.as_ref(), &self.options)
             .map_err(|error| from_source(&error))
     }
 
+    /// Takes a listing. What it found below the root is shown as a reader finds it, everything else as it was named.
     fn take(&mut self, listing: Listing, roles: &dyn Fn(&str) -> Roles) {
         for entry in listing.entries {
             let roles = roles(&entry.path);
-            self.add([entry], roles);
+            let is_below = match &entry.at {
+                At::Worktree(place) | At::Named(place) => place.starts_with(&self.root),
+                At::Object(_) | At::Memory(_) => false,
+            };
+            let path = if is_below { self.display(&entry.path) } else { Arc::clone(&entry.path) };
+            self.add([Entry { path, ..entry }], roles);
         }
-        self.findings.extend(runner::skipped(&listing.skipped));
+        let skipped = listing.skipped.into_iter().map(|(path, skip)| {
+            let is_below = self.root.join(&*path).symlink_metadata().is_ok();
+            (if is_below { self.display(&path) } else { path }, skip)
+        });
+        let skipped: Vec<_> = skipped.collect();
+        self.findings.extend(runner::skipped(&skipped));
+    }
+
+    fn display(&self, path: &Arc<str>) -> Arc<str> {
+        if self.prefix.is_empty() { Arc::clone(path) } else { format!("{}/{path}", self.prefix).into() }
     }
 
     fn add(&mut self, entries: impl IntoIterator<Item = Entry>, roles: Roles) {
@@ -156,9 +181,8 @@ impl<'w> Gathering<'w> {
         let path = PathBuf::from(name);
         let options = Options { filter: Filter::default(), ..self.options.clone() };
         if path.exists() {
-            let root = self.workspace.root.as_deref().unwrap_or(self.current_dir);
             let mut listing =
-                worktree::list(root, &[path.clone()], None, &options).map_err(|error| from_source(&error))?;
+                worktree::list(&self.root, &[path.clone()], None, &options).map_err(|error| from_source(&error))?;
             let top = worktree::canonical(&path).unwrap_or(path);
             // Kyverno: hidden files below a directory of policies are not read.
             listing.entries.retain(|entry| match &entry.at {
@@ -171,9 +195,16 @@ impl<'w> Gathering<'w> {
             return Err(RunError::new(format!("`{name}` does not exist")));
         }
         let options = Options { filter: filter(&[name.to_owned()])?, ..options };
-        let listing = worktree::list(self.current_dir, &[], None, &options).map_err(|error| from_source(&error))?;
+        let mut listing = worktree::list(self.current_dir, &[], None, &options).map_err(|error| from_source(&error))?;
         if listing.entries.is_empty() {
             return Err(RunError::new(format!("no file matches `{name}`")));
+        }
+        for entry in &mut listing.entries {
+            if let At::Worktree(place) | At::Named(place) = &entry.at
+                && let Ok(below) = place.strip_prefix(&self.root)
+            {
+                entry.path = with_slashes(below).into();
+            }
         }
         Ok(listing)
     }
@@ -182,6 +213,10 @@ impl<'w> Gathering<'w> {
 /// A filter for paths or globs below a root; takes everything when there are none.
 fn filter(patterns: &[String]) -> Result<Filter, RunError> {
     Filter::new(patterns, &[]).map_err(|error| from_source(&error))
+}
+
+fn with_slashes(path: &Path) -> String {
+    path.display().to_string().replace(MAIN_SEPARATOR, "/")
 }
 
 /// Whether a name holds what only globs hold.
