@@ -12,6 +12,7 @@ use crate::{
         template::{Path, SubstituteError, Template, Tree},
     },
     policy::classic::condition::{Condition, Conditions},
+    span::Span,
 };
 
 /// Whether a block of conditions holds.
@@ -131,6 +132,26 @@ pub(crate) fn evaluate<'v>(
     };
     messages.retain(|message| !message.is_empty());
     Ok(Decision { holds, message: messages.join(separator), deciding })
+}
+
+/// What each condition of a block says, whether or not it is reached, for people who ask.
+pub(crate) fn each<'v>(
+    conditions: &'v Conditions,
+    document: &'v Document,
+    scope: &RuleScope<'v, '_>,
+) -> Vec<(Span, String)> {
+    let explain = |condition: &'v Condition| {
+        let operator = condition.operator.map_or("an unknown operator", |operator| operator.name());
+        let text = match judge(condition, document, scope) {
+            Ok(it) => {
+                let verdict = if it.holds { "holds" } else { "does not hold" };
+                format!("{} {operator} {}: {verdict}", it.key.to_json(), it.value.to_json())
+            }
+            Err(error) => error.to_string(),
+        };
+        (condition.span, text)
+    };
+    conditions.iter().map(explain).collect()
 }
 
 /// A condition after evaluation.

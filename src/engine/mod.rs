@@ -6,6 +6,7 @@
 pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
+pub(crate) mod explain;
 mod images;
 pub(crate) mod matching;
 pub(crate) mod near_miss;
@@ -246,17 +247,15 @@ fn supplied<'v>(policy: &Policy, rule: &Rule, session: &Session<'v>) -> Given<'v
 /// The exceptions that waive a rule for the resource.
 fn waivers<'v>(
     policies: &'v PolicySet,
-    policy: &Policy,
-    rule: &Rule,
+    policy: &'v Policy,
+    rule: &'v Rule,
     scope: &RuleScope<'v, '_>,
     subject: &Subjected<'v>,
 ) -> Vec<&'v Exception> {
     policies
-        .exceptions
-        .iter()
+        .exceptions_for(&policy.head.key, &rule.name)
         .filter(|exception| {
-            exception.names(&policy.head.key, &rule.name)
-                && subject.matches(&exception.matching, Reader::Exception)
+            subject.matches(&exception.matching, Reader::Exception)
                 && exception.conditions.as_ref().is_none_or(|conditions| {
                     conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
                         .is_ok_and(|decision| decision.holds)

@@ -28,18 +28,25 @@ pub(crate) fn resource_ref(node: Node<'_>) -> ResourceRef {
     }
 }
 
+/// The engine's word as reports have it.
+pub(crate) fn status(status: engine::Status) -> Status {
+    match status {
+        engine::Status::Pass => Status::Pass,
+        engine::Status::Fail => Status::Fail,
+        engine::Status::Skip => Status::Skip,
+        engine::Status::Error => Status::Error,
+        engine::Status::Indeterminate => Status::Indeterminate,
+    }
+}
+
 /// What reports say of an outcome, finding or not.
 pub(crate) fn verdict(outcome: &Outcome<'_>, resource: &ResourceRef) -> Verdict {
     Verdict {
         policy: outcome.policy.key.clone(),
         rule: outcome.rule.to_owned(),
         status: match outcome.status {
-            engine::Status::Pass => Status::Pass,
-            engine::Status::Fail if outcome.policy.scored => Status::Fail,
-            engine::Status::Fail => Status::Warn,
-            engine::Status::Skip => Status::Skip,
-            engine::Status::Error => Status::Error,
-            engine::Status::Indeterminate => Status::Indeterminate,
+            engine::Status::Fail if !outcome.policy.scored => Status::Warn,
+            other => status(other),
         },
         resource: resource.clone(),
         action: match outcome.action {

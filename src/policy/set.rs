@@ -3,7 +3,7 @@
 //! In: documents, in load order. Out: what could be compiled, and the errors of the rest. Rules are found by kind
 //! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     classic::{self, Body, Policy, Rule, model::FailureAction},
@@ -21,6 +21,8 @@ pub(crate) struct PolicySet {
     pub classic: Vec<Policy>,
     /// `PolicyException` of `kyverno.io`, in load order.
     pub exceptions: Vec<Exception>,
+    /// Positions of the exceptions that name a policy, by its key.
+    by_policy: HashMap<String, Vec<u32>>,
 }
 
 /// A rule of a set, by position.
@@ -75,6 +77,13 @@ impl PolicySet {
         } else if exception::is_exception(object) {
             let exception = exception::decode(document, node, &problems);
             if let (Some(exception), true) = (exception, problems.is_empty()) {
+                let position = self.exceptions.len() as u32;
+                for reference in &exception.references {
+                    let named = self.by_policy.entry(reference.policy.clone()).or_default();
+                    if named.last() != Some(&position) {
+                        named.push(position);
+                    }
+                }
                 self.exceptions.push(exception);
                 return Ok(());
             }
@@ -115,6 +124,25 @@ impl PolicySet {
         for (policy_idx, policy) in self.classic.iter().enumerate() {
             for (rule_idx, rule) in policy.rules.iter().enumerate() {
                 if may_match(rule, kind) {
+                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32 });
+                }
+            }
+        }
+        out
+    }
+
+    /// The exceptions that name a rule of a policy, in load order.
+    pub(crate) fn exceptions_for<'s>(&'s self, policy: &'s str, rule: &'s str) -> impl Iterator<Item = &'s Exception> {
+        let positions = self.by_policy.get(policy).map(Vec::as_slice).unwrap_or_default();
+        positions.iter().map(|&it| &self.exceptions[it as usize]).filter(move |it| it.names(policy, rule))
+    }
+
+    /// Every rule that exists for a kind, whether or not it matches it.
+    pub(crate) fn rules_existing_for(&self, kind: &str) -> Vec<RuleRef> {
+        let mut out = Vec::new();
+        for (policy_idx, policy) in self.classic.iter().enumerate() {
+            for (rule_idx, rule) in policy.rules.iter().enumerate() {
+                if rule.generated.as_ref().is_none_or(|(_, kinds)| kinds.contains(&kind)) {
                     out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32 });
                 }
             }

@@ -37,6 +37,8 @@ pub(crate) struct Report {
     pub summary: Summary,
     /// What is known of the rules behind the findings, by [`Finding::id`]. May lack any of them.
     pub rules: BTreeMap<String, Rule>,
+    /// How each rule came to what it says, if that was asked for.
+    pub traces: Vec<Trace>,
     /// About the run as a whole: files left out, renderers not found.
     pub notes: Vec<String>,
 }
@@ -52,6 +54,23 @@ pub(crate) struct Quiet {
     pub verdict: Verdict,
     /// Kyverno's message; often empty.
     pub message: String,
+}
+
+/// How one rule came to what it says of one object.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    /// The object.
+    pub resource: finding::ResourceRef,
+    /// Where the object is.
+    pub at: finding::Place,
+    /// The key of the policy.
+    pub policy: String,
+    /// The computed name of the rule.
+    pub rule: String,
+    /// The verdict; `None` when the rule says nothing.
+    pub status: Option<finding::Status>,
+    /// The steps in order: which part of the rule, what came of it, where it is written.
+    pub steps: Vec<(&'static str, String, Option<finding::Place>)>,
 }
 
 /// What a reader can be told of a rule, apart from any finding.

@@ -36,6 +36,7 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
     }
     page.rest(&findings[shown..]);
     page.waived(report);
+    page.traces(report);
     page.summary(report);
     out.write_all(page.text.as_bytes())
 }
@@ -174,6 +175,31 @@ impl<'a> Page<'a> {
         let n_left = waived.len().saturating_sub(self.options.max_waived);
         if n_left > 0 {
             self.push(&format!("... and {n_left} more waived; --show-waived lists them\n\n"));
+        }
+    }
+
+    /// How each rule came to what it says: a heading for each object, a line for each rule, the steps below it.
+    fn traces(&mut self, report: &Report) {
+        let mut heading = None;
+        for trace in &report.traces {
+            let object = format!("{}: {}", position(&trace.at), escape::line(&trace.resource.title()));
+            if heading.as_ref() != Some(&object) {
+                let title = self.paint(Style::new().bold(), &object);
+                self.push(&format!("explain: {title}\n"));
+                heading = Some(object);
+            }
+            let status = trace.status.map_or("says nothing", Status::as_str);
+            let name = format!("{}/{}", escape::line(&trace.policy), escape::line(&trace.rule));
+            self.push(&format!("  {name}: {status}\n"));
+            for (part, text, place) in &trace.steps {
+                let place = place.as_ref().map(|it| format!(" ({})", position(it))).unwrap_or_default();
+                let line = format!("    {part}: {}{place}", escape::line(text));
+                self.push(&wrap(&line, self.options.width, "      "));
+                self.push("\n");
+            }
+        }
+        if heading.is_some() {
+            self.push("\n");
         }
     }
 

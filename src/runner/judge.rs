@@ -12,6 +12,7 @@ use crate::{
     document::Node,
     engine::{
         self, Outcome, Request, UserInfo, World,
+        explain::{Explanation, explain},
         request::{Supplied, kind_of},
     },
     expr::Arena,
@@ -23,7 +24,7 @@ use crate::{
         Operation,
         set::{ResourceKind, RuleRef},
     },
-    report::{Quiet, Rules},
+    report::{Quiet, Rules, Trace},
 };
 
 /// One object to judge.
@@ -49,6 +50,15 @@ impl<'d> Subject<'d> {
     }
 }
 
+/// What is wanted beside findings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants {
+    /// Verdicts that are no finding.
+    pub quiet: bool,
+    /// How each rule came to what it says.
+    pub traces: bool,
+}
+
 /// What judging came to.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
@@ -56,6 +66,8 @@ pub(crate) struct Judged {
     pub findings: Vec<Finding>,
     /// Verdicts that are no finding, if they were asked for.
     pub quiet: Vec<Quiet>,
+    /// How each rule came to what it says, if that was asked for.
+    pub traces: Vec<Trace>,
     /// Verdicts by status.
     pub rules: Rules,
     /// Verdicts that would have been `fail` but for an exception.
@@ -67,14 +79,14 @@ pub(crate) fn judge<'d>(
     world: World<'d>,
     user: Option<&'d UserInfo>,
     subjects: &[Subject<'d>],
-    wants_quiet: bool,
+    wants: Wants,
     tick: &(dyn Fn(u64) + Sync),
 ) -> Judged {
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
     let parts: Vec<Judged> = subjects
         .par_chunks(chunk)
         .map(|part| {
-            let mut judging = Judging { world, user, wants_quiet, rules: HashMap::new(), out: Judged::default() };
+            let mut judging = Judging { world, user, wants, rules: HashMap::new(), out: Judged::default() };
             let mut arena = Arena::new();
             for subject in part {
                 judging.subject(subject, &arena);
@@ -88,6 +100,7 @@ pub(crate) fn judge<'d>(
     for part in parts {
         out.findings.extend(part.findings);
         out.quiet.extend(part.quiet);
+        out.traces.extend(part.traces);
         out.waived += part.waived;
         let Rules { pass, fail, warn, error, skip, indeterminate } = part.rules;
         out.rules.pass += pass;
@@ -103,7 +116,7 @@ pub(crate) fn judge<'d>(
 struct Judging<'d> {
     world: World<'d>,
     user: Option<&'d UserInfo>,
-    wants_quiet: bool,
+    wants: Wants,
     /// The rules that may say something of a kind.
     rules: HashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
     out: Judged,
@@ -126,6 +139,13 @@ impl<'d> Judging<'d> {
         let kind = kind_of(resource);
         let rules = self.rules.entry(kind).or_insert_with(|| world.policies.rules_for(kind).into());
         let rules = Arc::clone(rules);
+        if self.wants.traces {
+            for rule in world.policies.rules_existing_for(kind.kind) {
+                if let Ok(explained) = quietly(|| explain(world, rule, &request, arena)) {
+                    self.out.traces.push(trace(explained, resource));
+                }
+            }
+        }
         if rules.is_empty() {
             return;
         }
@@ -157,7 +177,7 @@ impl<'d> Judging<'d> {
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
             match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
                 Some(finding) => self.out.findings.push(finding),
-                None if self.wants_quiet => {
+                None if self.wants.quiet => {
                     let object = outcome::resource_ref(resource);
                     self.out.quiet.push(Quiet {
                         path: resource.file().path().to_string(),
@@ -182,5 +202,28 @@ impl<'d> Judging<'d> {
                 .related(Place::new(&policy.head.file, rule.name_span), "by this rule")
                 .help("this is a bug in admit: please report it with the object and the policy"),
         );
+    }
+}
+
+/// An explanation as reports show it.
+fn trace(explained: Explanation, resource: Node<'_>) -> Trace {
+    let name = resource.at(&["metadata", "name"]).unwrap_or(resource);
+    let object = outcome::resource_ref(resource);
+    // What expressions read of a Secret must not be shown.
+    let secret = object.kind == "Secret" && object.api_version == "v1";
+    let steps = explained.steps.into_iter().map(|mut step| {
+        if secret && !matches!(step.part, "match" | "exclude") {
+            step.text = "not shown, since it may hold a value of the Secret".to_owned();
+        }
+        let place = step.place.map(|(file, span)| Place::redacted(&file, span));
+        (step.part, step.text, place)
+    });
+    Trace {
+        resource: object,
+        at: Place::redacted(resource.file(), name.span()),
+        policy: explained.policy,
+        rule: explained.rule,
+        status: explained.status.map(outcome::status),
+        steps: steps.collect(),
     }
 }

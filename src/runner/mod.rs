@@ -10,7 +10,7 @@ mod load;
 mod panic;
 
 pub(crate) use judge::Judged;
-pub(crate) use judge::{Subject, judge};
+pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, Tree, TreeFile, skipped};
 pub(crate) use panic::quietly;

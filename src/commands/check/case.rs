@@ -9,7 +9,7 @@ use crate::{
     finding::{Finding, Place, Severity, resource_ref},
     policy::set::PolicySet,
     report::{Progress, Report, Rule, Summary},
-    runner::{self, Law, Subject, Tree},
+    runner::{self, Law, Subject, Tree, Wants},
 };
 
 /// Everything a run judges and judges by.
@@ -37,7 +37,7 @@ pub(crate) struct Case {
 
 impl Case {
     /// Judges everything; the flag says whether there was something to judge and something to judge it by.
-    pub(crate) fn judge(&self, now: i128, wants_quiet: bool, progress: &Progress) -> (Report, bool) {
+    pub(crate) fn judge(&self, now: i128, wants: Wants, progress: &Progress) -> (Report, bool) {
         let mut findings = self.findings.clone();
         findings.extend(self.tree.findings.iter().chain(&self.law_tree.findings).cloned());
         findings.extend(self.law.findings.iter().cloned());
@@ -45,7 +45,7 @@ impl Case {
         let subjects = self.subjects(&mut findings);
         progress.expect(subjects.len() as u64);
         let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now };
-        let judged = runner::judge(world, self.user.as_ref(), &subjects, wants_quiet, &|n| progress.tick(n));
+        let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
         let summary = Summary {
             files: self.tree.files.len() + self.law_tree.files.len(),
@@ -56,6 +56,7 @@ impl Case {
         let mut report = Report::new(findings, summary);
         report.quiet = judged.quiet;
         report.quiet.sort();
+        report.traces = judged.traces;
         report.rules = described(&report.findings, &self.law.policies);
         report.notes.clone_from(&self.notes);
         if self.law.n_policies == 0 {

@@ -19,7 +19,7 @@ use crate::{
     document::{self, Limits},
     engine::UserInfo,
     report::{Progress, Report},
-    runner,
+    runner::{self, Wants},
     source::{At, Entry, Environment, Reader},
     span::File,
 };
@@ -43,6 +43,9 @@ pub(crate) struct CheckArgs {
     pub(crate) userinfo: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// Say of each object and rule how the verdict came about
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Only what the cluster itself would refuse
     #[arg(long)]
     pub(crate) no_governance: bool,
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
             None => tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?,
         };
         case.user = user;
-        Ok(case.judge(now, args.output.wants_quiet(), &progress))
+        Ok(case.judge(now, Wants { quiet: args.output.wants_quiet(), traces: args.explain }, &progress))
     };
     let done = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))?;
     progress.finish();

@@ -15,7 +15,7 @@ use super::super::{
 use crate::{
     config::Settings,
     report::{self, Options, Progress},
-    runner,
+    runner::{self, Wants},
     source::{Comparison, Environment, Oid, Repository, Revision},
 };
 
@@ -80,7 +80,7 @@ fn judge(args: &PreReceiveArgs, repository: &Repository, update: &Update, now: i
     }
     let progress = Progress::start(false);
     let work = || change::compare(repository, &comparison, &args.law, &progress);
-    let work = || work().map(|case| case.judge(now, false, &progress));
+    let work = || work().map(|case| case.judge(now, Wants::default(), &progress));
     let (report, checked) = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))??;
     if !checked {
         return Err(RunError::new(format!("{}: no policy was found to judge this push by", update.name))

@@ -1,0 +1,212 @@
+//! Why a rule says what it says of a resource, step by step, for people who ask.
+//!
+//! In: what `evaluate` takes, and one rule. Out: the steps in the order in which Kyverno takes them, each with its place.
+//! Nothing here decides: each step asks what evaluation asks.
+
+use std::sync::Arc;
+
+use super::{
+    Request, Status, World, conditions,
+    context::{RuleScope, Session},
+    evaluate, in_namespace,
+    matching::{Mismatch, Reader, Subjected},
+    near_miss, supplied, whole_waiver,
+};
+use crate::{
+    expr::Arena,
+    policy::{
+        classic::{Body, Policy, Rule},
+        matching::{Block, Filter},
+        set::RuleRef,
+    },
+    span::{File, Span},
+};
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `check`.
+    pub part: &'static str,
+    /// What came of it.
+    pub text: String,
+    /// Where it is written.
+    pub place: Option<(Arc<File>, Span)>,
+}
+
+/// What a rule says of a resource, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Explanation {
+    /// The key of the policy.
+    pub policy: String,
+    /// The computed name of the rule.
+    pub rule: String,
+    /// The verdict; `None` when the rule says nothing.
+    pub status: Option<Status>,
+    /// How it came to that.
+    pub steps: Vec<Step>,
+}
+
+/// Explains one rule.
+pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<'v>, arena: &'v Arena) -> Explanation {
+    let outcome = evaluate(world, &[rule], request, arena).into_iter().next();
+    let (policy, rule) = world.policies.get(rule);
+    let mut out = Explanation {
+        policy: policy.head.key.clone(),
+        rule: rule.name.clone(),
+        status: outcome.as_ref().map(|it| it.status),
+        steps: Vec::new(),
+    };
+    let Some(resource) = request.resource() else { return out };
+    let subject = Subjected::new(request, resource, world.cluster);
+    let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
+    if !reaches(policy, rule, &subject, steps) {
+        return out;
+    }
+    let session = Session::new(request, world.cluster, world.now, arena);
+    let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+    scope.declare(&rule.context, &rule.document);
+    if let Some(preconditions) = &rule.preconditions {
+        for (span, text) in conditions::each(preconditions, &rule.document, &scope) {
+            steps.at("preconditions", text, span);
+        }
+    }
+    let Some(outcome) = outcome else { return out };
+    if outcome.message.starts_with("preconditions not met") || outcome.message.contains("evaluate preconditions") {
+        return out;
+    }
+    exceptions(world, policy, rule, &scope, &subject, steps);
+    let evidence = &outcome.evidence;
+    let text = match outcome.waived {
+        Some(without) => format!("without the exception: {}", status_name(without)),
+        None => format!("{}: {}", status_name(outcome.status), outcome.message),
+    };
+    steps.push("check", text, evidence.clause.map(|span| (Arc::clone(&policy.head.file), span)));
+    if let Some(value) = evidence.value {
+        let text = if evidence.label.is_empty() { "the value that decides".to_owned() } else { evidence.label.clone() };
+        steps.push("value", text, Some((Arc::clone(resource.file()), value)));
+    }
+    out
+}
+
+/// Gathers steps whose places are mostly in one file.
+struct Steps<'s> {
+    file: Arc<File>,
+    steps: &'s mut Vec<Step>,
+}
+
+impl Steps<'_> {
+    fn at(&mut self, part: &'static str, text: String, span: Span) {
+        self.push(part, text, Some((Arc::clone(&self.file), span)));
+    }
+
+    fn push(&mut self, part: &'static str, text: String, place: Option<(Arc<File>, Span)>) {
+        self.steps.push(Step { part, text, place });
+    }
+}
+
+/// Whether the rule gets beyond `match` and `exclude`.
+fn reaches(policy: &Policy, rule: &Rule, subject: &Subjected<'_>, steps: &mut Steps<'_>) -> bool {
+    if !policy.head.cluster_wide() && !in_namespace(policy, subject) {
+        let text = format!("a Policy judges its own namespace `{}` only", policy.head.namespace);
+        steps.at("match", text, policy.head.name_span);
+        return false;
+    }
+    block("match", &rule.matching, Reader::Match, subject, steps);
+    if !subject.matches(&rule.matching, Reader::Match) {
+        return false;
+    }
+    if let Some(exclude) = &rule.exclude {
+        block("exclude", exclude, Reader::Exclude, subject, steps);
+        if subject.matches(exclude, Reader::Exclude) {
+            return false;
+        }
+    }
+    !matches!(rule.body, Body::Nothing)
+}
+
+fn block(part: &'static str, block: &Block, reader: Reader, subject: &Subjected<'_>, steps: &mut Steps<'_>) {
+    for filter in &block.filters {
+        let (text, span) = match subject.holds(filter, reader) {
+            Ok(()) => ("holds".to_owned(), filter.span),
+            Err(mismatch) => (format!("does not hold: {}", reason(mismatch, subject)), place_of(mismatch, filter)),
+        };
+        steps.at(part, text, span);
+    }
+}
+
+fn reason(mismatch: Mismatch, subject: &Subjected<'_>) -> String {
+    let found = subject.at(mismatch);
+    match mismatch {
+        Mismatch::Empty => "the filter asks for nothing".to_owned(),
+        Mismatch::Operation => "another operation is asked for".to_owned(),
+        Mismatch::Kind => format!("no kind matches `{found}`"),
+        Mismatch::Name => format!("no name matches `{found}`"),
+        Mismatch::Namespace => format!("no namespace matches `{found}`"),
+        Mismatch::Annotation => "an annotation is missing".to_owned(),
+        Mismatch::Label => "the labels do not match the selector".to_owned(),
+        Mismatch::NamespaceLabel => "the labels of the namespace do not match the selector".to_owned(),
+        Mismatch::User => "somebody else asks, or it is not known who".to_owned(),
+    }
+}
+
+fn place_of(mismatch: Mismatch, filter: &Filter) -> Span {
+    match mismatch {
+        Mismatch::Kind => filter.kinds_span,
+        Mismatch::Name => filter.names_span,
+        Mismatch::Namespace => filter.namespaces_span,
+        Mismatch::Operation => filter.operations_span,
+        Mismatch::Empty | Mismatch::Annotation | Mismatch::Label | Mismatch::NamespaceLabel | Mismatch::User => None,
+    }
+    .unwrap_or(filter.span)
+}
+
+/// Every exception that names the rule: whether it counts, and if not, why.
+fn exceptions<'v>(
+    world: World<'v>,
+    policy: &'v Policy,
+    rule: &'v Rule,
+    scope: &RuleScope<'v, '_>,
+    subject: &Subjected<'v>,
+    steps: &mut Steps<'_>,
+) {
+    let waiving = super::waivers(world.policies, policy, rule, scope, subject);
+    let Body::Validate(validate) = &rule.body else { return };
+    let whole = whole_waiver(validate, &waiving).map(|(_, exceptions)| exceptions).unwrap_or_default();
+    for exception in world.policies.exceptions_for(&policy.head.key, &rule.name) {
+        let is = |it: &&&crate::policy::exception::Exception| std::ptr::eq(**it, exception);
+        let text = if whole.iter().any(|it| is(&it)) {
+            "waives the rule".to_owned()
+        } else if waiving.iter().any(|it| is(&it)) {
+            "waives some controls of the rule".to_owned()
+        } else if let Some(conditions) = &exception.conditions
+            && subject.matches(&exception.matching, Reader::Exception)
+        {
+            let each = conditions::each(conditions, &exception.document, scope);
+            let failed: Vec<_> = each.into_iter().map(|(_, text)| text).collect();
+            format!("its conditions do not hold: {}", failed.join("; "))
+        } else {
+            let mismatches = exception.matching.filters.iter();
+            let why = mismatches.filter_map(|it| subject.holds(it, Reader::Exception).err()).max();
+            format!("does not match: {}", why.map_or_else(|| "it matches nothing".to_owned(), |it| reason(it, subject)))
+        };
+        let place = (Arc::clone(exception.document.file()), exception.name_span);
+        steps.push("exception", format!("{} {text}", exception.key), Some(place));
+    }
+    let nothing = near_miss::Partial { exceptions: &[], violated: &[] };
+    for miss in near_miss::find(world.policies, policy, rule, subject, nothing) {
+        if !miss.exception.names(&policy.head.key, &rule.name) {
+            let place = (Arc::clone(miss.exception.document.file()), miss.at);
+            steps.push("exception", miss.obstacle.advice(&miss.exception.key), Some(place));
+        }
+    }
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Skip => "skip",
+        Status::Error => "error",
+        Status::Indeterminate => "indeterminate",
+    }
+}
