@@ -17,6 +17,7 @@ use crate::{
         evaluation::{self, Inputs, Judged},
         load::{Loader, Object, Policies},
         report::{self, Api, Form},
+        table::Paint,
         user_info,
         values::Values,
         violations::{self, Counts},
@@ -96,8 +97,8 @@ pub(crate) struct ApplyArgs {
     /// Accepted for compatibility: admit always goes on
     #[arg(long, visible_alias = "continue-on-error", hide = true)]
     pub(crate) continue_on_fail: bool,
-    /// Accepted for compatibility: colours are used on terminals only
-    #[arg(long, hide = true)]
+    /// No colours on a terminal either
+    #[arg(long)]
     pub(crate) remove_color: bool,
     /// Accepted for compatibility: admit asks no registry
     #[arg(long, hide = true)]
@@ -256,7 +257,8 @@ fn write(
     }
     out.write_all(refused.as_bytes())?;
     let text = if args.table {
-        violations::draw(judged, resources, args.detailed_results)
+        let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
+        violations::draw(judged, resources, args.detailed_results, paint)
     } else {
         violations::blocks(judged, resources) + &counts.line()
     };
