@@ -15,6 +15,7 @@ use crate::{
     compat::{
         Notices, Weight,
         evaluation::{self, Inputs, Judged},
+        exceptions,
         load::{Loader, Object, Policies},
         report::{self, Api, Form},
         table::Paint,
@@ -24,6 +25,7 @@ use crate::{
     },
     engine::UserInfo,
     finding::Status,
+    k8s::duration::{self, Duration},
     runner,
     source::{Options, stdin},
 };
@@ -67,6 +69,12 @@ pub(crate) struct ApplyArgs {
     /// Timestamp of the report's results, in seconds since 1970; without it they have none
     #[arg(long, value_name = "SECONDS")]
     pub(crate) now: Option<i64>,
+    /// Print an exception for each failure instead of violations
+    #[arg(long, conflicts_with_all = ["policy_report", "table"])]
+    pub(crate) generate_exceptions: bool,
+    /// When Kyverno's cleanup removes those exceptions
+    #[arg(long, value_name = "DURATION", default_value = "720h", value_parser = duration)]
+    pub(crate) generated_exception_ttl: Duration,
     /// Print a table instead of violations
     #[arg(short, long)]
     pub(crate) table: bool,
@@ -115,6 +123,10 @@ pub(crate) enum ReportApi {
     Openreports,
     /// `wgpolicyk8s.io`, as most viewers read
     Wgpolicy,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).ok_or_else(|| "a duration is written like 24h or 1h30m".to_owned())
 }
 
 /// What a run works on.
@@ -250,6 +262,10 @@ fn write(
             now: args.now,
         };
         return out.write_all(report::write(judged, resources, options).as_bytes());
+    }
+    if args.generate_exceptions {
+        let _ = err.write_all(refused.as_bytes());
+        return out.write_all(exceptions::write(judged, resources, args.generated_exception_ttl).as_bytes());
     }
     if !args.stdin {
         let n_rules = policies.set.classic.iter().map(|policy| policy.rules.len()).sum();
