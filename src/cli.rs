@@ -66,8 +66,8 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
             let code = error.exit_code();
             RunError::new(error.to_string()).with_code(code)
         }),
-        Command::Apply(args) => apply::run(&args, now(), &mut io::stdout(), &mut anstream::stderr()),
-        Command::Test(args) => test::run(&args, now(), &mut io::stdout(), &mut anstream::stderr()),
+        Command::Apply(args) => apply::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
+        Command::Test(args) => test::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
     }
 }
 

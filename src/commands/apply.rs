@@ -15,14 +15,17 @@ use crate::{
     compat::{
         Notices, Weight,
         evaluation::{self, Inputs, Judged},
+        exceptions,
         load::{Loader, Object, Policies},
         report::{self, Api, Form},
+        table::Paint,
         user_info,
         values::Values,
         violations::{self, Counts},
     },
     engine::UserInfo,
     finding::Status,
+    k8s::duration::{self, Duration},
     runner,
     source::{Options, stdin},
 };
@@ -66,6 +69,12 @@ pub(crate) struct ApplyArgs {
     /// Timestamp of the report's results, in seconds since 1970; without it they have none
     #[arg(long, value_name = "SECONDS")]
     pub(crate) now: Option<i64>,
+    /// Print an exception for each failure instead of violations
+    #[arg(long, conflicts_with_all = ["policy_report", "table"])]
+    pub(crate) generate_exceptions: bool,
+    /// When Kyverno's cleanup removes those exceptions
+    #[arg(long, value_name = "DURATION", default_value = "720h", value_parser = duration)]
+    pub(crate) generated_exception_ttl: Duration,
     /// Print a table instead of violations
     #[arg(short, long)]
     pub(crate) table: bool,
@@ -96,8 +105,8 @@ pub(crate) struct ApplyArgs {
     /// Accepted for compatibility: admit always goes on
     #[arg(long, visible_alias = "continue-on-error", hide = true)]
     pub(crate) continue_on_fail: bool,
-    /// Accepted for compatibility: colours are used on terminals only
-    #[arg(long, hide = true)]
+    /// No colours on a terminal either
+    #[arg(long)]
     pub(crate) remove_color: bool,
     /// Accepted for compatibility: admit asks no registry
     #[arg(long, hide = true)]
@@ -114,6 +123,10 @@ pub(crate) enum ReportApi {
     Openreports,
     /// `wgpolicyk8s.io`, as most viewers read
     Wgpolicy,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).ok_or_else(|| "a duration is written like 24h or 1h30m".to_owned())
 }
 
 /// What a run works on.
@@ -250,13 +263,18 @@ fn write(
         };
         return out.write_all(report::write(judged, resources, options).as_bytes());
     }
+    if args.generate_exceptions {
+        let _ = err.write_all(refused.as_bytes());
+        return out.write_all(exceptions::write(judged, resources, args.generated_exception_ttl).as_bytes());
+    }
     if !args.stdin {
         let n_rules = policies.set.classic.iter().map(|policy| policy.rules.len()).sum();
         out.write_all(violations::header(n_rules, resources.len(), policies.set.exceptions.len()).as_bytes())?;
     }
     out.write_all(refused.as_bytes())?;
     let text = if args.table {
-        violations::draw(judged, resources, args.detailed_results)
+        let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
+        violations::draw(judged, resources, args.detailed_results, paint)
     } else {
         violations::blocks(judged, resources) + &counts.line()
     };

@@ -19,6 +19,7 @@ use crate::{
         load::Loader,
         selector::Selector,
         suite::Suite,
+        table::Paint,
         test_report::{self, Form},
     },
     report::escape,
@@ -56,8 +57,8 @@ pub(crate) struct TestArgs {
     /// Threads; 0 means one for each core
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
-    /// Accepted for compatibility: colours are used on terminals only
-    #[arg(long, hide = true)]
+    /// No colours on a terminal either
+    #[arg(long)]
     pub(crate) remove_color: bool,
     /// Accepted for compatibility: admit asks no registry
     #[arg(long, hide = true)]
@@ -76,7 +77,8 @@ struct Found {
 /// Runs `admit test`; `now` is the time in nanoseconds since 1970.
 pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, RunError> {
     let selector = Selector::parse(&args.test_case_selector).map_err(RunError::new)?;
-    let Some(form) = Form::parse(&args.output_format) else {
+    let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
+    let Some(form) = Form::parse(&args.output_format, paint) else {
         return Err(RunError::new("invalid format, expected (json, yaml, markdown, junit)").with_code(1));
     };
     let notices = Notices::default();
@@ -92,9 +94,13 @@ pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn
         .map_err(|error| RunError::new(format!("can't start threads: {error}")))?;
     let mut all = Vec::new();
     for (found, (case, notices)) in suites.iter().zip(cases) {
-        if form == Form::Table && !case.checked.is_empty() {
+        if form == Form::Table(paint) && !case.checked.is_empty() {
             let progress = progress(found, &case);
-            let table = if args.fail_only { String::new() } else { table(&case.checked, args.detailed_results) };
+            let table = if args.fail_only {
+                String::new()
+            } else {
+                test_report::write(&case.checked, form, args.detailed_results)
+            };
             write!(out, "{progress}\n{table}").map_err(|error| output(&error))?;
         }
         worst = worst.max(say(&notices, err));
@@ -108,9 +114,9 @@ pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn
             format!("\nTest Summary: {} tests passed and {} tests failed\n", all.len() - failed.len(), failed.len())
         }
     };
-    if form == Form::Table {
+    if form == Form::Table(paint) {
         let aggregated = if args.fail_only && !failed.is_empty() {
-            format!("\nAggregated Failed Test Cases : \n{}", table(&failed, args.detailed_results))
+            format!("\nAggregated Failed Test Cases : \n{}", test_report::write(&failed, form, args.detailed_results))
         } else {
             String::new()
         };
@@ -162,10 +168,6 @@ fn say(notices: &[Notice], err: &mut dyn Write) -> Option<Weight> {
 
 fn output(error: &io::Error) -> RunError {
     RunError::new(format!("can't write the output: {error}"))
-}
-
-fn table(checked: &[Checked], detailed: bool) -> String {
-    test_report::write(checked, Form::Table, detailed)
 }
 
 fn progress(found: &Found, case: &Case) -> String {

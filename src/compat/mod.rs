@@ -9,6 +9,7 @@ pub(crate) mod check;
 mod cluster_resource;
 pub(crate) mod compare;
 pub(crate) mod evaluation;
+pub(crate) mod exceptions;
 mod fields;
 pub(crate) mod load;
 mod notice;

@@ -4,10 +4,32 @@
 
 use std::fmt::Write as _;
 
+use anstyle::{AnsiColor, Style};
+
 use crate::report::escape;
 
+/// Whether results have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// No colours.
+    Plain,
+    /// Green, red and yellow; a stream that is no terminal drops them.
+    Colours,
+}
+
+/// The style of a cell that says how something ended.
+fn style(cell: &str) -> Style {
+    let colour = match cell {
+        "Pass" => AnsiColor::Green,
+        "Fail" | "Error" => AnsiColor::Red,
+        "Skip" | "Warn" => AnsiColor::Yellow,
+        _ => return Style::new(),
+    };
+    colour.on_default()
+}
+
 /// Draws a table; nothing for no rows.
-pub(crate) fn draw(header: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn draw(header: &[&str], rows: &[Vec<String>], paint: Paint) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -21,9 +43,11 @@ pub(crate) fn draw(header: &[&str], rows: &[Vec<String>]) -> String {
         let _ = write!(out, "{}│", "─".repeat(width + 2));
         out
     });
+    let results = header.iter().position(|name| *name == "RESULT").filter(|_| paint == Paint::Colours);
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        widths.iter().zip(cells).fold(String::from("│"), |mut out, (width, cell)| {
-            let _ = write!(out, " {cell}{} │", " ".repeat(width - cell.chars().count()));
+        widths.iter().zip(cells).enumerate().fold(String::from("│"), |mut out, (column, (width, cell))| {
+            let style = if results == Some(column) { style(cell) } else { Style::new() };
+            let _ = write!(out, " {style}{cell}{style:#}{} │", " ".repeat(width - cell.chars().count()));
             out
         })
     };
@@ -62,7 +86,15 @@ mod tests {
 │ 20 │ a b  │
 │────│──────│
 ";
-        assert_eq!(draw(&["ID", "NAME"], &rows), expected);
-        assert_eq!(draw(&["ID"], &[]), "");
+        assert_eq!(draw(&["ID", "NAME"], &rows, Paint::Colours), expected);
+        assert_eq!(draw(&["ID"], &[], Paint::Plain), "");
+    }
+
+    #[test]
+    fn only_results_have_colours() {
+        let rows = vec![vec!["Pass".to_owned(), "Pass".to_owned()]];
+        let painted = draw(&["RULE", "RESULT"], &rows, Paint::Colours);
+        assert!(painted.contains("│ Pass │ \u{1b}[32mPass\u{1b}[0m   │"), "{painted:?}");
+        assert!(!draw(&["RULE", "RESULT"], &rows, Paint::Plain).contains('\u{1b}'));
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     check::{Checked, Mark},
-    table,
+    table::{self, Paint},
 };
 use crate::report::escape;
 
@@ -15,7 +15,7 @@ use crate::report::escape;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A table for each suite.
-    Table,
+    Table(Paint),
     /// One JSON array.
     Json,
     /// One YAML list.
@@ -28,9 +28,9 @@ pub(crate) enum Form {
 
 impl Form {
     /// Reads the value of `--output-format`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str, paint: Paint) -> Option<Self> {
         Some(match text {
-            "" | "table" => Form::Table,
+            "" | "table" => Form::Table(paint),
             "json" => Form::Json,
             "yaml" => Form::Yaml,
             "markdown" => Form::Markdown,
@@ -76,7 +76,7 @@ pub(crate) fn write(checked: &[Checked], form: Form, detailed: bool) -> String {
     let mut header = vec!["ID", "POLICY", "RULE", "RESOURCE", "RESULT", "REASON"];
     header.extend(detailed.then_some("MESSAGE"));
     match form {
-        Form::Table => table::draw(&header, &rows()),
+        Form::Table(paint) => table::draw(&header, &rows(), paint),
         Form::Markdown => table::markdown(&header, &rows()),
         Form::Junit => junit(checked, detailed),
         // Neither fails for strings and numbers.

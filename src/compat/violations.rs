@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::{
     evaluation::{Judged, Row},
     load::{InvalidPolicy, Object},
-    table,
+    table::{self, Paint},
 };
 use crate::{finding::Status, report::escape};
 
@@ -97,7 +97,7 @@ pub(crate) fn refused(invalid: &[InvalidPolicy]) -> String {
 }
 
 /// The table of `--table`.
-pub(crate) fn draw(judged: &Judged, resources: &[Object], detailed: bool) -> String {
+pub(crate) fn draw(judged: &Judged, resources: &[Object], detailed: bool, paint: Paint) -> String {
     let mut header = vec!["ID", "POLICY", "RULE", "RESOURCE", "RESULT", "REASON"];
     header.extend(detailed.then_some("MESSAGE"));
     let cells = |(index, row): (usize, &Row)| {
@@ -116,7 +116,7 @@ pub(crate) fn draw(judged: &Judged, resources: &[Object], detailed: bool) -> Str
         cells
     };
     let rows: Vec<Vec<String>> = judged.rows.iter().enumerate().map(cells).collect();
-    table::draw(&header, &rows)
+    table::draw(&header, &rows, paint)
 }
 
 /// `namespace/Kind/name`; `/Kind/name` outside of namespaces.
