@@ -72,6 +72,7 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
 }
 
 /// The variables that Git sets for its hooks, and the current directory: read once, here, and handed down.
+#[expect(clippy::disallowed_methods, reason = "read here and nowhere else")]
 fn environment() -> Result<Environment, RunError> {
     let current_dir = std::env::current_dir()
         .map_err(|error| RunError::new(format!("the current directory can't be read: {error}")))?;
@@ -79,6 +80,7 @@ fn environment() -> Result<Environment, RunError> {
 }
 
 /// The time of the run in nanoseconds since 1970: read once, here, and handed down.
+#[expect(clippy::disallowed_methods, reason = "read here and nowhere else")]
 fn now() -> i128 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128)
 }

@@ -20,6 +20,8 @@
 //! `ADMIT_BLESS=1 cargo test --test cases` rewrites the marks; read the difference like code. A part that a mark doesn't
 //! have isn't added, an empty one (`@`, `:`) is filled in.
 
+#![expect(clippy::disallowed_methods, reason = "tests read and write their own files")]
+
 use std::{env, fs, ops::Not, path::Path};
 
 use admit::testing::{Asked, Row, judge};

@@ -224,6 +224,7 @@ fn read(stream: &mut dyn Read, what: &str) -> Result<String, JpError> {
         .map_err(|error| JpError::Input { what: what.to_owned(), text: error.utf8_error().to_string() })
 }
 
+#[expect(clippy::disallowed_methods, reason = "the user names the file, and it is no manifest")]
 fn read_file(path: &std::path::Path) -> Result<String, JpError> {
     let what = path.display().to_string();
     match std::fs::File::open(path) {

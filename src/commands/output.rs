@@ -115,6 +115,7 @@ impl OutputArgs {
         Ok(())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a report goes where the user says")]
     fn write_file(&self, format: &Format, report: &Report, path: &PathBuf) -> Result<(), RunError> {
         let failed = |error: io::Error| RunError::new(format!("`{}` can't be written: {error}", path.display()));
         let mut out = BufWriter::new(fs::File::create(path).map_err(failed)?);
@@ -148,6 +149,7 @@ impl OutputArgs {
 }
 
 /// Whether the locale says that the terminal shows UTF-8.
+#[expect(clippy::disallowed_methods, reason = "it says what the terminal shows, nothing else")]
 fn locale_is_utf8() -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
     set.map(|it| it.to_lowercase())

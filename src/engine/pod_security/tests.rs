@@ -1,5 +1,6 @@
 //! What the files of this folder prove together. Messages and exclusions are cases in `tests/engine/pod_security/`.
 #![expect(clippy::print_stderr, reason = "a test says what it could not check")]
+#![expect(clippy::disallowed_methods, reason = "expected verdicts are read where they are")]
 
 use std::{
     collections::BTreeMap,
