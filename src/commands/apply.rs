@@ -16,7 +16,7 @@ use crate::{
         Notices, Weight,
         evaluation::{self, Inputs, Judged},
         exceptions,
-        load::{Loader, Object, Policies},
+        load::{Loader, Object, PayloadForm, Policies},
         report::{self, Api, Form},
         table::Paint,
         user_info,
@@ -39,6 +39,15 @@ pub(crate) struct ApplyArgs {
     /// Files and directories of resources; - for standard input
     #[arg(short, long, visible_alias = "resources", value_name = "PATH", value_delimiter = ',')]
     pub(crate) resource: Vec<String>,
+    /// Files of JSON or YAML that is no object of Kubernetes
+    #[arg(long, value_name = "PATH", value_delimiter = ',', conflicts_with = "resource")]
+    pub(crate) json: Vec<String>,
+    /// Files of requests to an HTTP server
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) http_payload: Vec<String>,
+    /// Files of requests that Envoy asks about
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) envoy_payload: Vec<String>,
     /// Files and directories of exceptions
     #[arg(short, long, visible_alias = "exceptions", value_name = "PATH", value_delimiter = ',')]
     pub(crate) exception: Vec<String>,
@@ -189,7 +198,15 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
             loader.policies(path, &mut policies);
         }
     }
-    let resources: Vec<Object> = args.resource.iter().flat_map(|path| loader.resources(path)).collect();
+    let mut resources: Vec<Object> = args.resource.iter().flat_map(|path| loader.resources(path)).collect();
+    let payloads = [
+        (&args.json, PayloadForm::Json),
+        (&args.http_payload, PayloadForm::Http),
+        (&args.envoy_payload, PayloadForm::Envoy),
+    ];
+    for (paths, form) in payloads {
+        resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
+    }
     if args.exceptions_with_resources {
         args.resource.iter().for_each(|path| loader.only_exceptions(path, &mut policies));
     } else {
@@ -211,7 +228,7 @@ fn note_duplicates(resources: &[Object], notices: &Notices) {
     for object in resources {
         let identity = object.identity();
         let title = identity.title();
-        // Objects that get their name from the API server are all different.
+        // Payloads have no name, and objects that get theirs from the API server are all different.
         if identity.name.is_empty() {
             continue;
         }
@@ -226,7 +243,9 @@ fn note_duplicates(resources: &[Object], notices: &Notices) {
 
 fn evaluate(args: &ApplyArgs, loaded: &Loaded, now: i128) -> Result<Judged, RunError> {
     let mut cluster = Cluster::new(Law::CommandLine);
-    loaded.resources.iter().for_each(|object| cluster.add(&object.document, object.id));
+    for object in loaded.resources.iter().filter(|object| object.payload.is_none()) {
+        cluster.add(&object.document, object.id);
+    }
     let inputs = Inputs {
         policies: &loaded.policies.set,
         cluster: &cluster,

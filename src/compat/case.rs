@@ -9,7 +9,7 @@ use super::{
     check::{self, Checked, Run, Wanted},
     cluster_resource,
     evaluation::{self, Inputs, Judged},
-    load::{Loader, Object, Policies},
+    load::{Loader, Object, PayloadForm, Policies},
     selector::Selector,
     suite::{Expectation, Suite},
     user_info,
@@ -41,7 +41,15 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
     let n_policies = policies.set.classic.len();
     suite.exceptions.iter().for_each(|path| loader.exceptions(path, &mut policies));
     let resources: Vec<Object> = suite.resources.iter().flat_map(|path| loader.resources(path)).collect();
-    let resources = unique(resources, notices);
+    let mut resources = unique(resources, notices);
+    let payloads = [
+        (&suite.payloads, PayloadForm::Json),
+        (&suite.http_payloads, PayloadForm::Http),
+        (&suite.envoy_payloads, PayloadForm::Envoy),
+    ];
+    for (paths, form) in payloads {
+        resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
+    }
     let cluster = cluster_resource::build(suite, &resources, &mut loader, notices);
     let wanted = Wanted::load(suite, &mut loader);
     let inputs = Inputs {

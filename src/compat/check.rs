@@ -159,6 +159,9 @@ fn select(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<usize>
 }
 
 fn is_named(object: &Object, name: &str) -> bool {
+    if let Some(payload) = &object.payload {
+        return payload.path == name;
+    }
     let identity = object.identity();
     match name.split_once('/') {
         Some((namespace, name)) => identity.namespace == namespace && identity.name == name,
@@ -281,8 +284,11 @@ fn compare_object(expected: &Expectation, run: Run<'_>, path: &str, found: &Json
     Compared::Silent
 }
 
-/// `v1/Pod/namespace/name`.
+/// `v1/Pod/namespace/name`, or the path of a payload.
 fn title(object: &Object) -> String {
+    if let Some(payload) = &object.payload {
+        return payload.path.clone();
+    }
     let identity = object.identity();
     [identity.api_version, identity.kind, identity.namespace, identity.name].join("/")
 }

@@ -29,7 +29,7 @@ pub(crate) fn build(suite: &Suite, resources: &[Object], loader: &mut Loader<'_>
         }
     }
     if !suite.cluster_resources.is_empty() {
-        for object in resources {
+        for object in resources.iter().filter(|object| object.payload.is_none()) {
             cluster.add(&object.document, object.id);
         }
     }
@@ -57,7 +57,7 @@ fn objects(path: &str, loader: &mut Loader<'_>, notices: &Notices) -> Vec<Object
         }
         let document = loader.prepare(document);
         let items = document.root().at(&["spec", "resources"]).into_iter().flat_map(Node::items);
-        out.extend(items.map(|node| Object { document: std::sync::Arc::clone(&document), id: node.id() }));
+        out.extend(items.map(|node| Object::new(&document, node.id())));
     }
     out
 }

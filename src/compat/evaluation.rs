@@ -114,6 +114,9 @@ pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
 /// What all policies say of one resource.
 fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object) -> Vec<Row> {
     let mut rows = Vec::new();
+    if object.payload.is_some() {
+        return rows;
+    }
     let rules = inputs.policies.rules_for(kind_seen(inputs.values, object.node()));
     for rules in rules.chunk_by(|a, b| a.policy_index() == b.policy_index()) {
         let position = rules[0].policy_index();

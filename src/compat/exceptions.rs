@@ -16,13 +16,14 @@ use crate::{finding::Status, k8s::duration::Duration, policy::Head};
 
 /// Writes the exceptions; `ttl` is when Kyverno's cleanup removes each of them.
 pub(crate) fn write(judged: &Judged, resources: &[Object], ttl: Duration) -> String {
-    let failed = judged.rows.iter().filter(|row| matches!(row.status, Status::Fail | Status::Warn));
-    let texts = failed.map(|row| {
+    let mut out = String::new();
+    for row in judged.rows.iter().filter(|row| matches!(row.status, Status::Fail | Status::Warn)) {
         let exception = exception(row, &judged.heads[row.policy], &resources[row.resource], ttl);
+        out.push_str("---\n");
         // It fails only for keys that are no strings, which an exception doesn't have.
-        serde_yaml::to_string(&exception).unwrap_or_default()
-    });
-    texts.map(|text| format!("---\n{text}")).collect()
+        out.push_str(&serde_yaml::to_string(&exception).unwrap_or_default());
+    }
+    out
 }
 
 #[derive(Serialize)]

@@ -23,23 +23,53 @@ use crate::{
     span::File,
 };
 
-/// An object of a document.
+/// An object of a document, or a payload.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     /// The document that holds it.
     pub document: Arc<Document>,
     /// Its node there.
     pub id: NodeId,
+    /// Set for a payload, which is no object of Kubernetes.
+    pub payload: Option<Payload>,
+}
+
+/// What is judged without being an object of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payload {
+    /// The path as written, without `.` and double slashes: how suites name it.
+    pub path: String,
+    /// What it stands for.
+    pub form: PayloadForm,
+}
+
+/// What a payload stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PayloadForm {
+    /// Any map.
+    Json,
+    /// A request to an HTTP server.
+    Http,
+    /// A request that Envoy asks about.
+    Envoy,
 }
 
 impl Object {
+    /// An object of Kubernetes.
+    pub(crate) fn new(document: &Arc<Document>, id: NodeId) -> Self {
+        Self { document: Arc::clone(document), id, payload: None }
+    }
+
     /// The object.
     pub(crate) fn node(&self) -> Node<'_> {
         self.document.node(self.id)
     }
 
-    /// What identifies it.
+    /// What identifies it; nothing does for a payload.
     pub(crate) fn identity(&self) -> ResourceRef {
+        if self.payload.is_some() {
+            return ResourceRef::default();
+        }
         let node = self.node();
         let text = |path: &[&str]| node.str_at(path).unwrap_or_default().to_owned();
         ResourceRef {
@@ -152,7 +182,7 @@ impl<'n> Loader<'n> {
                     _ => false,
                 };
                 if wanted {
-                    into.add(&Object { document: Arc::clone(&document), id: node.id() }, self.notices);
+                    into.add(&Object::new(&document, node.id()), self.notices);
                 } else if take == Take::Exceptions {
                     self.notices.at(Weight::Warning, document.file(), node.span(), "not an exception, passed over");
                 } else if class == Class::Other && take != Take::OnlyExceptions {
@@ -171,12 +201,31 @@ impl<'n> Loader<'n> {
                 let document = self.prepare(document);
                 for node in resource::objects(document.root()) {
                     if resource::is_object(node) {
-                        out.push(Object { document: Arc::clone(&document), id: node.id() });
+                        out.push(Object::new(&document, node.id()));
                     } else {
                         let text = "not a manifest (no apiVersion and kind), passed over";
                         self.notices.at(Weight::Warning, document.file(), node.span(), text);
                     }
                 }
+            }
+        }
+        out
+    }
+
+    /// The payloads of a file: maps, or lists of maps.
+    pub(crate) fn payloads(&mut self, path: &str, form: PayloadForm) -> Vec<Object> {
+        let mut out = Vec::new();
+        for document in self.documents(path) {
+            let root = document.root();
+            let items: Vec<Node<'_>> = if root.is_list() { root.items().collect() } else { vec![root] };
+            for node in items {
+                if !node.is_map() {
+                    let text = format!("a payload is a map, found {}", node.kind().name());
+                    self.notices.at(Weight::Error, document.file(), node.span(), text);
+                    continue;
+                }
+                let payload = Payload { path: clean(path), form };
+                out.push(Object { payload: Some(payload), ..Object::new(&document, node.id()) });
             }
         }
         out
@@ -257,5 +306,35 @@ impl<'n> Loader<'n> {
             self.notices.document(Weight::Error, &file, error);
         }
         (Some(file), parsed.documents)
+    }
+}
+
+/// A path without `.`, double slashes and what `..` takes back.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned() {
+        for (path, expected) in
+            [("./a//b/../c.json", "a/c.json"), ("../a", "../a"), ("/a/./b", "/a/b"), ("a/../../b", "../b")]
+        {
+            assert_eq!(clean(path), expected);
+        }
     }
 }

@@ -29,8 +29,7 @@ pub(super) fn apply<'v>(object: &Object, values: impl Iterator<Item = (&'v str, 
     let mut document = builder.finish(root);
     document.set_integers(object.document.integers());
     let document = Arc::new(document);
-    let id = document.root().id();
-    Some(Object { document, id })
+    Some(Object::new(&document, document.root().id()))
 }
 
 fn put(builder: &mut Builder, map: NodeId, place: &str, value: &Json) {
@@ -87,8 +86,7 @@ mod tests {
     fn a_value_replaces_what_stands_at_its_place() {
         let file = File::new("pod.yaml", b"kind: Pod\nspec: {hostIPC: true, hostPID: true}\n".to_vec());
         let document = Arc::new(parse(&file, &Limits::default()).documents.remove(0));
-        let id = document.root().id();
-        let object = Object { document, id };
+        let object = Object::new(&document, document.root().id());
         let values = [
             ("request.object.spec.hostIPC".to_owned(), Json::from(false)),
             ("request.object.metadata.labels.app".to_owned(), Json::from("x")),

@@ -46,7 +46,7 @@ pub(super) fn objects(text: &str) -> Vec<Object> {
     let prepare = |document| Arc::new(resource::prepare(document, &scope::is_cluster_scoped));
     let objects = parse(&file, &Limits::default()).documents.into_iter().map(prepare).map(|document| {
         let id = document.root().id();
-        Object { document, id }
+        Object::new(&document, id)
     });
     objects.collect()
 }

@@ -121,6 +121,9 @@ pub(crate) fn draw(judged: &Judged, resources: &[Object], detailed: bool, paint:
 
 /// `namespace/Kind/name`; `/Kind/name` outside of namespaces.
 pub(crate) fn title(object: &Object) -> String {
+    if object.payload.is_some() {
+        return "JSON payload".to_owned();
+    }
     let identity = object.identity();
     [identity.namespace, identity.kind, identity.name].join("/")
 }
