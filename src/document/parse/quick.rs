@@ -307,8 +307,8 @@ impl<'r> Quick<'r> {
                 self.line_end(end)
             }
             b'|' | b'>' => self.block_scalar(at, column),
-            b'-' if self.is_blank(at + 1) => None,
-            byte if byte != b'-' && is(byte, INDICATOR) => None,
+            b'-' | b':' if self.is_blank(at + 1) => None,
+            byte if !matches!(byte, b'-' | b':') && is(byte, INDICATOR) => None,
             _ => self.plain_value(at),
         }
     }
@@ -344,6 +344,10 @@ impl<'r> Quick<'r> {
         loop {
             match self.byte(end)? {
                 b'\n' => return None,
+                b'\'' if quote == b'\'' && self.byte(end + 1) == Some(b'\'') => {
+                    has_escapes = true;
+                    end += 2;
+                }
                 byte if byte == quote => break,
                 b'\\' if quote == b'"' => {
                     has_escapes = true;
@@ -352,9 +356,7 @@ impl<'r> Quick<'r> {
                 _ => end += 1,
             }
         }
-        // Two single quotes stand for one.
-        let is_doubled = quote == b'\'' && self.byte(end + 1) == Some(b'\'');
-        (!is_doubled).then_some(Quoted { end: end + 1, has_escapes })
+        Some(Quoted { end: end + 1, has_escapes })
     }
 
     /// Takes what stands in quotes at `at` as a value, and gives its end.
@@ -365,7 +367,7 @@ impl<'r> Quick<'r> {
         let written = &self.text[inner.range()];
         let words = if has_escapes {
             self.scratch.clear();
-            unescape(written, &mut self.scratch)?;
+            unescape(written, self.bytes[at], &mut self.scratch)?;
             Words { text: &self.scratch, verbatim: None }
         } else {
             Words { text: written, verbatim: Some(inner) }
@@ -574,17 +576,20 @@ impl<'r> Quick<'r> {
     }
 }
 
-/// Replaces the most frequent escapes.
-fn unescape(text: &str, out: &mut String) -> Progress<()> {
+/// Replaces the escapes of a text between such quotes: all of them between single ones, the most frequent between double
+/// ones.
+fn unescape(text: &str, quote: u8, out: &mut String) -> Progress<()> {
     let mut rest = text;
-    while let Some(found) = memchr::memchr(b'\\', rest.as_bytes()) {
+    let mark = if quote == b'"' { b'\\' } else { b'\'' };
+    while let Some(found) = memchr::memchr(mark, rest.as_bytes()) {
         out.push_str(&rest[..found]);
-        out.push(match rest.as_bytes().get(found + 1)? {
-            b'n' => '\n',
-            b't' => '\t',
-            b'r' => '\r',
-            b'"' => '"',
-            b'\\' => '\\',
+        out.push(match (mark, rest.as_bytes().get(found + 1)?) {
+            (b'\'', _) => '\'',
+            (_, b'n') => '\n',
+            (_, b't') => '\t',
+            (_, b'r') => '\r',
+            (_, b'"') => '"',
+            (_, b'\\') => '\\',
             _ => return None,
         });
         rest = &rest[found + 2..];
