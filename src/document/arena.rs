@@ -376,6 +376,22 @@ impl Builder {
         }
     }
 
+    /// Forgets everything; what comes next is for another document of `file`, or of the same file.
+    pub(crate) fn reset(&mut self, file: Option<&Arc<File>>) {
+        if let Some(file) = file {
+            self.document.file = Arc::clone(file);
+        }
+        self.document.nodes.clear();
+        self.document.pool.clear();
+        self.document.duplicates.clear();
+        self.document.overridden.clear();
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(&self) -> &str {
+        self.document.file.text()
+    }
+
     /// Reserves room for about `nodes` nodes.
     pub(crate) fn reserve(&mut self, nodes: usize) {
         self.document.nodes.reserve(nodes);
@@ -633,6 +649,20 @@ impl Builder {
     pub(crate) fn finish(mut self, root: NodeId) -> Document {
         self.document.root = root.0;
         self.document
+    }
+
+    /// The finished document with `root` on top, in no more memory than it needs. The builder keeps its own.
+    pub(crate) fn take(&mut self, root: NodeId) -> Document {
+        let document = &mut self.document;
+        Document {
+            file: Arc::clone(&document.file),
+            nodes: document.nodes.as_slice().to_vec(),
+            pool: document.pool.as_str().to_owned(),
+            root: root.0,
+            integers: document.integers,
+            duplicates: std::mem::take(&mut document.duplicates),
+            overridden: std::mem::take(&mut document.overridden),
+        }
     }
 
     /// The document with the root that it had before.

@@ -19,5 +19,5 @@ mod tests;
 pub(crate) use arena::{Builder, Document, Integers, Key, Kind, Node, NodeId};
 pub(crate) use error::DocumentError;
 pub(crate) use limits::Limits;
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use parse::{Parsed, Parser, parse};
 pub(crate) use scalar::{Scalar, plain as plain_scalar};

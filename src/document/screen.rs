@@ -8,12 +8,14 @@ use super::error::DocumentError;
 use crate::span::Span;
 
 /// What a document holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Screened {
     /// At least one tab.
     pub has_tab: bool,
     /// At least one `&`: maybe an anchor.
     pub has_ampersand: bool,
+    /// No tab, no carriage return, no byte order mark.
+    pub is_usual: bool,
 }
 
 /// Bytes looked at in one go; a multiple of the width of vector registers.
@@ -23,29 +25,37 @@ const BLOCK: usize = 64;
 #[expect(clippy::needless_bitwise_bool, reason = "a loop without branches is run on whole registers")]
 pub(super) fn screen(text: &str, base: u32) -> Result<Screened, DocumentError> {
     let bytes = text.as_bytes();
-    let mut screened = Screened::default();
+    let mut screened = Screened { has_tab: false, has_ampersand: false, is_usual: true };
     for (index, block) in bytes.chunks(BLOCK).enumerate() {
         let odd = block.iter().fold(false, |odd, &byte| odd | ((byte < b' ') & (byte != b'\n')) | (byte >= 0x7F));
         let ampersand = block.iter().fold(false, |found, &byte| found | (byte == b'&'));
         screened.has_ampersand |= ampersand;
         if odd {
-            screened.has_tab |= inspect(bytes, index * BLOCK, base)?;
+            inspect(bytes, index * BLOCK, base, &mut screened)?;
         }
     }
     Ok(screened)
 }
 
-/// Looks through the block at `from` byte by byte; whether it has a tab.
-fn inspect(bytes: &[u8], from: usize, base: u32) -> Result<bool, DocumentError> {
-    let mut has_tab = false;
+/// Looks through the block at `from` byte by byte.
+fn inspect(bytes: &[u8], from: usize, base: u32, screened: &mut Screened) -> Result<(), DocumentError> {
     for at in from..bytes.len().min(from + BLOCK) {
         let follows = |distance: usize| bytes.get(at + distance).copied().unwrap_or_default();
         let (code, length) = match bytes[at] {
             b'\t' => {
-                has_tab = true;
+                screened.has_tab = true;
+                screened.is_usual = false;
                 continue;
             }
-            b'\n' | b'\r' => continue,
+            b'\r' => {
+                screened.is_usual = false;
+                continue;
+            }
+            b'\n' => continue,
+            0xEF if follows(1) == 0xBB && follows(2) == 0xBF => {
+                screened.is_usual = false;
+                continue;
+            }
             byte @ (0..=0x1F | 0x7F) => (u32::from(byte), 1),
             0xC2 if (0x80..0xA0).contains(&follows(1)) => (u32::from(follows(1)), 2),
             0xE2 if follows(1) == 0x80 && matches!(follows(2), 0xA8 | 0xA9) => {
@@ -67,7 +77,7 @@ fn inspect(bytes: &[u8], from: usize, base: u32) -> Result<bool, DocumentError> 
             _ => DocumentError::ControlCharacter { code, at },
         });
     }
-    Ok(has_tab)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -102,7 +112,10 @@ mod tests {
         }
         assert_eq!(
             screen("a: é \u{a0} \u{2027} \u{202a} \u{fffd} 😀 &\t\r\n", 0),
-            Ok(Screened { has_tab: true, has_ampersand: true })
+            Ok(Screened { has_tab: true, has_ampersand: true, is_usual: false })
         );
+        for (text, is_usual) in [("a: é\n", true), ("a\r", false), ("\t", false), ("\u{feff}a", false)] {
+            assert_eq!(screen(text, 0).map(|screened| screened.is_usual), Ok(is_usual), "{text:?}");
+        }
     }
 }

@@ -867,7 +867,7 @@ const PIECES: &[&str] = &[
     "items:\n",
 ];
 
-fn text_like_yaml() -> impl Strategy<Value = String> {
+pub(super) fn text_like_yaml() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => proptest::sample::select(PIECES).prop_map(str::to_owned),
         1 => any::<char>().prop_map(String::from),
@@ -984,7 +984,7 @@ proptest! {
 // Real repositories.
 
 /// Manifests of public repositories beside this one, if they are there.
-fn corpus() -> Option<Vec<Arc<File>>> {
+pub(super) fn corpus() -> Option<Vec<Arc<File>>> {
     fn walk(directory: &Path, top: &Path, out: &mut Vec<Arc<File>>) {
         for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
             if entry.is_dir() {
