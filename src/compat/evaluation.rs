@@ -3,6 +3,8 @@
 //! In: compiled policies, resources, values. Out: a [`Row`] for each rule that says something of a resource, in the
 //! order of resources and, within one, of policies as loaded and rules as computed.
 
+use std::collections::HashMap;
+
 use serde_json::Value as Json;
 
 use super::{
@@ -107,17 +109,21 @@ pub(crate) struct Judged {
 /// Evaluates every policy on every resource, on the threads of the pool at hand.
 pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
     let heads = inputs.policies.classic.iter().map(|policy| policy.head.clone()).collect();
-    let rows = runner::each(resources, |index, object| evaluate_one(inputs, index, object));
+    let mut by_kind: HashMap<ResourceKind<'_>, Vec<RuleRef>> = HashMap::new();
+    for object in resources.iter().filter(|object| object.payload.is_none()) {
+        let kind = kind_seen(inputs.values, object.node());
+        by_kind.entry(kind).or_insert_with(|| inputs.policies.rules_for(kind));
+    }
+    let rows = runner::each(resources, |index, object| {
+        let rules = by_kind.get(&kind_seen(inputs.values, object.node())).filter(|_| object.payload.is_none());
+        evaluate_one(inputs, index, object, rules.map_or(&[], Vec::as_slice))
+    });
     Judged { heads, rows: rows.into_iter().flatten().collect() }
 }
 
-/// What all policies say of one resource.
-fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object) -> Vec<Row> {
+/// What the rules for its kind say of one resource.
+fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object, rules: &[RuleRef]) -> Vec<Row> {
     let mut rows = Vec::new();
-    if object.payload.is_some() {
-        return rows;
-    }
-    let rules = inputs.policies.rules_for(kind_seen(inputs.values, object.node()));
     for rules in rules.chunk_by(|a, b| a.policy_index() == b.policy_index()) {
         let position = rules[0].policy_index();
         let policy = &inputs.policies.classic[position];

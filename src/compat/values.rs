@@ -125,12 +125,20 @@ impl Values {
     pub(crate) fn set(&mut self, text: &str, notices: &Notices) {
         for pair in text.split(',') {
             match pair.split_once('=') {
+                // Kyverno: of two values for one name the first counts, and the object itself is not changed so.
+                Some((key, _)) if key.contains("request.object.") || self.has_global(key.trim()) => {
+                    notices.say(Weight::Warning, "", format!("`--set {pair}` has no effect"));
+                }
                 Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => {
                     self.globals.push((key.trim().to_owned(), Json::from(value.trim())));
                 }
                 _ => notices.say(Weight::Warning, "", format!("`--set {pair}` is no `key=value`, passed over")),
             }
         }
+    }
+
+    fn has_global(&self, name: &str) -> bool {
+        self.globals.iter().any(|(known, _)| known == name)
     }
 
     /// Says which operations are none.
@@ -242,10 +250,10 @@ subresources:
     #[test]
     fn only_pairs_are_set() {
         let (mut values, notices) = (Values::default(), Notices::default());
-        values.set("a=1, b.c=x=y,,d=,e", &notices);
+        values.set("a=1, b.c=x=y,,d=,e,a=2,request.object.spec.x=1", &notices);
         let pairs: Vec<String> = values.globals.iter().map(|(name, value)| format!("{name} {value}")).collect();
         assert_eq!(pairs, ["a \"1\"", "b.c \"x=y\""]);
-        assert_eq!(notices.take().len(), 3);
+        assert_eq!(notices.take().len(), 5);
     }
 
     const POLICY: &str = r#"

@@ -3,6 +3,7 @@
 
 mod change;
 mod check;
+mod compat;
 mod corpus;
 mod hook;
 mod scratch;
