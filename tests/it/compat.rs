@@ -2,7 +2,11 @@
 //!
 //! Where the expected verdicts of public suites are at hand (`ADMIT_CONFORMANCE`, or `../shared/conformance`), the suites
 //! of validate rules must hold, too; without them that test says so.
-#![expect(clippy::disallowed_methods, reason = "the tests write the files that the program reads")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests write the files that the program reads, and say what they could not do"
+)]
 
 use std::{
     fs,
