@@ -1,6 +1,8 @@
 //! What the compiler does not check of the source: who may name whom, that each file says what it is, that each case is
 //! read by a suite and each path in ARCHITECTURE.md exists.
 
+#![expect(clippy::disallowed_methods, reason = "reads the source, not input")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
