@@ -185,10 +185,11 @@ impl<'t> Case<'t> {
             }
             let here = joined(marks.iter().filter(|mark| mark.line as usize == index + 1));
             let indent = &content[..content.len() - content.trim_start().len()];
-            here.iter().filter(|mark| mark.own).for_each(|mark| out.push_str(&format!("{indent}#~ {mark}\n")));
+            let own = here.iter().filter(|mark| mark.own).map(|mark| format!("{indent}#~ {mark}\n"));
+            out.extend(own);
             let trailing: Vec<_> = here.iter().filter(|mark| !mark.own).map(|mark| format!(" #~ {mark}")).collect();
             let content = if trailing.is_empty() && content.len() == line.len() { content } else { content.trim_end() };
-            out.push_str(&format!("{content}{}\n", trailing.concat()));
+            out.extend([content, &trailing.concat(), "\n"]);
         }
         out
     }
@@ -259,7 +260,7 @@ impl Mark {
                     (mark.help, rest) = quoted(&rest[end..]).map(|(text, rest)| (Some(text), rest))?;
                     continue;
                 }
-                word if mark.status.is_empty() => mark.status = word.to_owned(),
+                word if mark.status.is_empty() => word.clone_into(&mut mark.status),
                 word if word.starts_with('(') => mark.action = Some(word.trim_matches(['(', ')']).to_owned()),
                 word => mark.rules.push(word.to_owned()),
             }

@@ -117,7 +117,9 @@ pub(crate) fn evaluate<'v>(
                 }
                 failed.push(judged);
             }
-            failed.iter().for_each(|judged| note(judged, wanted == Wanted::False));
+            for judged in &failed {
+                note(judged, wanted == Wanted::False);
+            }
             let mut all_hold = true;
             for condition in all.iter().flatten() {
                 let judged = judge(condition, document, scope)?;

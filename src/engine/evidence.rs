@@ -4,6 +4,8 @@
 //! Best effort: where an expression computes with many values, and none of them alone would decide, it is the list or
 //! map that holds them. Only failures pay for this.
 
+use std::fmt::Write as _;
+
 use super::{conditions::Deciding, context::RuleScope};
 use crate::{
     document::{Node, resource::place_of_missing},
@@ -228,7 +230,7 @@ impl<'v> Reading<'v, '_> {
     }
 }
 
-impl<'v> Spot<'v> {
+impl Spot<'_> {
     /// The items of a list, or the value itself.
     fn items(&self) -> Vec<Self> {
         match self.value {
@@ -294,11 +296,11 @@ pub(crate) fn pointer(node: Node<'_>, resource: Node<'_>) -> String {
         let inside = |child: &Node<'_>| child.span().covers(node.span());
         if at.is_list() {
             let Some((index, child)) = at.items().enumerate().find(|(_, child)| inside(child)) else { break };
-            path.push_str(&format!("{index}/"));
+            let _ = write!(path, "{index}/");
             at = child;
         } else {
             let Some((key, child)) = at.entries().find(|(_, child)| inside(child)) else { break };
-            path.push_str(&format!("{key}/"));
+            let _ = write!(path, "{key}/");
             at = child;
         }
     }

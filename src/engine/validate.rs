@@ -358,16 +358,14 @@ impl<'v, 's> Checking<'v, 's> {
             let verdict = self.element(item, element, depth);
             self.levels.borrow_mut().pop();
             self.scope.reset(mark);
-            match verdict {
-                Some(verdict) => match verdict.status {
-                    Status::Pass => passed = true,
-                    Status::Skip => {}
-                    Status::Fail | Status::Error | Status::Indeterminate => {
-                        let message = format!("validation failure: {}", verdict.message);
-                        return Each::Stopped(Verdict { message, ..verdict });
-                    }
-                },
-                None => {}
+            let Some(verdict) = verdict else { continue };
+            match verdict.status {
+                Status::Pass => passed = true,
+                Status::Skip => {}
+                Status::Fail | Status::Error | Status::Indeterminate => {
+                    let message = format!("validation failure: {}", verdict.message);
+                    return Each::Stopped(Verdict { message, ..verdict });
+                }
             }
         }
         if passed { Each::Passed } else { Each::Nothing }

@@ -1,6 +1,8 @@
 //! What the compiler does not check of the source: who may name whom, that each file says what it is, that each case is
 //! read by a suite and each path in ARCHITECTURE.md exists.
 
+#![expect(clippy::disallowed_methods, reason = "reads the source, not input")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -35,7 +37,7 @@ const SUITES: [(&str, &str); 2] =
 fn modules_name_only_modules_of_lower_rank() {
     let rank = |module: &str| RANKS.iter().position(|line| line.contains(&module));
     let mut wrong = Vec::new();
-    for path in files("src").iter().filter(|path| path.ends_with(".rs") && !path.ends_with("tests.rs")) {
+    for path in files("src").iter().filter(|path| is_rust(path) && !path.ends_with("/tests.rs")) {
         let module = module_of(path);
         let Some(own) = rank(module[0]) else {
             wrong.push(format!("{path}: module `{}` has no rank in tests/it/tidy.rs", module[0]));
@@ -60,7 +62,7 @@ fn names_are_found_in_paths_groups_and_climbs() {
 
 #[test]
 fn each_file_says_what_it_is() {
-    let silent = |path: &String| path.ends_with(".rs") && !read(path).starts_with("//! ");
+    let silent = |path: &String| is_rust(path) && !read(path).starts_with("//! ");
     let silent: Vec<_> = ["src", "tests", "benches"].iter().flat_map(|it| files(it)).filter(silent).collect();
     assert!(silent.is_empty(), "no `//!` header: {silent:?}");
 }
@@ -72,7 +74,7 @@ fn each_case_is_read_by_a_suite() {
         assert!(read(suite).contains(folder), "{suite} doesn't read {folder}");
     }
     let suites = SUITES.map(|(glob, _)| Glob::new(glob).expect("a glob").compile_matcher());
-    let is_read = |path: &String| path.ends_with(".rs") || suites.iter().any(|suite| suite.is_match(path));
+    let is_read = |path: &String| is_rust(path) || suites.iter().any(|suite| suite.is_match(path));
     let unread: Vec<_> = files("tests").into_iter().filter(|path| !is_read(path)).collect();
     assert!(unread.is_empty(), "read by no suite of tests/it/tidy.rs: {unread:?}");
 }
@@ -86,6 +88,10 @@ fn paths_in_the_architecture_exist() {
     assert!(gone.is_empty(), "ARCHITECTURE.md names what does not exist: {gone:?}");
 }
 
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|it| it == "rs")
+}
+
 /// `src/engine/pattern/walk.rs` is `[engine, pattern, walk]`.
 fn module_of(path: &str) -> Vec<&str> {
     let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
@@ -94,8 +100,8 @@ fn module_of(path: &str) -> Vec<&str> {
 
 /// The modules at the top of the crate that code names, from a module so many levels below it.
 fn named(code: &str, depth: usize) -> Vec<String> {
-    let code: String =
-        code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|it| format!("{it}\n")).collect();
+    let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
     let start = Regex::new(r"\b(crate|super(?:::super)*)::(\{|\w+)").expect("a pattern");
     let mut out = Vec::new();
     for found in start.captures_iter(&code) {

@@ -3,6 +3,8 @@
 //! The order in which keys are looked at, and when a mismatch of one anchor swallows another, are Kyverno's; they
 //! decide between `fail` and `skip`, so they are kept exactly. Cases: `tests/engine/pattern/`.
 
+#![expect(clippy::unnecessary_box_returns, clippy::vec_box, reason = "keeps the many steps that match small")]
+
 use std::fmt::{self, Write as _};
 
 use crate::{

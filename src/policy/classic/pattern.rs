@@ -59,7 +59,7 @@ impl Anchor {
 pub(crate) struct Pattern {
     /// What must hold.
     pub form: Form,
-    /// Where it stands in the file of the policy; `None` below a value that a variable inserted.
+    /// Where it stands in the file of the policy; `None` below a key that a variable made.
     pub span: Option<Span>,
 }
 
@@ -142,7 +142,7 @@ enum Parent {
 }
 
 fn compile(value: Value<'_>, node: Option<Node<'_>>, numbers: Numbers, parent: Parent) -> Pattern {
-    let span = node.map(Node::span);
+    let mut span = node.map(Node::span);
     let form = match value {
         Value::Map(map) => Form::Map(compile_map(map, node, numbers, parent)),
         Value::List(list) => compile_list(list, node, numbers),
@@ -153,21 +153,33 @@ fn compile(value: Value<'_>, node: Option<Node<'_>>, numbers: Numbers, parent: P
             Form::Scalar(ScalarPattern::compile(scalar))
         }
     };
+    if let (Form::EachScalar(_), Some(item)) = (&form, part(node, |list| list.items().next())) {
+        span = Some(item.span());
+    }
     Pattern { form, span }
 }
 
+/// A part of a pattern in the policy. What a variable inserted has no parts there: all of it stands where the variable is.
+fn part<'d>(node: Option<Node<'d>>, of: impl FnOnce(Node<'d>) -> Option<Node<'d>>) -> Option<Node<'d>> {
+    let node = node?;
+    if node.is_map() || node.is_list() { of(node) } else { Some(node) }
+}
+
+/// The items of a list pattern, each with its place.
+fn items<'v, 'd>(list: List<'v>, node: Option<Node<'d>>) -> impl Iterator<Item = (Value<'v>, Option<Node<'d>>)> {
+    let mut nodes = node.into_iter().flat_map(Node::items);
+    list.iter().map(move |item| (item, part(node, |_| nodes.next())))
+}
+
 fn compile_list(list: List<'_>, node: Option<Node<'_>>, numbers: Numbers) -> Form {
-    let item_node = |index: usize| node.and_then(|node| node.items().nth(index));
-    match list.iter().next() {
-        None => Form::Nothing,
-        Some(first @ Value::Map(_)) => Form::Each(Box::new(compile(first, item_node(0), numbers, Parent::Other))),
-        Some(Value::List(_)) => Form::Places(
-            list.iter()
-                .enumerate()
-                .map(|(index, item)| compile(item, item_node(index), numbers, Parent::Other))
-                .collect(),
-        ),
-        Some(scalar) => match compile(scalar, item_node(0), numbers, Parent::Other).form {
+    let Some((first, first_node)) = items(list, node).next() else { return Form::Nothing };
+    let first_pattern = || compile(first, first_node, numbers, Parent::Other);
+    match first {
+        Value::Map(_) => Form::Each(Box::new(first_pattern())),
+        Value::List(_) => {
+            Form::Places(items(list, node).map(|(item, node)| compile(item, node, numbers, Parent::Other)).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => match first_pattern().form {
             Form::Scalar(scalar) => Form::EachScalar(scalar),
             other => other,
         },
@@ -180,7 +192,7 @@ fn compile_map(map: Map<'_>, node: Option<Node<'_>>, numbers: Numbers, parent: P
         .iter()
         .map(|(raw, value)| {
             let (anchor, key) = Anchor::split(raw);
-            let child_node = node.and_then(|node| node.get(raw));
+            let child_node = part(node, |map| map.get(raw));
             let child = match (parent, key) {
                 (_, "metadata") => Parent::Metadata,
                 (Parent::Metadata, "labels" | "annotations") => Parent::LabelsOrAnnotations,
@@ -210,11 +222,9 @@ fn compile_map(map: Map<'_>, node: Option<Node<'_>>, numbers: Numbers, parent: P
 
 fn existence_items(value: Value<'_>, node: Option<Node<'_>>, numbers: Numbers) -> Option<Vec<Pattern>> {
     let Value::List(list) = value else { return None };
-    let nodes: Vec<_> = node.map(|node| node.items().collect()).unwrap_or_default();
-    list.iter()
-        .enumerate()
-        .map(|(index, item)| match item {
-            Value::Map(_) => Some(compile(item, nodes.get(index).copied(), numbers, Parent::Other)),
+    items(list, node)
+        .map(|(item, node)| match item {
+            Value::Map(_) => Some(compile(item, node, numbers, Parent::Other)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::List(_) => None,
         })
         .collect()
