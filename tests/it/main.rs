@@ -4,6 +4,7 @@
 mod change;
 mod check;
 mod corpus;
+mod examples;
 mod hook;
 mod scratch;
 mod tidy;
