@@ -20,6 +20,7 @@ const DEFAULT_WIDTH: usize = 100;
 pub(crate) struct OutputArgs {
     /// How to write the report: FORMAT to standard output, or FORMAT=FILE; may be given more than once
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_target, default_value = "text", help_heading = "Output")]
+    #[arg(long_help = format_help())]
     pub(crate) format: Vec<Target>,
     /// The file for a single --format that names none
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -70,6 +71,12 @@ impl PartialEq for Format {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
+}
+
+fn format_help() -> String {
+    let rows = FORMATS.iter().map(|it| format!("\n- {:<14}{}", format!("{}:", it.name), it.about));
+    let head = "How to write the report: FORMAT to standard output, or FORMAT=FILE; may be given more than once";
+    format!("{head}\n{}", rows.collect::<String>())
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

@@ -5,6 +5,7 @@ mod change;
 mod check;
 mod compat;
 mod corpus;
+mod examples;
 mod hook;
 mod scratch;
 mod tidy;
