@@ -93,12 +93,18 @@ pub(crate) struct InvalidPolicy {
 }
 
 /// The policies of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Policies {
     /// Those that take part, and the exceptions.
     pub set: PolicySet,
     /// Those that don't.
     pub invalid: Vec<InvalidPolicy>,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self { set: PolicySet::for_command_line(), invalid: Vec::new() }
+    }
 }
 
 impl Policies {

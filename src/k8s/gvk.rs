@@ -110,6 +110,29 @@ pub(crate) fn builtin(group: &str, kind: &str) -> Option<Builtin> {
     builtins().find(|it| it.kind == kind && it.group == group)
 }
 
+/// The resource types of a kind, in whatever group.
+pub(crate) fn builtins_of_kind(kind: &str) -> impl Iterator<Item = Builtin> {
+    builtins().filter(move |it| it.kind == kind)
+}
+
+/// Whether objects of a kind are only ever sent to a subresource of another, such as `Scale` to `deployments/scale`.
+pub(crate) fn is_subresource_kind(kind: &str) -> bool {
+    SUBRESOURCE_KINDS.contains(&kind)
+}
+
+/// Kinds that only subresources take.
+const SUBRESOURCE_KINDS: [&str; 9] = [
+    "Eviction",
+    "NodeProxyOptions",
+    "PodAttachOptions",
+    "PodExecOptions",
+    "PodPortForwardOptions",
+    "PodProxyOptions",
+    "Scale",
+    "ServiceProxyOptions",
+    "TokenRequest",
+];
+
 /// The resource type of a plural name, such as `pods` or `ingresses`.
 pub(crate) fn builtin_by_plural(group: &str, plural: &str) -> Option<Builtin> {
     builtins().find(|it| it.plural == plural && it.group == group)

@@ -57,6 +57,46 @@ pub(crate) enum Problem {
         /// Every value that is allowed.
         allowed: &'static [&'static str],
     },
+    /// More than one of several fields.
+    #[error("{owner} can't have more than one of {}", listed(fields))]
+    Exclusive {
+        /// The fields.
+        fields: &'static [&'static str],
+        /// What they stand in.
+        owner: &'static str,
+    },
+    /// None of several fields.
+    #[error("{owner} needs one of {}", listed(fields))]
+    NoneOf {
+        /// The fields.
+        fields: &'static [&'static str],
+        /// What they are missing in.
+        owner: &'static str,
+    },
+    /// A text or list without anything in it.
+    #[error("`{field}` is empty")]
+    Empty {
+        /// The field.
+        field: String,
+    },
+    /// A text with too many bytes.
+    #[error("`{field}` is too long: at most {max} characters")]
+    TooLong {
+        /// The field.
+        field: String,
+        /// How many bytes it may have.
+        max: usize,
+    },
+    /// A text without the form that it must have.
+    #[error("`{value}` is not {wanted}")]
+    Form {
+        /// The field.
+        field: String,
+        /// The value as written.
+        value: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
     /// A key that stands twice in one map.
     #[error("duplicate key `{key}`")]
     Duplicate {
@@ -91,7 +131,7 @@ pub(crate) enum Problem {
         /// The version as written.
         api_version: String,
         /// The version to use.
-        instead: &'static str,
+        instead: String,
     },
 }
 
@@ -99,6 +139,11 @@ impl Problem {
     /// A refusal beyond the schema.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Problem::Invalid { message: message.into(), help: None }
+    }
+
+    /// A refusal beyond the schema, with what to do about it.
+    pub(crate) fn invalid_with(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Problem::Invalid { message: message.into(), help: Some(help.into()) }
     }
 
     /// Whether the API server's schema already refuses this, so that Kyverno never sees the object.
@@ -117,8 +162,10 @@ impl Problem {
             Problem::UnknownField { nearest, .. } => nearest.map(|name| format!("did you mean `{name}`?")),
             Problem::Choice { value, allowed, .. } => {
                 let near = nearest(value, allowed.iter().copied());
-                let list = allowed.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
-                Some(near.map_or_else(|| format!("use one of {list}"), |name| format!("did you mean `{name}`?")))
+                Some(near.map_or_else(
+                    || format!("use one of {}", listed(allowed)),
+                    |name| format!("did you mean `{name}`?"),
+                ))
             }
             Problem::Missing { field, .. } => Some(format!("add `{field}`")),
             Problem::Duplicate { .. } => Some("remove one of them".to_owned()),
@@ -127,9 +174,22 @@ impl Problem {
             Problem::NotEvaluated { .. } => {
                 Some("what it would refuse is not known; judge it in the cluster".to_owned())
             }
+            Problem::Exclusive { .. } => Some("keep one of them".to_owned()),
+            Problem::NoneOf { fields, .. } => Some(format!("add {}", listed(fields))),
+            Problem::Empty { field } => Some(format!("fill in `{field}`")),
+            Problem::TooLong { .. } => Some("shorten it".to_owned()),
+            Problem::Form { field, .. } => Some(format!("change the value of `{field}`")),
+            Problem::Type { found: "a boolean" | "a number", wanted: "a string", .. } => {
+                Some("put the value in quotes".to_owned())
+            }
             Problem::Type { .. } | Problem::NotApplied { .. } => None,
         }
     }
+}
+
+/// Names in backquotes, as in `a`, `b`.
+pub(crate) fn listed(names: &[&str]) -> String {
+    names.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The candidate that `text` most likely means: same letters in another case, or at most a third of them different.

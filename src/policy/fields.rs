@@ -1,8 +1,8 @@
-//! Strict reading of typed maps: unknown fields, wrong types and values outside a list become errors with a place.
+//! Reading of typed maps: missing fields, wrong types and values outside a list become errors with a place.
 
 use std::{cell::RefCell, sync::Arc};
 
-use super::error::{PolicyError, Problem, nearest};
+use super::error::{PolicyError, Problem};
 use crate::{document::Node, span::Span};
 
 /// The errors found while decoding one document.
@@ -47,25 +47,9 @@ pub(crate) struct Fields<'d, 'e> {
 }
 
 impl<'d, 'e> Fields<'d, 'e> {
-    /// Reads `node` as a map with the fields `known`; `None`, with an error noted, when it is no map.
-    pub(crate) fn read(
-        node: Node<'d>,
-        owner: &'static str,
-        known: &'static [&'static str],
-        problems: &'e Problems,
-    ) -> Option<Self> {
-        let fields = Self::open(node, owner, problems)?;
-        for (key, value) in node.entries() {
-            if !known.contains(&key) {
-                let nearest = nearest(key, known.iter().copied());
-                problems.at_key(value, Problem::UnknownField { field: key.to_owned(), owner, nearest });
-            }
-        }
-        Some(fields)
-    }
-
-    /// Reads `node` as a map in which other fields may stand.
-    pub(crate) fn open(node: Node<'d>, owner: &'static str, problems: &'e Problems) -> Option<Self> {
+    /// Reads `node` as a map; `None`, with an error noted, when it is none. Which fields may stand in it is the schema's
+    /// business.
+    pub(crate) fn read(node: Node<'d>, owner: &'static str, problems: &'e Problems) -> Option<Self> {
         if !node.is_map() {
             let field = if node.key().is_empty() { owner.to_owned() } else { node.key().to_owned() };
             problems.at(node, Problem::Type { field, wanted: "a map", found: node.kind().name() });
@@ -88,7 +72,7 @@ impl<'d, 'e> Fields<'d, 'e> {
     pub(crate) fn require(self, key: &'static str) -> Option<Node<'d>> {
         let found = self.get(key);
         if found.is_none() {
-            self.problems.at(self.node, Problem::Missing { field: key, owner: self.owner });
+            self.problems.at_span(self.node, self.node.heading(), Problem::Missing { field: key, owner: self.owner });
         }
         found
     }

@@ -104,6 +104,9 @@ pub(crate) enum Subject {
     ServiceAccount(Wildcard),
 }
 
+/// Who a subject can be.
+pub(crate) const KINDS_OF_SUBJECTS: [&str; 3] = ["User", "Group", "ServiceAccount"];
+
 /// Which form of blocks the schema of the kind has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forms {
@@ -113,22 +116,11 @@ pub(crate) enum Forms {
     AnyAll,
 }
 
-const RESOURCES: &[&str] =
-    &["annotations", "kinds", "name", "names", "namespaces", "namespaceSelector", "operations", "selector"];
-
 /// Decodes a `match` or `exclude` block.
 pub(crate) fn decode_block(node: Node<'_>, forms: Forms, problems: &Problems) -> Option<Block> {
-    let known: &[&str] = match forms {
-        Forms::Legacy => &["any", "all", "resources", "subjects", "roles", "clusterRoles"],
-        Forms::AnyAll => &["any", "all"],
-    };
     let owner = if node.key() == "exclude" { "exclude" } else { "match" };
-    let fields = Fields::read(node, owner, known, problems)?;
+    let fields = Fields::read(node, owner, problems)?;
     let span = node.span();
-    let (any, all) = (fields.get("any"), fields.get("all"));
-    if any.is_some() && all.is_some() {
-        problems.at(node, Problem::invalid("`any` and `all` can't both be given"));
-    }
     for (key, join) in [("any", Join::Any), ("all", Join::All)] {
         if fields.get(key).is_some() {
             let filters = fields.list(key).filter_map(|item| decode_filter(item, problems)).collect();
@@ -142,14 +134,13 @@ pub(crate) fn decode_block(node: Node<'_>, forms: Forms, problems: &Problems) ->
 }
 
 fn decode_filter(node: Node<'_>, problems: &Problems) -> Option<Filter> {
-    let known = &["resources", "subjects", "roles", "clusterRoles"];
-    Some(filter(Fields::read(node, "a filter", known, problems)?, problems))
+    Some(filter(Fields::read(node, "a filter", problems)?, problems))
 }
 
 fn filter(fields: Fields<'_, '_>, problems: &Problems) -> Filter {
     let mut out = Filter { span: fields.node().span(), ..Filter::default() };
     if let Some(node) = fields.get("resources")
-        && let Some(resources) = Fields::read(node, "resources", RESOURCES, problems)
+        && let Some(resources) = Fields::read(node, "resources", problems)
     {
         resource_filter(resources, problems, &mut out);
     }
@@ -172,9 +163,6 @@ fn resource_filter(fields: Fields<'_, '_>, problems: &Problems, out: &mut Filter
     out.names_span = span_of("names");
     if let Some(name) = fields.string("name").filter(|name| !name.is_empty()) {
         out.single_name = true;
-        if !out.names.is_empty() {
-            problems.at(fields.node(), Problem::invalid("`name` and `names` can't both be given"));
-        }
         out.names.push(Wildcard::new(name));
         out.names_span = span_of("name");
     }
@@ -186,59 +174,34 @@ fn resource_filter(fields: Fields<'_, '_>, problems: &Problems, out: &mut Filter
         .map(|(key, value)| (Wildcard::new(key), Wildcard::new(value)))
         .collect();
     out.operations_span = span_of("operations");
-    for (text, node) in fields.strings("operations") {
-        match Operation::parse(text) {
-            Some(operation) => out.operations.push(operation),
-            None => problems.at(
-                node,
-                Problem::Choice {
-                    field: "operations".to_owned(),
-                    value: text.to_owned(),
-                    allowed: &["CREATE", "UPDATE", "DELETE", "CONNECT"],
-                },
-            ),
-        }
-    }
+    out.operations = fields.strings("operations").into_iter().filter_map(|(text, _)| Operation::parse(text)).collect();
     out.selector = fields.get("selector").and_then(|node| decode_selector(node, problems));
     out.namespace_selector = fields.get("namespaceSelector").and_then(|node| decode_selector(node, problems));
 }
 
 fn subject(node: Node<'_>, problems: &Problems) -> Option<Subject> {
-    let fields = Fields::read(node, "a subject", &["apiGroup", "kind", "name", "namespace"], problems)?;
+    let fields = Fields::read(node, "a subject", problems)?;
     let name = fields.string("name").unwrap_or_default();
     match fields.string("kind")? {
         "User" => Some(Subject::User(Wildcard::new(name))),
         "Group" => Some(Subject::Group(Wildcard::new(name))),
         "ServiceAccount" => {
             let namespace = fields.string("namespace").unwrap_or_default();
-            if namespace.is_empty() {
-                problems.at(node, Problem::invalid("a ServiceAccount subject needs a namespace"));
-            }
             Some(Subject::ServiceAccount(Wildcard::new(&format!("system:serviceaccount:{namespace}:{name}"))))
         }
-        other => {
-            problems.at(
-                node,
-                Problem::Choice {
-                    field: "kind".to_owned(),
-                    value: other.to_owned(),
-                    allowed: &["User", "Group", "ServiceAccount"],
-                },
-            );
-            None
-        }
+        _ => None,
     }
 }
 
-/// Decodes a label selector.
+/// Decodes a label selector; of an expression that is none Kubernetes' complaint is noted.
 pub(crate) fn decode_selector(node: Node<'_>, problems: &Problems) -> Option<LabelSelector> {
-    let fields = Fields::read(node, "a label selector", &["matchLabels", "matchExpressions"], problems)?;
+    let fields = Fields::read(node, "a label selector", problems)?;
     let mut selector = LabelSelector::new();
     for (key, value) in fields.pairs("matchLabels") {
         selector.match_label(key, value);
     }
     for item in fields.list("matchExpressions") {
-        let Some(entry) = Fields::read(item, "a label expression", &["key", "operator", "values"], problems) else {
+        let Some(entry) = Fields::read(item, "a label expression", problems) else {
             continue;
         };
         let key = entry.string("key").unwrap_or_default();
@@ -247,9 +210,6 @@ pub(crate) fn decode_selector(node: Node<'_>, problems: &Problems) -> Option<Lab
         if let Err(error) = selector.match_expression(key, operator, values.iter().map(|(text, _)| *text)) {
             problems.at(item, Problem::invalid(format!("selector: Invalid value: {error}")));
         }
-    }
-    if let Err(error) = selector.validate() {
-        problems.at(node, Problem::invalid(format!("selector: Invalid value: {error}")));
     }
     Some(selector)
 }

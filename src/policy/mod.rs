@@ -4,12 +4,16 @@
 //! parsed and whose autogen rules are expanded, and the errors of the policies that take no part. Compiling happens
 //! once a run; nothing here evaluates.
 
+pub(crate) mod cel;
 pub(crate) mod classic;
+pub(crate) mod cleanup;
 pub(crate) mod error;
 pub(crate) mod exception;
 pub(crate) mod fields;
+pub(crate) mod kinds;
 pub(crate) mod matching;
 pub(crate) mod pod_security;
+pub(crate) mod schema;
 pub(crate) mod set;
 
 use std::sync::Arc;
@@ -48,6 +52,16 @@ impl Head {
     pub(crate) fn cluster_wide(&self) -> bool {
         self.kind != "Policy" && !self.kind.starts_with("Namespaced")
     }
+}
+
+/// Whose refusals count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// A cluster's.
+    #[default]
+    Cluster,
+    /// Those of Kyverno's command line, which knows less and looks at less.
+    CommandLine,
 }
 
 /// What a failed rule does at admission.

@@ -6,11 +6,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    Measure, cel,
     classic::{self, Body, Policy, Rule, model::FailureAction},
+    cleanup,
     error::{PolicyError, Problem},
     exception::{self, Exception},
     fields::Problems,
+    kinds::{self, Cel, Family},
     matching::Block,
+    schema,
 };
 use crate::document::{Document, Node, NodeId};
 
@@ -23,6 +27,7 @@ pub(crate) struct PolicySet {
     pub exceptions: Vec<Exception>,
     /// Positions of the exceptions that name a policy, by its key.
     by_policy: HashMap<String, Vec<u32>>,
+    measure: Measure,
 }
 
 /// A rule of a set, by position.
@@ -58,6 +63,11 @@ impl PolicySet {
         self.classic.is_empty()
     }
 
+    /// An empty set for policies and exceptions that Kyverno's command line would take.
+    pub(crate) fn for_command_line() -> Self {
+        Self { measure: Measure::CommandLine, ..Self::default() }
+    }
+
     /// Compiles a policy or exception and adds it; gives what is wrong with it otherwise.
     pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) -> Result<(), Vec<PolicyError>> {
         let problems = Problems::default();
@@ -68,34 +78,70 @@ impl PolicySet {
                 problems.at_span(object, *key, Problem::Duplicate { key: key_text });
             }
         }
-        if classic::decode::is_classic(object) {
-            let policy = classic::decode::decode(document, node, &problems);
-            if let (Some(policy), true) = (policy, problems.is_empty()) {
-                self.classic.push(policy);
-                return Ok(());
-            }
-        } else if exception::is_exception(object) {
-            let exception = exception::decode(document, node, &problems);
-            if let (Some(exception), true) = (exception, problems.is_empty()) {
-                let position = self.exceptions.len() as u32;
-                for reference in &exception.references {
-                    let named = self.by_policy.entry(reference.policy.clone()).or_default();
-                    if named.last() != Some(&position) {
-                        named.push(position);
-                    }
+        match kinds::find(object) {
+            Some(kind) => {
+                schema::check(object, kind.schema, &problems);
+                // What the API server refuses reaches nobody who could refuse it for other reasons.
+                if problems.is_empty() {
+                    self.take(kind.family, document, node, &problems);
                 }
-                self.exceptions.push(exception);
-                return Ok(());
             }
-        } else {
-            match judging(object) {
-                Judging::Never => return Ok(()),
-                Judging::NotYet => problems.at(object.get("kind").unwrap_or(object), not_evaluated(object)),
-                Judging::Changes => problems.at(object.get("kind").unwrap_or(object), not_applied(object)),
-                Judging::UnknownVersion => problems.at(object.get("apiVersion").unwrap_or(object), unknown(object)),
+            None => {
+                let problem = unknown(object);
+                let at = if matches!(problem, Problem::Version { .. }) { "apiVersion" } else { "kind" };
+                problems.at(object.get(at).unwrap_or(object), problem);
             }
         }
-        Err(problems.into_vec())
+        if problems.is_empty() { Ok(()) } else { Err(problems.into_vec()) }
+    }
+
+    fn take(&mut self, family: Family, document: &Arc<Document>, node: NodeId, problems: &Problems) {
+        let object = document.node(node);
+        match family {
+            Family::Classic => {
+                let policy = classic::decode::decode(document, node, problems);
+                if let Some(policy) = policy {
+                    classic::validate::check(&policy, self.measure, problems);
+                    if problems.is_empty() {
+                        self.classic.push(policy);
+                    }
+                }
+            }
+            Family::Exception => {
+                let exception = exception::decode(document, node, problems);
+                if self.measure == Measure::Cluster {
+                    exception::check(object, problems);
+                }
+                if let (Some(exception), true) = (exception, problems.is_empty()) {
+                    let position = self.exceptions.len() as u32;
+                    for reference in &exception.references {
+                        let named = self.by_policy.entry(reference.policy.clone()).or_default();
+                        if named.last() != Some(&position) {
+                            named.push(position);
+                        }
+                    }
+                    self.exceptions.push(exception);
+                }
+            }
+            Family::Cleanup => {
+                if self.measure == Measure::Cluster {
+                    cleanup::check(object, problems);
+                }
+            }
+            Family::Cel(kind) => {
+                if self.measure == Measure::Cluster {
+                    cel::check(object, kind, problems);
+                }
+                if problems.is_empty() {
+                    let at = object.get("kind").unwrap_or(object);
+                    match kind {
+                        Cel::Validating | Cel::ImageValidating => problems.at(at, not_evaluated(object)),
+                        Cel::Mutating => problems.at(at, not_applied(object)),
+                        Cel::Generating | Cel::Deleting | Cel::Exception => {}
+                    }
+                }
+            }
+        }
     }
 
     /// Whether any rule reads objects of the cluster: ConfigMaps, answers of the API server.
@@ -166,33 +212,6 @@ fn may_match(rule: &Rule, kind: ResourceKind<'_>) -> bool {
         })
 }
 
-/// What a policy that is not compiled would do to a request.
-enum Judging {
-    /// It never judges one.
-    Never,
-    /// It does, in a way that is not evaluated here.
-    NotYet,
-    /// It changes objects before others judge them, and is not applied here.
-    Changes,
-    /// The kind is known, the version is not.
-    UnknownVersion,
-}
-
-fn judging(object: Node<'_>) -> Judging {
-    let api = object.str_at(&["apiVersion"]).unwrap_or_default();
-    let kind = object.str_at(&["kind"]).unwrap_or_default();
-    match api.split_once('/').map_or("", |(group, _)| group) {
-        "kyverno.io" if kind.ends_with("CleanupPolicy") => Judging::Never,
-        "policies.kyverno.io" if kind == "PolicyException" => Judging::Never,
-        "policies.kyverno.io" if kind.ends_with("GeneratingPolicy") || kind.ends_with("DeletingPolicy") => {
-            Judging::Never
-        }
-        "policies.kyverno.io" | "admissionregistration.k8s.io" if kind.contains("Mutating") => Judging::Changes,
-        "policies.kyverno.io" | "admissionregistration.k8s.io" => Judging::NotYet,
-        _ => Judging::UnknownVersion,
-    }
-}
-
 fn not_applied(object: Node<'_>) -> Problem {
     Problem::NotApplied { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
 }
@@ -201,8 +220,15 @@ fn not_evaluated(object: Node<'_>) -> Problem {
     Problem::NotEvaluated { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
 }
 
+/// What to say of a kind that is not known in its version.
 fn unknown(object: Node<'_>) -> Problem {
-    let kind = object.str_at(&["kind"]).unwrap_or_default().to_owned();
-    let api_version = object.str_at(&["apiVersion"]).unwrap_or_default().to_owned();
-    Problem::Version { kind, api_version, instead: "kyverno.io/v1" }
+    match kinds::served_as(object) {
+        Some(instead) => Problem::Version {
+            kind: object.str_at(&["kind"]).unwrap_or_default().to_owned(),
+            api_version: object.str_at(&["apiVersion"]).unwrap_or_default().to_owned(),
+            instead,
+        },
+        None if object.str_at(&["kind"]).is_some_and(|kind| kind.contains("Mutating")) => not_applied(object),
+        None => not_evaluated(object),
+    }
 }

@@ -89,7 +89,7 @@ pub(crate) fn decode(node: Node<'_>, flat: FlatList, problems: &Problems) -> Opt
         }
         return Some(Conditions::Flat(list));
     }
-    let fields = Fields::read(node, "conditions", &["any", "all"], problems)?;
+    let fields = Fields::read(node, "conditions", problems)?;
     let block = |key: &str| {
         fields.get(key)?;
         Some(fields.list(key).filter_map(|item| condition(item, problems)).collect::<Vec<_>>())
@@ -98,7 +98,7 @@ pub(crate) fn decode(node: Node<'_>, flat: FlatList, problems: &Problems) -> Opt
 }
 
 fn condition(node: Node<'_>, problems: &Problems) -> Option<Condition> {
-    let fields = Fields::read(node, "a condition", &["key", "operator", "value", "message"], problems)?;
+    let fields = Fields::read(node, "a condition", problems)?;
     let operator = fields.string("operator").unwrap_or_default();
     let value = fields.get("value");
     Some(Condition {

@@ -89,16 +89,9 @@ pub(crate) fn decode(fields: Fields<'_, '_>, problems: &Problems) -> Vec<Context
 const KINDS: [&str; 5] = ["variable", "configMap", "apiCall", "imageRegistry", "globalReference"];
 
 fn entry(node: Node<'_>, problems: &Problems) -> Option<ContextEntry> {
-    let known = &["name", "variable", "configMap", "apiCall", "imageRegistry", "globalReference"];
-    let fields = Fields::read(node, "a context entry", known, problems)?;
+    let fields = Fields::read(node, "a context entry", problems)?;
     let name = fields.string("name").unwrap_or_default().to_owned();
-    let given: Vec<_> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
-    let [kind] = given.as_slice() else {
-        let message = format!("a context entry needs exactly one of {}", KINDS.join(", "));
-        problems.at(node, Problem::invalid(message));
-        return None;
-    };
-    let node = fields.get(kind)?;
+    let (kind, node) = KINDS.into_iter().find_map(|kind| Some((kind, fields.get(kind)?)))?;
     Some(ContextEntry { name, source: source(kind, node, problems)?, span: node.span() })
 }
 
@@ -107,42 +100,24 @@ fn source(kind: &str, node: Node<'_>, problems: &Problems) -> Option<Source> {
     let tree = |fields: Fields<'_, '_>, key: &str| fields.get(key).map(Tree::compile);
     Some(match kind {
         "variable" => {
-            let fields = Fields::read(node, "variable", &["value", "jmesPath", "default"], problems)?;
+            let fields = Fields::read(node, "variable", problems)?;
             let (value, jmes_path) = (tree(fields, "value"), template(fields, "jmesPath"));
-            if value.is_none() && jmes_path.is_none() {
-                problems.at(node, Problem::invalid("a variable needs `value` or `jmesPath`"));
-            }
-            if fields.get("default").is_some() && jmes_path.is_none() {
-                problems.at(node, Problem::invalid("`default` needs `jmesPath`"));
-            }
             Source::Variable { value, jmes_path, default: tree(fields, "default") }
         }
         "configMap" => {
-            let fields = Fields::read(node, "configMap", &["name", "namespace"], problems)?;
-            let name = template(fields, "name").unwrap_or_else(|| Template::compile(""));
-            if name.source().is_empty() {
-                problems.at(node, Problem::invalid("a name is required for configMap context entry"));
-            }
-            let namespace = template(fields, "namespace").unwrap_or_else(|| Template::compile(""));
-            if namespace.source().is_empty() {
-                problems.at(node, Problem::invalid("a namespace is required for configMap context entry"));
-            }
-            Source::ConfigMap { name, namespace }
+            let fields = Fields::read(node, "configMap", problems)?;
+            let text = |key| template(fields, key).unwrap_or_else(|| Template::compile(""));
+            Source::ConfigMap { name: text("name"), namespace: text("namespace") }
         }
         "apiCall" => {
-            let known = &["urlPath", "method", "data", "service", "jmesPath", "default"];
-            let fields = Fields::read(node, "apiCall", known, problems)?;
+            let fields = Fields::read(node, "apiCall", problems)?;
             let service = fields
                 .get("service")
-                .and_then(|node| Fields::read(node, "service", &["url", "caBundle", "headers"], problems))
+                .and_then(|node| Fields::read(node, "service", problems))
                 .map(|fields| template(fields, "url").unwrap_or_else(|| Template::compile("")));
-            let url_path = template(fields, "urlPath");
-            if url_path.is_some() == service.is_some() {
-                problems.at(node, Problem::invalid("an apiCall needs exactly one of `urlPath` and `service`"));
-            }
-            let method = fields.choice("method", &["GET", "POST"]).unwrap_or("GET").to_owned();
+            let method = fields.string("method").unwrap_or("GET").to_owned();
             Source::ApiCall {
-                url_path,
+                url_path: template(fields, "urlPath"),
                 service,
                 method,
                 jmes_path: template(fields, "jmesPath"),
@@ -150,21 +125,14 @@ fn source(kind: &str, node: Node<'_>, problems: &Problems) -> Option<Source> {
             }
         }
         "imageRegistry" => {
-            let known = &["reference", "jmesPath", "imageRegistryCredentials"];
-            let fields = Fields::read(node, "imageRegistry", known, problems)?;
-            if fields.string("reference").is_none_or(str::is_empty) {
-                problems.at(node, Problem::invalid("a reference is required for imageRegistry context entry"));
-            }
+            let fields = Fields::read(node, "imageRegistry", problems)?;
             Source::ImageRegistry {
                 reference: template(fields, "reference").unwrap_or_else(|| Template::compile("")),
                 jmes_path: template(fields, "jmesPath"),
             }
         }
         _ => {
-            let fields = Fields::read(node, "globalReference", &["name", "jmesPath"], problems)?;
-            if fields.string("name").is_none_or(str::is_empty) {
-                problems.at(node, Problem::invalid("a name is required for globalReference context entry"));
-            }
+            let fields = Fields::read(node, "globalReference", problems)?;
             Source::Global {
                 name: template(fields, "name").unwrap_or_else(|| Template::compile("")),
                 jmes_path: template(fields, "jmesPath"),

@@ -1,7 +1,7 @@
 //! From the document of a `ClusterPolicy` or `Policy` to its compiled form.
 //!
-//! In: a document and the node of the object. Out: the policy, or every problem that the API server's schema or
-//! Kyverno's own validation has with it. A policy with a problem takes no part in a run.
+//! In: a document and the node of an object that the API server's schema lets in. Out: the policy, and what keeps it from
+//! being compiled; what else a cluster refuses is found by [`validate`](super::validate).
 
 use std::sync::Arc;
 
@@ -30,79 +30,20 @@ use crate::{
     },
 };
 
-const SPEC: &[&str] = &[
-    "admission",
-    "applyRules",
-    "background",
-    "emitWarning",
-    "failurePolicy",
-    "generateExisting",
-    "generateExistingOnPolicyUpdate",
-    "mutateExistingOnPolicyUpdate",
-    "rules",
-    "schemaValidation",
-    "useServerSideApply",
-    "validationFailureAction",
-    "validationFailureActionOverrides",
-    "webhookConfiguration",
-    "webhookTimeoutSeconds",
-];
-
-const RULE: &[&str] = &[
-    "name",
-    "match",
-    "exclude",
-    "context",
-    "preconditions",
-    "celPreconditions",
-    "imageExtractors",
-    "reportProperties",
-    "skipBackgroundRequests",
-    "validate",
-    "mutate",
-    "generate",
-    "verifyImages",
-];
-
-const VALIDATE: &[&str] = &[
-    "message",
-    "failureAction",
-    "failureActionOverrides",
-    "allowExistingViolations",
-    "pattern",
-    "anyPattern",
-    "deny",
-    "foreach",
-    "podSecurity",
-    "cel",
-    "manifests",
-    "assert",
-];
-
-const FOREACH: &[&str] =
-    &["list", "elementScope", "context", "preconditions", "pattern", "anyPattern", "deny", "foreach"];
-
-/// Any spelling of an action that the schema allows at the level of the policy.
-const ACTIONS: &[&str] = &["audit", "enforce", "Audit", "Enforce"];
-
 /// Decodes and compiles a policy.
 pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems) -> Option<Policy> {
     let object = document.node(node);
-    let fields = Fields::read(object, "a policy", &["apiVersion", "kind", "metadata", "spec", "status"], problems)?;
+    let fields = Fields::read(object, "a policy", problems)?;
     let cluster_wide = fields.string("kind") == Some("ClusterPolicy");
-    let metadata = Fields::open(fields.require("metadata")?, "metadata", problems)?;
+    let metadata = Fields::read(fields.require("metadata")?, "metadata", problems)?;
     let name_node = metadata.require("name")?;
     let name = metadata.text(name_node)?.to_owned();
     let written_namespace = metadata.string("namespace").unwrap_or_default();
-    if cluster_wide && !written_namespace.is_empty() {
-        problems.at(name_node, Problem::invalid("a ClusterPolicy can't have a namespace"));
-    }
     let namespace = if cluster_wide { String::new() } else { written_namespace.to_owned() };
     let annotation = |key: &str| object.str_at(&["metadata", "annotations", key]).map(str::to_owned);
-    let spec = Fields::read(fields.require("spec")?, "spec", SPEC, problems)?;
+    let spec = Fields::read(fields.require("spec")?, "spec", problems)?;
     let forms = if fields.string("apiVersion") == Some("kyverno.io/v1") { Forms::Legacy } else { Forms::AnyAll };
-    spec.choice("failurePolicy", &["Ignore", "Fail"]);
-    let first_rule_only = spec.choice("applyRules", &["All", "One"]) == Some("One");
+    let first_rule_only = spec.string("applyRules") == Some("One");
 
     let mut rules: Vec<Rule> = Vec::new();
     for item in spec.list("rules") {
@@ -127,7 +68,7 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
             background: spec.boolean("background").unwrap_or(true),
         },
         admission: spec.boolean("admission").unwrap_or(true),
-        action: failure_action(spec, "validationFailureAction", "validationFailureActionOverrides", ACTIONS, problems),
+        action: failure_action(spec, "validationFailureAction", "validationFailureActionOverrides", problems),
         first_rule_only,
         rules,
     })
@@ -137,23 +78,21 @@ fn failure_action(
     fields: Fields<'_, '_>,
     action: &'static str,
     overrides: &'static str,
-    allowed: &'static [&'static str],
     problems: &Problems,
 ) -> FailureAction {
     let overrides = fields
         .list(overrides)
         .filter_map(|item| {
-            let known = &["action", "namespaces", "namespaceSelector"];
-            let entry = Fields::read(item, "an override", known, problems)?;
+            let entry = Fields::read(item, "an override", problems)?;
             Some(ActionOverride {
-                action: entry.choice("action", ACTIONS).and_then(Action::parse),
+                action: entry.string("action").and_then(Action::parse),
                 namespaces: entry.strings("namespaces").into_iter().map(|(text, _)| Wildcard::new(text)).collect(),
                 selector: entry.get("namespaceSelector").and_then(|node| matching::decode_selector(node, problems)),
             })
         })
         .collect();
     FailureAction {
-        action: fields.choice(action, allowed).and_then(Action::parse),
+        action: fields.string(action).and_then(Action::parse),
         overrides,
         span: fields.get(action).map(Node::span),
     }
@@ -210,13 +149,13 @@ fn decode_rule(document: &Arc<Document>, node: NodeId, forms: Forms, problems: &
 }
 
 fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Problems) -> Option<Rule> {
-    let fields = Fields::read(node, "a rule", RULE, problems)?;
+    let fields = Fields::read(node, "a rule", problems)?;
     let name_node = fields.require("name")?;
     let name = fields.text(name_node)?.to_owned();
-    if name.len() > 63 {
-        problems.at(name_node, Problem::invalid("the name of a rule has at most 63 characters"));
-    }
-    let matching = fields.require("match").and_then(|node| matching::decode_block(node, forms, problems))?;
+    let matching = match fields.get("match") {
+        Some(node) => matching::decode_block(node, forms, problems)?,
+        None => Block { join: Join::Any, filters: Vec::new(), span: node.span() },
+    };
     let exclude = fields
         .get("exclude")
         .and_then(|node| matching::decode_block(node, forms, problems))
@@ -280,7 +219,7 @@ fn is_blank(block: &Block) -> bool {
 }
 
 fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
-    let fields = Fields::read(node, "validate", VALIDATE, problems)?;
+    let fields = Fields::read(node, "validate", problems)?;
     let check = check(fields, FlatList::Allowed, problems).or_else(|| {
         let other = |key: &str, check: fn(NodeId) -> Check| fields.get(key).map(|node| check(node.id()));
         fields
@@ -291,7 +230,7 @@ fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
     });
     Some(Validate {
         message: fields.string("message").filter(|text| !text.is_empty()).map(Template::compile),
-        action: failure_action(fields, "failureAction", "failureActionOverrides", &["Audit", "Enforce"], problems),
+        action: failure_action(fields, "failureAction", "failureActionOverrides", problems),
         allow_existing: fields.boolean("allowExistingViolations").unwrap_or(true),
         check: check.unwrap_or(Check::Nothing),
         span: node.span(),
@@ -302,19 +241,13 @@ fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
 fn check(fields: Fields<'_, '_>, flat: FlatList, problems: &Problems) -> Option<Check> {
     // `pattern: ""` and `pattern: null` are different things: the one is a pattern, the other is not given.
     if let Some(node) = fields.get("pattern") {
-        super::pattern::problems(node, &mut |node, problem| problems.at_key(node, problem));
         return Some(Check::Pattern(pattern(node, Numbers::Exact)));
     }
     if let Some(node) = fields.get("anyPattern") {
-        if !node.is_list() {
-            problems.at(node, Problem::invalid("failed to deserialize anyPattern, expect array"));
-            return None;
-        }
-        super::pattern::problems(node, &mut |node, problem| problems.at_key(node, problem));
         return Some(Check::AnyPattern(node.items().map(|item| pattern(item, Numbers::Floats)).collect()));
     }
     if let Some(node) = fields.get("deny") {
-        let deny = Fields::read(node, "deny", &["conditions"], problems)?;
+        let deny = Fields::read(node, "deny", problems)?;
         let conditions = deny
             .get("conditions")
             .filter(|node| node.is_list() || node.len() > 0)
@@ -326,7 +259,7 @@ fn check(fields: Fields<'_, '_>, flat: FlatList, problems: &Problems) -> Option<
 }
 
 fn for_each(node: Node<'_>, problems: &Problems) -> Option<ForEach> {
-    let fields = Fields::read(node, "foreach", FOREACH, problems)?;
+    let fields = Fields::read(node, "foreach", problems)?;
     let list_text = fields.string("list").unwrap_or_default().to_owned();
     Some(ForEach {
         list: Expression::parse(&list_text),
@@ -345,12 +278,6 @@ fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
     let tree = Tree::compile(node);
     let compiled = tree.is_literal().then(|| Pattern::compile(Value::from(node), Some(node), numbers));
     PatternSource { compiled, tree, numbers }
-}
-
-/// Whether a node is a policy of this module's kinds.
-pub(crate) fn is_classic(node: Node<'_>) -> bool {
-    let (Some(api), Some(kind)) = (node.str_at(&["apiVersion"]), node.str_at(&["kind"])) else { return false };
-    matches!(api, "kyverno.io/v1" | "kyverno.io/v2beta1") && matches!(kind, "ClusterPolicy" | "Policy")
 }
 
 /// The flavor of the generated rules of a rule name, for suggestions.

@@ -7,5 +7,6 @@ pub(crate) mod decode;
 pub(crate) mod model;
 pub(crate) mod pattern;
 pub(crate) mod references;
+pub(crate) mod validate;
 
 pub(crate) use model::{Body, Check, Policy, Rule};

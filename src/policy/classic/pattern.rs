@@ -2,7 +2,6 @@
 //!
 //! In: the value of a pattern, literal or after substitution. Out: a tree that the engine walks beside the resource.
 
-use super::super::error::Problem;
 use crate::{
     document::Node,
     expr::{List, Map, Number, Value, scalar::ScalarPattern},
@@ -240,23 +239,6 @@ fn has_anchor(pattern: &Pattern) -> bool {
         Form::Each(item) => has_anchor(item),
         Form::Places(items) => items.iter().any(has_anchor),
         Form::Nothing | Form::Scalar(_) | Form::EachScalar(_) => false,
-    }
-}
-
-/// What policy validation refuses in a pattern.
-pub(crate) fn problems(node: Node<'_>, report: &mut dyn FnMut(Node<'_>, Problem)) {
-    for (raw, value) in node.entries() {
-        match Anchor::split(raw).0 {
-            Anchor::Addition => report(value, Problem::invalid(format!("unsupported anchor {raw}"))),
-            Anchor::Existence if !value.is_list() => {
-                report(value, Problem::invalid("existence anchor should have value of type list"));
-            }
-            _ => {}
-        }
-        problems(value, report);
-    }
-    for item in node.items() {
-        problems(item, report);
     }
 }
 

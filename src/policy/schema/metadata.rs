@@ -1,0 +1,42 @@
+//! `metadata`, the same for every kind.
+
+use super::{Field, Object, Shape};
+use crate::k8s::label_selector::{is_key, is_subdomain, is_value};
+
+/// `metadata` of an object that has a name, or of which the API server makes one.
+pub(super) static METADATA: Object = Object {
+    owner: "metadata",
+    fields: &[
+        field!("name", Shape::Form("a DNS subdomain (`a-z`, `0-9`, `-` and `.`)", is_subdomain)),
+        field!("generateName", Shape::Text),
+        field!("namespace", Shape::Form("the name of a namespace (`a-z`, `0-9` and `-`)", is_label)),
+        field!("labels", Shape::Keyed(LABEL_KEY, is_key, &Shape::Form(LABEL_VALUE, is_value))),
+        field!("annotations", Shape::Keyed(ANNOTATION_KEY, is_annotation_key, &Shape::Text)),
+        field!("finalizers", Shape::List(&Shape::Text)),
+        field!("ownerReferences", Shape::List(&Shape::Any)),
+        field!("uid", Shape::Text),
+        field!("resourceVersion", Shape::Text),
+        field!("generation", Shape::Int),
+        field!("creationTimestamp", Shape::Text),
+        field!("deletionTimestamp", Shape::Text),
+        field!("deletionGracePeriodSeconds", Shape::Int),
+        field!("managedFields", Shape::List(&Shape::Any)),
+        field!("selfLink", Shape::Text),
+    ],
+    bonds: &[],
+};
+
+const LABEL_KEY: &str = "a label key (at most 63 letters, digits, `-`, `_`, `.`, after an optional domain and `/`)";
+const LABEL_VALUE: &str = "a label value (at most 63 letters, digits, `-`, `_`, `.`)";
+const ANNOTATION_KEY: &str =
+    "an annotation key (at most 63 letters, digits, `-`, `_`, `.`, after an optional domain and `/`)";
+
+/// The API server lets annotations have capitals in the domain.
+fn is_annotation_key(text: &str) -> bool {
+    is_key(&text.to_lowercase())
+}
+
+/// Whether `text` is a DNS label in lower case; an empty one counts as none.
+fn is_label(text: &str) -> bool {
+    text.is_empty() || (text.len() <= 63 && !text.contains('.') && is_subdomain(text))
+}
