@@ -18,7 +18,7 @@ use crate::{
     finding::{Finding, Place, Severity, outcome},
     k8s::scope,
     report::{Documents, Progress},
-    source::{Entry, Reader, Skip, Skipped, SourceError},
+    source::{Entry, Leads, Reader, Skip, Skipped, SourceError},
     span::File,
 };
 
@@ -285,12 +285,18 @@ fn panicked(path: &Arc<str>, message: &str) -> Finding {
 
 /// What is said of a path that nobody reads.
 ///
-/// What could hold a manifest weighs as an error: nobody knows what it says. A link inside the repository doesn't,
-/// since its target is read under its own name.
+/// What could hold a manifest weighs as an error: nobody knows what it says. A link doesn't if its target is read under
+/// its own name.
 fn passed_over(path: &Arc<str>, skip: &Skip) -> Finding {
     let (id, severity, help) = match skip {
-        Skip::Symlink { outside: false, .. } => ("source/symlink", Severity::Info, None),
-        Skip::Symlink { outside: true, .. } => ("source/symlink", Severity::Warning, None),
+        Skip::Symlink { leads: Leads::Inside, .. } => ("source/symlink", Severity::Info, None),
+        Skip::Symlink { leads: Leads::Outside, .. } => ("source/symlink", Severity::Warning, None),
+        Skip::Symlink { leads: Leads::Unread, .. } => (
+            "source/symlink",
+            Severity::Error,
+            Some("put a file there, or let the link lead to a manifest that is read"),
+        ),
+        Skip::Jsonnet => ("source/jsonnet", Severity::Warning, Some("commit the manifests that it makes")),
         Skip::Submodule => ("source/submodule", Severity::Info, Some("check the other repository on its own")),
         Skip::NotAFile => ("source/not-a-file", Severity::Warning, None),
         Skip::LfsPointer => ("source/lfs-pointer", Severity::Error, Some("keep manifests out of Git LFS")),

@@ -53,6 +53,14 @@ pub(crate) enum SourceError {
         /// Whether history is cut off in this clone.
         shallow: bool,
     },
+    /// A revision is the name of several things that are not the same.
+    #[error("`{revision}` is ambiguous: {}", meanings.join(", "))]
+    Ambiguous {
+        /// As given.
+        revision: String,
+        /// Full names of refs, or an id.
+        meanings: Vec<String>,
+    },
     /// A revision names something without files, such as a blob.
     #[error("`{revision}` is neither a commit nor a tree")]
     NotATree {
@@ -85,6 +93,12 @@ pub(crate) enum SourceError {
     TooManyEntries {
         /// The limit.
         max_entries: usize,
+    },
+    /// What a hook was told is not what Git writes.
+    #[error("line {line} of standard input is not `OLD NEW REF`")]
+    Push {
+        /// Counted from 1.
+        line: usize,
     },
     /// Standard input can't be read.
     #[error("standard input can't be read: {0}")]
@@ -122,6 +136,9 @@ impl SourceError {
             }
             Self::UnknownRevision { revision, shallow: false } => {
                 format!("a branch of the remote is called origin/{revision}; git fetch origin brings it up to date")
+            }
+            Self::Ambiguous { meanings, .. } => {
+                format!("say which one is meant: {}", meanings.join(" or "))
             }
             Self::NoMergeBase { shallow: true, .. } => {
                 "the clone is shallow; fetch more history: git fetch --deepen=1000, or --unshallow; or compare the \

@@ -7,19 +7,30 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::error::SourceError;
 
-/// Whether a file of this name may hold manifests: `.yaml`, `.yml`, `.json` in any case, and `Kustomization`.
+/// Whether a file of this name may hold manifests: `.yaml`, `.yml`, `.json` in any case, and `Kustomization`. Dots,
+/// spaces and control characters at the end don't count: some file systems drop them.
 pub(crate) fn is_manifest_name(name: &str) -> bool {
-    let name = name.rsplit_once('/').map_or(name, |(_, last)| last);
-    match name.rsplit_once('.') {
-        Some((_, extension)) => ["yaml", "yml", "json"].iter().any(|it| extension.eq_ignore_ascii_case(it)),
+    match extension(name) {
+        Some(extension) => ["yaml", "yml", "json"].iter().any(|it| extension.eq_ignore_ascii_case(it)),
         // The third of the names that Kustomize itself looks for.
-        None => name == "Kustomization",
+        None => name.strip_suffix("Kustomization").is_some_and(|it| it.is_empty() || it.ends_with('/')),
     }
 }
 
 /// Whether a path lies in a hidden directory, or is a hidden file itself: `.github/a.yaml`.
 pub(crate) fn is_hidden(path: &str) -> bool {
     path.split('/').any(|part| part.len() > 1 && part.starts_with('.') && part != "..")
+}
+
+/// Whether a file of this name holds a Jsonnet program, which Argo CD turns into manifests.
+pub(super) fn is_jsonnet_name(name: &str) -> bool {
+    extension(name).is_some_and(|it| it.eq_ignore_ascii_case("jsonnet"))
+}
+
+fn extension(path: &str) -> Option<&str> {
+    let path = path.trim_end_matches(|it: char| it == '.' || it.is_whitespace() || it.is_control());
+    let name = path.rsplit_once('/').map_or(path, |(_, last)| last);
+    name.rsplit_once('.').map(|(_, extension)| extension)
 }
 
 /// Include and exclude globs over manifest names. The default takes every manifest name.
@@ -51,6 +62,16 @@ impl Filter {
     /// Whether a link or a submodule at this path could have held something to read.
     pub(super) fn minds(&self, path: &str) -> bool {
         !self.exclude.is_match(path)
+    }
+
+    /// Whether a program at this path would have to be run to get at its manifests.
+    pub(super) fn takes_program(&self, path: &str) -> bool {
+        is_jsonnet_name(path) && self.includes(path) && !self.exclude.is_match(path)
+    }
+
+    /// Whether files below this directory are read, as far as the globs name the directory itself.
+    pub(super) fn takes_below(&self, directory: &str) -> bool {
+        self.includes(directory) && !self.prunes(directory)
     }
 
     fn includes(&self, path: &str) -> bool {
@@ -87,10 +108,14 @@ mod tests {
 
     #[test]
     fn manifest_names_are_told_by_their_extension() {
-        for name in ["a.yaml", "a/b.YML", ".github/x.Json", "base/Kustomization", ".yaml"] {
+        let on_some_file_systems = ["a.yaml.", "a.yaml ", "a.yaml. .", "a.yml\n", "a.json\u{a0}"];
+        let plain =
+            ["a.yaml", "a/b.YML", ".github/x.Json", "base/Kustomization", "Kustomization", ".yaml", "a\nb.yaml"];
+        for name in plain.iter().chain(&on_some_file_systems) {
             assert!(is_manifest_name(name), "{name}");
         }
-        for name in ["a.yaml.bak", "yaml", "kustomization", "README", "a.yaml/x", "Kustomization.txt"] {
+        for name in ["a.yaml.bak", "yaml", "kustomization", "README", "a.yaml/x", "Kustomization.txt", "aKustomization"]
+        {
             assert!(!is_manifest_name(name), "{name}");
         }
     }

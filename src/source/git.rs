@@ -90,19 +90,16 @@ fn split_paths(list: &OsStr) -> Vec<PathBuf> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let (path, end) = match unquote(&bytes[at..]) {
-            Some((path, length)) => (path, at + length),
-            None => {
-                let length = memchr::memchr(separator, &bytes[at..]).unwrap_or(bytes.len() - at);
-                (bytes[at..at + length].to_vec(), at + length)
-            }
-        };
+        let (path, length) = unquote(&bytes[at..]).unwrap_or_else(|| {
+            let length = memchr::memchr(separator, &bytes[at..]).unwrap_or(bytes.len() - at);
+            (bytes[at..at + length].to_vec(), length)
+        });
         if let Some(path) = path_from_bytes(path)
             && !path.as_os_str().is_empty()
         {
             out.push(path);
         }
-        at = end + 1;
+        at += length + 1;
     }
     out
 }
@@ -141,6 +138,7 @@ fn unquote(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere not all bytes are a path")]
 pub(super) fn path_from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
     Some(OsString::from_vec(bytes).into())
@@ -166,6 +164,8 @@ pub(crate) struct Repository {
     location: Location,
     environment: Environment,
     means: Means,
+    #[cfg(test)]
+    n_reads: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
 
 #[derive(Clone, Debug)]
@@ -235,10 +235,7 @@ impl Repository {
         // A file is as good a start as its directory, but no process can stand in it.
         let start = if start.is_file() { start.parent().unwrap_or(start) } else { start };
         match Git::discover(start, environment) {
-            Ok((git, location)) => {
-                let environment = environment.clone();
-                Ok(Self { location, environment, means: Means::Process { git, reason } })
-            }
+            Ok((git, location)) => Ok(Self::new(location, environment, Means::Process { git, reason })),
             Err(other) => Err(SourceError::Open { path: start.to_owned(), reason: format!("{reason}; {other}") }),
         }
     }
@@ -253,8 +250,7 @@ impl Repository {
                 format: ObjectFormat::Sha1,
                 shallow: opened.is_shallow(),
             };
-            let environment = environment.clone();
-            return Ok(Self { location, environment, means: Means::Libgit2 { hook: None } });
+            return Ok(Self::new(location, environment, Means::Libgit2 { hook: None }));
         };
         let stores = environment.object_directories();
         let opened = open_in_hook(&git_dir, &stores)?;
@@ -270,7 +266,17 @@ impl Repository {
             format: ObjectFormat::Sha1,
             shallow: opened.is_shallow() || environment.get("GIT_SHALLOW_FILE").is_some(),
         };
-        Ok(Self { location, environment: environment.clone(), means: Means::Libgit2 { hook: Some(stores) } })
+        Ok(Self::new(location, environment, Means::Libgit2 { hook: Some(stores) }))
+    }
+
+    fn new(location: Location, environment: &Environment, means: Means) -> Self {
+        Self {
+            location,
+            environment: environment.clone(),
+            means,
+            #[cfg(test)]
+            n_reads: std::sync::Arc::default(),
+        }
     }
 
     /// The directory that Git calls its own: `.git`, or the bare repository.
@@ -311,7 +317,18 @@ impl Repository {
             Means::Libgit2 { .. } => Backend::Libgit2(self.libgit2()?),
             Means::Process { git, .. } => Backend::Process(git.cat_file()?),
         };
-        Ok(Objects { format: self.location.format, backend })
+        Ok(Objects {
+            format: self.location.format,
+            backend,
+            #[cfg(test)]
+            n_reads: std::sync::Arc::clone(&self.n_reads),
+        })
+    }
+
+    /// How many objects have been read since the last call.
+    #[cfg(test)]
+    pub(super) fn take_n_reads(&self) -> usize {
+        self.n_reads.swap(0, std::sync::atomic::Ordering::Relaxed)
     }
 
     pub(super) fn libgit2(&self) -> Result<git2::Repository, SourceError> {
@@ -332,9 +349,14 @@ impl Repository {
 
     /// The index as `git` lists it, for an index that libgit2 can't read: a sparse or a split one.
     pub(super) fn index_by_process(&self, index_file: Option<&Path>) -> Result<Vec<u8>, SourceError> {
-        let start = self.work_dir().unwrap_or(self.git_dir());
-        let (git, _) = Git::discover(start, &self.environment).map_err(SourceError::Process)?;
-        git.index(index_file)
+        self.discover_process()?.index(index_file)
+    }
+
+    /// The `git` program for what libgit2 can't do in a repository that it reads otherwise.
+    fn discover_process(&self) -> Result<Git, SourceError> {
+        let in_hook = self.environment.names_repository();
+        let start = if in_hook { &self.environment.current_dir } else { self.work_dir().unwrap_or(self.git_dir()) };
+        Ok(Git::discover(start, &self.environment).map_err(SourceError::Process)?.0)
     }
 
     /// How the repository names objects.
@@ -353,6 +375,7 @@ impl Repository {
         if name.is_empty() || name.parse::<Oid>().is_ok_and(|it| it.is_zero()) {
             return Err(unknown());
         }
+        self.refuse_ambiguous(name)?;
         if let Some(git) = self.process() {
             return match git.resolve(name)? {
                 Some((commit, tree)) => Ok(Revision { name: name.to_owned(), commit, tree }),
@@ -361,18 +384,52 @@ impl Repository {
             };
         }
         let repository = self.libgit2()?;
-        let object = repository.revparse_single(name).map_err(|_| unknown())?;
-        let commit = object.peel_to_commit().ok().map(|it| it.id().into());
-        let tree = object.peel_to_tree().map_err(|_| no_tree())?.id().into();
-        Ok(Revision { name: name.to_owned(), commit, tree })
+        let object = match name.parse::<Oid>() {
+            // A full id is one, even if somebody calls a branch so. Whether the tree it names is any good is found out
+            // by whoever reads it.
+            Ok(oid) => {
+                let id = oid.to_libgit2().ok_or_else(unknown)?;
+                let kind = repository.odb().and_then(|it| it.read_header(id)).map_err(|_| unknown())?.1;
+                if kind == git2::ObjectType::Tree {
+                    return Ok(Revision { name: name.to_owned(), commit: None, tree: oid });
+                }
+                repository.find_object(id, None)
+            }
+            Err(_) => repository.revparse_single(name),
+        };
+        let object = object.map_err(|_| unknown())?;
+        let commit = object.peel_to_commit().ok();
+        let tree = match &commit {
+            Some(commit) => commit.tree_id().into(),
+            None => object.peel_to_tree().map_err(|_| no_tree())?.id().into(),
+        };
+        Ok(Revision { name: name.to_owned(), commit: commit.map(|it| it.id().into()), tree })
     }
 
-    /// The commit that is checked out, or the default branch of a bare repository; `None` before the first commit.
-    pub(crate) fn head(&self) -> Result<Option<Revision>, SourceError> {
-        match self.resolve("HEAD") {
-            Err(SourceError::UnknownRevision { .. }) => Ok(None),
-            other => other.map(Some),
+    /// Refuses a name that stands for different things, a branch and a tag for instance. Git takes the tag, and then
+    /// whoever may push one chooses what is compared.
+    fn refuse_ambiguous(&self, name: &str) -> Result<(), SourceError> {
+        let base = name.split(['^', '~', '@', ':']).next().unwrap_or(name);
+        if matches!(base, "" | "HEAD") || base.starts_with("refs/") || base.parse::<Oid>().is_ok() {
+            return Ok(());
         }
+        // In the order of git-rev-parse; plain names of files in the Git directory can't be pushed.
+        let forms =
+            [("refs/", ""), ("refs/tags/", ""), ("refs/heads/", ""), ("refs/remotes/", ""), ("refs/remotes/", "/HEAD")];
+        let candidates = forms.map(|(before, after)| format!("{before}{base}{after}"));
+        let mut meanings = self.refs(&candidates)?;
+        meanings.sort();
+        if !meanings.is_empty()
+            && base.bytes().all(|it| it.is_ascii_hexdigit())
+            && let Some(oid) = self.abbreviated(base)?
+        {
+            meanings.push((oid.to_string(), oid));
+        }
+        if meanings.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+            return Ok(());
+        }
+        let meanings = meanings.into_iter().map(|(name, _)| name).collect();
+        Err(SourceError::Ambiguous { revision: name.to_owned(), meanings })
     }
 
     /// The names of the first branches, in full, at most `limit`.
@@ -386,7 +443,43 @@ impl Repository {
         names.collect::<Result<_, _>>().map_err(|error| self.failed(&error))
     }
 
-    /// The best common ancestor of two commits; `None` when there is none, or none in a shallow clone.
+    /// The refs of exactly these names that exist, each with what it stands for once tags are peeled.
+    fn refs(&self, names: &[String]) -> Result<Vec<(String, Oid)>, SourceError> {
+        if let Some(git) = self.process() {
+            return git.refs(names);
+        }
+        let repository = self.libgit2()?;
+        let peel = |name: &String| {
+            let found = repository.find_reference(name).ok()?;
+            Some((name.clone(), found.peel(git2::ObjectType::Any).ok()?.id().into()))
+        };
+        Ok(names.iter().filter_map(peel).collect())
+    }
+
+    /// The object whose id begins with these digits, if there is exactly one.
+    fn abbreviated(&self, digits: &str) -> Result<Option<Oid>, SourceError> {
+        if let Some(git) = self.process() {
+            return git.abbreviated(digits);
+        }
+        Ok(self.libgit2()?.find_object_by_prefix(digits, None).ok().map(|it| it.id().into()))
+    }
+
+    /// The commit that is checked out, or the default branch of a bare repository; `None` before the first commit, and
+    /// where `HEAD` names a branch that is not there.
+    pub(crate) fn head(&self) -> Result<Option<Revision>, SourceError> {
+        let is_unborn = match self.process() {
+            Some(git) => git.head_is_unborn()?,
+            None => match self.libgit2()?.head() {
+                Ok(_) => false,
+                Err(error) if error.code() == ErrorCode::UnbornBranch => true,
+                Err(error) => return Err(self.failed(&error)),
+            },
+        };
+        if is_unborn { Ok(None) } else { self.resolve("HEAD").map(Some) }
+    }
+
+    /// The best common ancestor of two commits; `None` when there is none, or none can be found because commits are
+    /// missing.
     pub(crate) fn merge_base(&self, one: Oid, two: Oid) -> Result<Option<Oid>, SourceError> {
         if let Some(git) = self.process() {
             return git.merge_base(one, two);
@@ -395,8 +488,12 @@ impl Repository {
         let id = |oid: Oid| git2::Oid::from_bytes(oid.as_bytes()).map_err(|error| self.failed(&error));
         match repository.merge_base(id(one)?, id(two)?) {
             Ok(found) => Ok(Some(found.into())),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(self.failed(&error)),
+            Err(error) if error.code() == ErrorCode::NotFound && !self.is_shallow() => Ok(None),
+            // libgit2 goes on where the history of a shallow clone ends, and stumbles; `git` knows better.
+            Err(_) => match self.discover_process() {
+                Ok(git) => git.merge_base(one, two),
+                Err(_) => Ok(None),
+            },
         }
     }
 

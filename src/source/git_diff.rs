@@ -37,6 +37,9 @@ pub(crate) struct Diff {
     pub(crate) skipped: Vec<Skipped>,
     /// Ignore files that differ. What they newly show or hide is not among the changes; only whole listings tell.
     pub(crate) ignore_files: Vec<Arc<str>>,
+    /// Changed manifests, and directories with any change, that ignore files hide: on both sides, or on the only one
+    /// there is.
+    pub(crate) ignored: Vec<Arc<str>>,
 }
 
 /// Two directories of the same path.
@@ -63,19 +66,13 @@ pub(crate) fn compare(
     new: Option<Oid>,
     options: &Options,
 ) -> Result<Diff, SourceError> {
-    for oid in [old, new].into_iter().flatten() {
-        if old != new {
-            trees.tree(oid).map_err(|error| SourceError::Tree { oid, reason: error.to_string() })?;
-        }
-    }
-    let mut comparison =
-        Comparing { trees, options, has: Sides { old: old.is_some(), new: new.is_some() }, diff: Diff::default() };
+    let mut comparison = Comparing { trees, options, roots: Sides { old, new }, diff: Diff::default() };
     let seen = AtomicUsize::new(0);
     let mut pending = vec![Pair { path: String::new(), sides: Sides { old, new }, rules: Sides::default() }];
     while let Some(pair) = pending.pop() {
         if pair.sides.old != pair.sides.new {
-            let n_entries = comparison.directory(&pair, &mut pending);
-            git_tree::count(&seen, n_entries + 1, options)?;
+            let n_entries = comparison.directory(&pair, &mut pending)?;
+            git_tree::count(&seen, &pair.path, n_entries, options)?;
         }
     }
     let mut diff = comparison.diff;
@@ -83,21 +80,22 @@ pub(crate) fn compare(
     diff.changes.sort_by(|a, b| a.path.cmp(&b.path));
     diff.skipped.sort_by(|a, b| a.0.cmp(&b.0));
     diff.ignore_files.sort();
+    diff.ignore_files.dedup();
+    diff.ignored.sort();
     Ok(diff)
 }
 
 struct Comparing<'c> {
     trees: &'c mut Trees,
     options: &'c Options,
-    /// Which sides exist at all.
-    has: Sides<bool>,
+    roots: Sides<Option<Oid>>,
     diff: Diff,
 }
 
 impl Comparing<'_> {
     /// Compares the entries of two directories. Returns how many there were.
-    fn directory(&mut self, pair: &Pair, pending: &mut Vec<Pair>) -> usize {
-        let bytes = Sides { old: self.read(&pair.path, pair.sides.old), new: self.read(&pair.path, pair.sides.new) };
+    fn directory(&mut self, pair: &Pair, pending: &mut Vec<Pair>) -> Result<usize, SourceError> {
+        let bytes = Sides { old: self.read(&pair.path, pair.sides.old)?, new: self.read(&pair.path, pair.sides.new)? };
         let rules = Sides {
             old: self.trees.rules(&pair.rules.old, &pair.path, &bytes.old, &mut self.diff.skipped),
             new: self.trees.rules(&pair.rules.new, &pair.path, &bytes.new, &mut self.diff.skipped),
@@ -105,15 +103,13 @@ impl Comparing<'_> {
         let old = self.entries(&pair.path, &bytes.old);
         let new = self.entries(&pair.path, &bytes.new);
         let n_entries = old.len() + new.len();
-        // Both sides are sorted. Where a hostile tree is not, entries meet wrongly, and count as removed and added:
-        // each is seen once all the same.
         let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
         loop {
             let order = match (old.peek(), new.peek()) {
                 (Some(a), Some(b)) => a.sort_key().cmp(b.sort_key()),
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (None, None) => return n_entries,
+                (None, None) => return Ok(n_entries),
             };
             let entry = Sides {
                 old: if order == Ordering::Greater { None } else { old.next() },
@@ -141,14 +137,17 @@ impl Comparing<'_> {
             }
             return;
         }
-        if name == ignore_file::NAME.as_bytes() {
-            self.diff.ignore_files.push(Arc::from(path));
-            return;
+        let is = |side: Option<TreeEntry<'_>>, mode| side.is_some_and(|it| it.mode == mode);
+        if name == ignore_file::NAME.as_bytes() && (is(entry.old, Mode::File) || is(entry.new, Mode::File)) {
+            self.diff.ignore_files.push(Arc::from(path.as_str()));
         }
-        let is_tree = |side: Option<TreeEntry<'_>>| side.is_some_and(|it| it.mode == Mode::Tree);
         // The sort key makes sure that a tree only meets a tree.
-        if is_tree(entry.old) || is_tree(entry.new) {
-            if self.ignores(rules, &path, true) || self.options.filter.prunes(&path) {
+        if is(entry.old, Mode::Tree) || is(entry.new, Mode::Tree) {
+            if self.options.filter.prunes(&path) {
+                return;
+            }
+            if self.ignores(rules, &path, true) {
+                self.diff.ignored.push(Arc::from(path));
                 return;
             }
             if path.len() > MAX_PATH_BYTES {
@@ -159,16 +158,23 @@ impl Comparing<'_> {
             pending.push(Pair { path, sides, rules: Sides { old: rules.old.clone(), new: rules.new.clone() } });
             return;
         }
+        let filter = &self.options.filter;
         if self.ignores(rules, &path, false) {
+            if filter.takes(&path) {
+                self.diff.ignored.push(Arc::from(path));
+            }
             return;
         }
-        if let Some(TreeEntry { mode: mode @ (Mode::Symlink | Mode::Submodule), oid, .. }) = entry.new
-            && self.options.filter.minds(&path)
-        {
-            let skip = self.trees.skip(&path, mode, oid);
-            self.skip(&path, skip);
+        match (entry.new.map(|it| (it.mode, it.oid)), self.roots.new) {
+            (Some((Mode::Symlink, oid)), Some(root)) if filter.minds(&path) => {
+                let skip = self.trees.link(root, &path, oid, filter);
+                self.skip(&path, skip);
+            }
+            (Some((Mode::Submodule, _)), _) if filter.minds(&path) => self.skip(&path, Skip::Submodule),
+            (Some((Mode::File, _)), _) if filter.takes_program(&path) => self.skip(&path, Skip::Jsonnet),
+            _ => {}
         }
-        if !self.options.filter.takes(&path) {
+        if !filter.takes(&path) {
             return;
         }
         let path: Arc<str> = path.into();
@@ -181,14 +187,16 @@ impl Comparing<'_> {
         }
     }
 
-    /// The bytes of a directory; nothing for one that is not there. One that can't be read is reported.
-    fn read(&mut self, path: &str, oid: Option<Oid>) -> Vec<u8> {
-        let Some(oid) = oid else { return Vec::new() };
+    /// The bytes of a directory; nothing for one that is not there. One that can't be read is reported, but without
+    /// the topmost one there is nothing to compare.
+    fn read(&mut self, path: &str, oid: Option<Oid>) -> Result<Vec<u8>, SourceError> {
+        let Some(oid) = oid else { return Ok(Vec::new()) };
         match self.trees.tree(oid) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => Ok(bytes),
+            Err(error) if path.is_empty() => Err(SourceError::Tree { oid, reason: error.to_string() }),
             Err(error) => {
                 self.skip(path, Skip::Unreadable(error.to_string()));
-                Vec::new()
+                Ok(Vec::new())
             }
         }
     }
@@ -201,12 +209,16 @@ impl Comparing<'_> {
                 Err(error) => self.skip(path, Skip::Unreadable(error.to_string())),
             }
         }
+        // Git sorts, but stores what it is sent: entries out of order would meet the wrong ones of the other side.
+        if !out.is_sorted_by(|a, b| a.sort_key().le(b.sort_key())) {
+            out.sort_by(|a, b| a.sort_key().cmp(b.sort_key()));
+        }
         out
     }
 
     fn ignores(&self, rules: &Sides<IgnoreRules>, path: &str, is_directory: bool) -> bool {
-        let old = !self.has.old || rules.old.ignores(path, is_directory);
-        let new = !self.has.new || rules.new.ignores(path, is_directory);
+        let old = self.roots.old.is_none() || rules.old.ignores(path, is_directory);
+        let new = self.roots.new.is_none() || rules.new.ignores(path, is_directory);
         old && new
     }
 

@@ -16,15 +16,16 @@ use super::objects::{ObjectError, ObjectFormat, Oid};
 #[derive(Clone, Debug)]
 pub(super) struct Git {
     environment: Environment,
-    /// `None` while the repository is still looked for.
-    git_dir: Option<PathBuf>,
+    /// The repository; `None` while it is still looked for.
+    repository: Option<PathBuf>,
+    /// Where processes stand.
     directory: PathBuf,
 }
 
 impl Git {
     /// Finds the repository of `start` the way `git` does, its rules about owners included.
     pub(super) fn discover(start: &Path, environment: &Environment) -> Result<(Self, Location), String> {
-        let mut git = Self { environment: environment.clone(), git_dir: None, directory: start.to_owned() };
+        let mut git = Self { environment: environment.clone(), repository: None, directory: start.to_owned() };
         let facts = git.run(&[
             "rev-parse",
             "--absolute-git-dir",
@@ -48,7 +49,7 @@ impl Git {
         } else {
             None
         };
-        git.git_dir = Some(git_dir.clone());
+        git.repository = Some(git_dir.clone());
         // Relative paths of the environment start where it was taken; without them the top is the better place, for
         // `git` lists the index of the directory it stands in.
         if let (Some(work_dir), false) = (&work_dir, environment.names_repository()) {
@@ -60,8 +61,15 @@ impl Git {
     /// The commit and the tree that a revision names; the commit is missing when it names a tree.
     pub(super) fn resolve(&self, revision: &str) -> Result<Option<(Option<Oid>, Oid)>, SourceError> {
         let peel = |kind: &str| self.revision(&format!("{revision}^{{{kind}}}"));
-        let Some(tree) = peel("tree")? else { return Ok(None) };
-        Ok(Some((peel("commit")?, tree)))
+        let Some(commit) = peel("commit")? else {
+            return Ok(peel("tree")?.map(|tree| (None, tree)));
+        };
+        // The commit says which tree it has even if that one is missing.
+        let text = self.run(&["cat-file", "commit", &commit.to_string()]).map_err(SourceError::Process)?;
+        let text = String::from_utf8_lossy(&text);
+        let tree = text.lines().next().and_then(|it| it.strip_prefix("tree ")?.parse().ok());
+        tree.map(|tree| Some((Some(commit), tree)))
+            .ok_or_else(|| SourceError::Process(format!("commit {commit} names no tree")))
     }
 
     /// Whether a revision names any object.
@@ -80,6 +88,38 @@ impl Git {
     /// The best common ancestor.
     pub(super) fn merge_base(&self, one: Oid, two: Oid) -> Result<Option<Oid>, SourceError> {
         self.id(&["merge-base", &one.to_string(), &two.to_string()])
+    }
+
+    /// Whether `HEAD` names a branch that is not there.
+    pub(super) fn head_is_unborn(&self) -> Result<bool, SourceError> {
+        if self.id(&["rev-parse", "--verify", "--quiet", "HEAD"])?.is_some() {
+            return Ok(false);
+        }
+        match self.run(&["symbolic-ref", "--quiet", "HEAD"]) {
+            Ok(_) => Ok(true),
+            Err(_) => Err(SourceError::Process("HEAD can't be read".to_owned())),
+        }
+    }
+
+    /// The refs of exactly these names that exist, each with what it stands for once tags are peeled.
+    pub(super) fn refs(&self, names: &[String]) -> Result<Vec<(String, Oid)>, SourceError> {
+        let mut arguments = vec!["for-each-ref", "--format=%(refname) %(objectname) %(*objectname)"];
+        arguments.extend(names.iter().map(String::as_str).filter(|it| !it.contains('\0')));
+        let text = self.run(&arguments).map_err(SourceError::Process)?;
+        let parse = |line: &str| {
+            let mut words = line.split_whitespace();
+            let name = words.next().filter(|it| names.iter().any(|wanted| wanted == it))?;
+            Some((name.to_owned(), words.last()?.parse().ok()?))
+        };
+        Ok(String::from_utf8_lossy(&text).lines().filter_map(parse).collect())
+    }
+
+    /// The object whose id begins with these digits, if there is exactly one.
+    pub(super) fn abbreviated(&self, digits: &str) -> Result<Option<Oid>, SourceError> {
+        let text = self.run(&["rev-parse", &format!("--disambiguate={digits}")]).map_err(SourceError::Process)?;
+        let text = String::from_utf8_lossy(&text);
+        let mut found = text.lines().filter_map(|it| it.parse().ok());
+        Ok(found.next().filter(|_| found.next().is_none()))
     }
 
     /// The index: `MODE SP ID SP STAGE TAB PATH NUL` for each entry.
@@ -125,8 +165,8 @@ impl Git {
             ("GIT_ALLOW_PROTOCOL", "none"),
             ("LC_ALL", "C"),
         ]);
-        if let Some(git_dir) = &self.git_dir {
-            command.env("GIT_DIR", git_dir);
+        if let Some(repository) = &self.repository {
+            command.env("GIT_DIR", repository);
         }
         command.current_dir(&self.directory).args(arguments).stdin(Stdio::null());
         command
@@ -134,18 +174,8 @@ impl Git {
 
     /// Starts a process that reads objects.
     pub(super) fn cat_file(&self) -> Result<CatFile, SourceError> {
-        let failed = |error: io::Error| SourceError::Process(error.to_string());
-        let mut child = self
-            .command(&["cat-file", "--batch"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(SourceError::Process("no pipes".to_owned()));
-        };
-        Ok(CatFile { child, input, output: BufReader::new(output) })
+        let process = Process::start(self).map_err(|error| SourceError::Process(error.to_string()))?;
+        Ok(CatFile { git: self.clone(), process: Some(process) })
     }
 }
 
@@ -158,48 +188,84 @@ fn output(mut command: Command) -> Result<Vec<u8>, String> {
     Err(text.lines().find(|it| !it.is_empty()).unwrap_or("no reason given").to_owned())
 }
 
-/// A running `git cat-file --batch`: ids in, objects out, one at a time.
+/// `git cat-file --batch`: ids in, objects out, one at a time. The process ends on some kinds of broken object; another
+/// one then reads on.
 pub(super) struct CatFile {
+    git: Git,
+    process: Option<Process>,
+}
+
+/// A body longer than this is not worth draining: a new process costs less.
+const MAX_DRAINED: u64 = 16 << 20;
+
+impl CatFile {
+    /// Reads one object; the body of one that is too large is never held.
+    pub(super) fn read(&mut self, oid: Oid, expected: &'static str, max_bytes: u64) -> Result<Vec<u8>, ObjectError> {
+        let failed = |error: io::Error| ObjectError::Failed(format!("git cat-file: {error}"));
+        let mut process = match self.process.take() {
+            Some(process) => process,
+            None => Process::start(&self.git).map_err(failed)?,
+        };
+        let answer = process.ask(oid, expected, max_bytes);
+        self.process = Some(process).filter(|it| it.in_step);
+        answer
+    }
+}
+
+/// One running process.
+struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// Whether the answer to every question has been read to its end.
+    in_step: bool,
 }
 
-impl CatFile {
-    /// Reads one object; the body of one that is too large is drained, never held.
-    pub(super) fn read(&mut self, oid: Oid, expected: &'static str, max_bytes: u64) -> Result<Vec<u8>, ObjectError> {
-        let failed = |error: io::Error| ObjectError::Failed(format!("git cat-file: {error}"));
-        writeln!(self.input, "{oid}").map_err(failed)?;
+impl Process {
+    fn start(git: &Git) -> io::Result<Self> {
+        let mut child = git
+            .command(&["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(input), Some(output)) => Ok(Self { child, input, output: BufReader::new(output), in_step: true }),
+            _ => Err(io::Error::other("no pipes")),
+        }
+    }
+
+    /// Asks for one object.
+    fn ask(&mut self, oid: Oid, expected: &'static str, max_bytes: u64) -> Result<Vec<u8>, ObjectError> {
+        let broken = |_: io::Error| ObjectError::Missing(oid);
+        self.in_step = false;
+        writeln!(self.input, "{oid}").map_err(broken)?;
         let mut header = String::new();
-        (&mut self.output).take(256).read_line(&mut header).map_err(failed)?;
+        (&mut self.output).take(256).read_line(&mut header).map_err(broken)?;
         // `ID SP TYPE SP SIZE`, or `ID SP missing`.
         let mut words = header.split_whitespace().skip(1);
         let kind = words.next().unwrap_or("");
         if kind == "missing" {
+            self.in_step = true;
             return Err(ObjectError::Missing(oid));
         }
-        let Some(size) = words.next().and_then(|it| it.parse::<u64>().ok()) else {
-            return Err(ObjectError::Failed("git cat-file stopped".to_owned()));
-        };
-        if kind != expected || size > max_bytes {
-            let drained = io::copy(&mut (&mut self.output).take(size + 1), &mut io::sink()).map_err(failed)?;
-            if drained != size + 1 {
-                return Err(ObjectError::Failed("git cat-file stopped".to_owned()));
-            }
-            return Err(if kind == expected {
-                ObjectError::TooLarge { size }
-            } else {
-                ObjectError::Kind { oid, expected }
-            });
+        let size = words.next().and_then(|it| it.parse::<u64>().ok()).ok_or(ObjectError::Missing(oid))?;
+        if kind == expected && size <= max_bytes {
+            let mut bytes = vec![0; size as usize + 1];
+            self.output.read_exact(&mut bytes).map_err(broken)?;
+            bytes.pop();
+            self.in_step = true;
+            return Ok(bytes);
         }
-        let mut bytes = vec![0; size as usize + 1];
-        self.output.read_exact(&mut bytes).map_err(failed)?;
-        bytes.pop();
-        Ok(bytes)
+        if size <= MAX_DRAINED {
+            let drained = io::copy(&mut (&mut self.output).take(size + 1), &mut io::sink()).map_err(broken)?;
+            self.in_step = drained == size + 1;
+        }
+        Err(if kind == expected { ObjectError::TooLarge { size } } else { ObjectError::Kind { oid, expected } })
     }
 }
 
-impl Drop for CatFile {
+impl Drop for Process {
     fn drop(&mut self) {
         // It would end by itself once its input closes; a hook must not wait for a process that hangs.
         let _ = self.child.kill();

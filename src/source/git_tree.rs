@@ -11,10 +11,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ignore::gitignore::Gitignore;
+
 use super::error::SourceError;
-use super::filter::is_manifest_name;
+use super::filter::{Filter, is_jsonnet_name, is_manifest_name};
 use super::git::Repository;
 use super::ignore_file::{self, IgnoreRules};
+use super::links::{self, Stands};
 use super::objects::{self, Mode, ObjectError, Objects, Oid, TreeEntry};
 use super::path;
 use super::{At, Entry, Listing, Options, Skip, Skipped};
@@ -22,24 +25,32 @@ use super::{At, Entry, Listing, Options, Skip, Skipped};
 /// Longest path that is followed, in bytes: what Linux allows for a path.
 pub(crate) const MAX_PATH_BYTES: usize = 4096;
 
-/// Longest ignore file and longest link text that is read.
-const MAX_SMALL_BLOB: u64 = 1 << 20;
+/// Longest ignore file that is read, in bytes: thousands of patterns, which take their time to compile.
+const MAX_IGNORE_FILE: u64 = 64 << 10;
+
+/// Longest text of a link that is read, in bytes. No file system takes more.
+const MAX_LINK: u64 = 4096;
+
+/// What a link counts for among the entries of a listing: it may cost as much as a few directories.
+const LINK_WEIGHT: usize = 8;
 
 /// Tree objects by id: those of a repository, and those that exist only in memory.
 pub(crate) struct Trees {
     objects: Objects,
     /// Trees that were computed, not stored: the index as a tree.
     computed: Arc<HashMap<Oid, Vec<u8>>>,
+    /// Ignore files by their ids: many directories may hold the same one.
+    ignore_files: HashMap<Oid, Arc<Gitignore>>,
 }
 
 impl Trees {
     pub(super) fn new(objects: Objects) -> Self {
-        Self { objects, computed: Arc::default() }
+        Self::with_computed(objects, Arc::default())
     }
 
     /// The same repository, with trees that are not stored in it.
     pub(super) fn with_computed(objects: Objects, computed: Arc<HashMap<Oid, Vec<u8>>>) -> Self {
-        Self { objects, computed }
+        Self { objects, computed, ignore_files: HashMap::new() }
     }
 
     /// The bytes of one tree.
@@ -58,15 +69,46 @@ impl Trees {
         objects::entries(bytes, self.objects.format)
     }
 
-    /// What a link or a submodule is passed over for.
-    pub(super) fn skip(&mut self, path: &str, mode: Mode, oid: Oid) -> Skip {
-        if mode != Mode::Symlink {
-            return Skip::Submodule;
+    /// What a link at this path of the tree `root` is passed over for. Reads as many trees as the target is deep.
+    pub(super) fn link(&mut self, root: Oid, path: &str, oid: Oid, filter: &Filter) -> Skip {
+        if ignore_file::is_one(path) {
+            return ignore_file::a_link();
         }
-        match self.objects.blob(oid, MAX_SMALL_BLOB) {
-            Ok(target) => Skip::Symlink { target: path::display(&target), outside: path::leaves_root(path, &target) },
+        match self.objects.blob(oid, MAX_LINK) {
+            Ok(target) => {
+                let mut stands_at = |wanted: &str| self.stands_at(root, wanted, filter);
+                let leads = links::leads(path, &target, filter, &str::to_owned, &mut stands_at);
+                Skip::Symlink { target: path::display(&target), leads }
+            }
             Err(error) => Skip::Unreadable(error.to_string()),
         }
+    }
+
+    fn stands_at(&mut self, root: Oid, wanted: &str, filter: &Filter) -> Stands {
+        let mut rules = IgnoreRules::default();
+        let mut directory = "";
+        // `None` below what is not there.
+        let mut tree = Some(root);
+        for here in path::prefixes(wanted) {
+            // Trees that can't be read are reported by whoever lists them.
+            let bytes = tree.and_then(|it| self.tree(it).ok()).unwrap_or_default();
+            rules = self.rules(&rules, directory, &bytes, &mut Vec::new());
+            let name = here.get(directory.len()..).unwrap_or_default().trim_start_matches('/');
+            let entry = self.entries(&bytes).filter_map(Result::ok).find(|it| path::display(it.name) == name);
+            let mode = entry.map(|it| it.mode);
+            let is_directory = here.len() < wanted.len() || mode == Some(Mode::Tree);
+            let is_hidden = path::is_unsafe_name(name.as_bytes()) || rules.ignores(here, is_directory);
+            if is_hidden || mode == Some(Mode::Submodule) || !filter.minds(here) {
+                return Stands::Unread;
+            }
+            if let Some(TreeEntry { mode: Mode::Symlink, oid, .. }) = entry {
+                // A link that can't be read is reported where it stands.
+                return Stands::Link(here.to_owned(), self.objects.blob(oid, MAX_LINK).unwrap_or_default());
+            }
+            tree = entry.filter(|it| it.mode == Mode::Tree).map(|it| it.oid);
+            directory = here;
+        }
+        if tree.is_some() { Stands::Directory } else { Stands::File }
     }
 
     /// The rules in force in `directory`, given those above it and the entries of its tree.
@@ -86,8 +128,16 @@ impl Trees {
             .filter_map(Result::ok)
             .find(|it| it.name == ignore_file::NAME.as_bytes() && it.mode == Mode::File);
         let Some(entry) = found else { return above.clone() };
-        match self.objects.blob(entry.oid, MAX_SMALL_BLOB) {
-            Ok(text) => above.within(directory, &text),
+        if let Some(known) = self.ignore_files.get(&entry.oid) {
+            return above.within(directory, known);
+        }
+        match self.objects.blob(entry.oid, MAX_IGNORE_FILE) {
+            Ok(text) => {
+                let compiled = ignore_file::compile(&text);
+                let rules = above.within(directory, &compiled);
+                self.ignore_files.insert(entry.oid, compiled);
+                rules
+            }
             Err(error) => {
                 let path = path::join(directory, ignore_file::NAME.as_bytes());
                 skipped.push((Arc::from(path), Skip::Unreadable(error.to_string())));
@@ -109,7 +159,7 @@ pub(super) struct Pending {
 /// All files of a tree that the options take, listed by as many threads as they allow.
 pub(crate) fn list(repository: &Repository, tree: Oid, options: &Options) -> Result<Listing, SourceError> {
     let start = Pending { path: String::new(), oid: tree, rules: IgnoreRules::default() };
-    list_from(&mut || repository.trees(), start, options)
+    list_from(&mut || repository.trees(), tree, start, options)
 }
 
 /// The files below one directory of a tree, or the file itself; nothing if the path does not exist. Ignore files
@@ -121,10 +171,10 @@ pub(crate) fn list_below(
     options: &Options,
 ) -> Result<Listing, SourceError> {
     let mut listing = Listing::default();
-    match descend(&mut repository.trees()?, tree, below, &mut listing.skipped)? {
+    match descend(&mut repository.trees()?, tree, below, &options.filter, &mut listing.skipped)? {
         Some(Found::Entry(entry)) => listing.entries.push(entry),
         Some(Found::Tree(start)) => {
-            let below = list_from(&mut || repository.trees(), start, options)?;
+            let below = list_from(&mut || repository.trees(), tree, start, options)?;
             listing.entries.extend(below.entries);
             listing.skipped.extend(below.skipped);
         }
@@ -136,7 +186,7 @@ pub(crate) fn list_below(
 
 /// One file of a tree by its path, whatever its name; `None` if there is no regular file.
 pub(crate) fn find(trees: &mut Trees, tree: Oid, path: &str) -> Result<Option<Entry>, SourceError> {
-    match descend(trees, tree, path, &mut Vec::new())? {
+    match descend(trees, tree, path, &Filter::default(), &mut Vec::new())? {
         Some(Found::Entry(entry)) => Ok(Some(entry)),
         Some(Found::Tree(_)) | None => Ok(None),
     }
@@ -149,7 +199,9 @@ pub(crate) fn find_in(
     directory: &str,
     names: &[&str],
 ) -> Result<Vec<Entry>, SourceError> {
-    let Some(Found::Tree(here)) = descend(trees, tree, directory, &mut Vec::new())? else { return Ok(Vec::new()) };
+    let Some(Found::Tree(here)) = descend(trees, tree, directory, &Filter::default(), &mut Vec::new())? else {
+        return Ok(Vec::new());
+    };
     // An unreadable tree is reported by whoever lists it.
     let Ok(bytes) = trees.tree(here.oid) else { return Ok(Vec::new()) };
     let wanted = |it: &TreeEntry<'_>| it.mode == Mode::File && names.iter().any(|name| name.as_bytes() == it.name);
@@ -157,19 +209,15 @@ pub(crate) fn find_in(
     Ok(found.map(|it| Entry { path: path::join(&here.path, it.name).into(), at: At::Object(it.oid) }).collect())
 }
 
-/// As [`list`], over trees that need not be stored.
+/// As [`list_below`], over trees that need not be stored.
 pub(super) fn list_from(
     open: &mut dyn FnMut() -> Result<Trees, SourceError>,
+    root: Oid,
     start: Pending,
     options: &Options,
 ) -> Result<Listing, SourceError> {
     let seen = AtomicUsize::new(0);
-    let mut walk = Walk { trees: open()?, options, seen: &seen, listing: Listing::default() };
-    // One unreadable directory is a line in the report; without the topmost one there is nothing to report on.
-    if start.path.is_empty() {
-        let oid = start.oid;
-        walk.trees.tree(oid).map_err(|error| SourceError::Tree { oid, reason: error.to_string() })?;
-    }
+    let mut walk = Walk { trees: open()?, root, options, seen: &seen, listing: Listing::default() };
     // Breadth first until there is enough to share out, then each thread depth first.
     let mut pending = VecDeque::from([start]);
     while pending.len() < options.jobs.saturating_mul(64) || options.jobs <= 1 {
@@ -180,7 +228,7 @@ pub(super) fn list_from(
     if !pending.is_empty() {
         let mut walks = vec![walk];
         for _ in 1..options.jobs {
-            walks.push(Walk { trees: open()?, options, seen: &seen, listing: Listing::default() });
+            walks.push(Walk { trees: open()?, root, options, seen: &seen, listing: Listing::default() });
         }
         for part in share(walks, pending)? {
             listing.entries.extend(part.entries);
@@ -224,6 +272,8 @@ fn share(walks: Vec<Walk<'_>>, pending: VecDeque<Pending>) -> Result<Vec<Listing
 /// The work of one thread.
 struct Walk<'o> {
     trees: Trees,
+    /// The tree that paths start from.
+    root: Oid,
     options: &'o Options,
     /// Entries and directories of all threads together.
     seen: &'o AtomicUsize,
@@ -236,6 +286,8 @@ impl Walk<'_> {
         let Pending { path: directory, oid, rules } = next;
         let bytes = match self.trees.tree(oid) {
             Ok(bytes) => bytes,
+            // One unreadable directory is a line in the report; without the topmost one there is nothing to report on.
+            Err(error) if directory.is_empty() => return Err(SourceError::Tree { oid, reason: error.to_string() }),
             Err(error) => {
                 self.skip(&directory, Skip::Unreadable(error.to_string()));
                 return Ok(());
@@ -253,12 +305,13 @@ impl Walk<'_> {
                     break;
                 }
             };
+            let is_unsafe = path::is_unsafe_name(entry.name);
             // Most files of most repositories are no manifests; they cost no path.
-            if entry.mode == Mode::File && !is_manifest_name_bytes(entry.name) {
+            if entry.mode == Mode::File && !is_unsafe && !matters(entry.name) {
                 continue;
             }
             let path = path::join(&directory, entry.name);
-            if path::is_unsafe_name(entry.name) {
+            if is_unsafe {
                 self.skip(&path, Skip::UnsafeName);
                 continue;
             }
@@ -269,6 +322,8 @@ impl Walk<'_> {
                 Mode::File => {
                     if filter.takes(&path) {
                         self.listing.entries.push(Entry { path: path.into(), at: At::Object(entry.oid) });
+                    } else if filter.takes_program(&path) {
+                        self.skip(&path, Skip::Jsonnet);
                     }
                 }
                 Mode::Tree => {
@@ -278,15 +333,16 @@ impl Walk<'_> {
                         descend(Pending { path, oid: entry.oid, rules: rules.clone() });
                     }
                 }
-                Mode::Symlink | Mode::Submodule => {
-                    if filter.minds(&path) {
-                        let skip = self.trees.skip(&path, entry.mode, entry.oid);
-                        self.skip(&path, skip);
-                    }
+                Mode::Symlink if filter.minds(&path) => {
+                    n_entries += LINK_WEIGHT;
+                    let skip = self.trees.link(self.root, &path, entry.oid, filter);
+                    self.skip(&path, skip);
                 }
+                Mode::Submodule if filter.minds(&path) => self.skip(&path, Skip::Submodule),
+                Mode::Symlink | Mode::Submodule => {}
             }
         }
-        count(self.seen, n_entries + 1, self.options)
+        count(self.seen, &directory, n_entries, self.options)
     }
 
     fn skip(&mut self, path: &str, skip: Skip) {
@@ -294,22 +350,25 @@ impl Walk<'_> {
     }
 }
 
-/// Counts what was seen, and stops a tree that lists as more than anybody could store.
-pub(super) fn count(seen: &AtomicUsize, n_entries: usize, options: &Options) -> Result<(), SourceError> {
+/// Counts what was seen in a directory, and stops a tree that lists as more than anybody could store.
+pub(super) fn count(
+    seen: &AtomicUsize,
+    directory: &str,
+    n_entries: usize,
+    options: &Options,
+) -> Result<(), SourceError> {
     let max_entries = options.max_entries;
-    let before = seen.fetch_add(n_entries, Ordering::Relaxed);
-    if before.saturating_add(n_entries) > max_entries {
-        Err(SourceError::TooManyEntries { max_entries })
-    } else {
-        Ok(())
-    }
+    // A path much longer than those of real repositories counts as several, since it takes their memory.
+    let weight = (n_entries + 1).saturating_mul(1 + directory.len() / 256);
+    let before = seen.fetch_add(weight, Ordering::Relaxed);
+    if before.saturating_add(weight) > max_entries { Err(SourceError::TooManyEntries { max_entries }) } else { Ok(()) }
 }
 
-/// As [`is_manifest_name`], of a name that may be no UTF-8.
-pub(super) fn is_manifest_name_bytes(name: &[u8]) -> bool {
+/// Whether a file of this name, which may be no UTF-8, could be listed at all.
+pub(super) fn matters(name: &[u8]) -> bool {
     match std::str::from_utf8(name) {
-        Ok(name) => is_manifest_name(name),
-        Err(_) => is_manifest_name(&path::display(name)),
+        Ok(name) => is_manifest_name(name) || is_jsonnet_name(name),
+        Err(_) => matters(path::display(name).as_bytes()),
     }
 }
 
@@ -320,7 +379,13 @@ enum Found {
 }
 
 /// Goes down to a path, which may be empty for the tree itself, and gathers the ignore rules on the way.
-fn descend(trees: &mut Trees, root: Oid, path: &str, skipped: &mut Vec<Skipped>) -> Result<Option<Found>, SourceError> {
+fn descend(
+    trees: &mut Trees,
+    root: Oid,
+    path: &str,
+    filter: &Filter,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Option<Found>, SourceError> {
     let mut here = Pending { path: String::new(), oid: root, rules: IgnoreRules::default() };
     let mut parts = path.split('/').filter(|it| !matches!(*it, "" | ".")).peekable();
     while let Some(part) = parts.next() {
@@ -345,9 +410,13 @@ fn descend(trees: &mut Trees, root: Oid, path: &str, skipped: &mut Vec<Skipped>)
                 return Ok(Some(Found::Entry(Entry { path: path.into(), at: At::Object(entry.oid) })));
             }
             Mode::File => return Ok(None),
-            Mode::Symlink | Mode::Submodule => {
-                let skip = trees.skip(&path, entry.mode, entry.oid);
+            Mode::Symlink => {
+                let skip = trees.link(root, &path, entry.oid, filter);
                 skipped.push((Arc::from(path), skip));
+                return Ok(None);
+            }
+            Mode::Submodule => {
+                skipped.push((Arc::from(path), Skip::Submodule));
                 return Ok(None);
             }
         }

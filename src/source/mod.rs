@@ -11,11 +11,15 @@ pub(crate) mod git_diff;
 mod git_process;
 pub(crate) mod git_tree;
 mod ignore_file;
+mod links;
 mod objects;
 mod path;
 pub(crate) mod staged;
 pub(crate) mod stdin;
 pub(crate) mod worktree;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs;
@@ -67,14 +71,17 @@ pub(crate) struct Blob {
 /// Why a path was passed over. Each one is reported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Skip {
-    /// A symbolic link. A target inside the repository is listed under its own path; one that is `outside` is not.
-    #[error("a symbolic link to `{target}` is not followed")]
+    /// A symbolic link.
+    #[error("a symbolic link to `{target}` is not followed{leads}")]
     Symlink {
         /// The text of the link, displayed like a path.
         target: String,
-        /// Whether the target is absolute or climbs above the root.
-        outside: bool,
+        /// What that means for the target.
+        leads: Leads,
     },
+    /// A program whose output would be manifests.
+    #[error("a Jsonnet program is not run: the manifests that Argo CD would get from it are not known")]
+    Jsonnet,
     /// Another repository, whose content is not here.
     #[error("the content of a submodule is not in this repository")]
     Submodule,
@@ -107,6 +114,29 @@ pub(crate) enum Skip {
     /// The file, directory or object can't be read.
     #[error("can't be read: {0}")]
     Unreadable(String),
+}
+
+/// Where a symbolic link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To a path that is read under its own name, now or when something comes to stand there.
+    Inside,
+    /// Into the repository, but to a path that nobody reads: it is excluded or ignored, or the link is named like a
+    /// manifest and its target is not. Whoever follows the link would see what was never looked at.
+    Unread,
+    /// Out of the root: absolute, or climbing above it, or climbing in a way that only a file system could follow.
+    Outside,
+}
+
+impl fmt::Display for Leads {
+    /// What follows "is not followed".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inside => "",
+            Self::Unread => ", and nothing is read where it leads",
+            Self::Outside => ", and it leads out of the repository",
+        })
+    }
 }
 
 /// A path and the reason why it was passed over.
@@ -228,8 +258,12 @@ fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>, Skip> {
     if size > max_bytes { Err(Skip::TooLarge { size, max_bytes }) } else { Ok(bytes) }
 }
 
-/// Whether the bytes are a pointer of Git LFS: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>, which says
-/// that a pointer is shorter than 1,024 bytes and begins with this line.
+/// Whether the bytes are a pointer of Git LFS: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>. A pointer
+/// begins with its version, of which readers of today still take two from earlier times, and white space before it. No
+/// limit on the length: a reader that looks at the first kilobyte only does not see what follows.
 fn is_lfs_pointer(bytes: &[u8]) -> bool {
-    bytes.len() < 1024 && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
+    const VERSIONS: [&[u8]; 3] =
+        [b"https://git-lfs.github.com/spec/", b"https://hawser.github.com/spec/", b"http://git-media.io/v/"];
+    let version = bytes.trim_ascii_start().strip_prefix(b"version ");
+    version.is_some_and(|it| VERSIONS.iter().any(|known| it.starts_with(known)))
 }

@@ -41,34 +41,56 @@ pub(super) fn display_relative(path: &Path) -> String {
     out
 }
 
-/// Whether a link at `path` with this text points out of the root, going by the text alone.
-pub(super) fn leaves_root(path: &str, target: &[u8]) -> bool {
+/// The path that a link at `path` with this text leads to, going by the text alone; empty for the root itself. `None`
+/// when it leaves the root, and when a `..` follows a name: that name may be a link itself, and then nobody can tell.
+pub(super) fn link_target(path: &str, target: &[u8]) -> Option<String> {
     if target.first() == Some(&b'/') || target.get(1) == Some(&b':') {
-        return true;
+        return None;
     }
-    let mut depth = path.matches('/').count();
+    let mut here = parent(path).to_owned();
+    let mut has_names = false;
     for part in target.split(|&it| it == b'/') {
         match part {
             b"" | b"." => {}
-            b".." => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return true,
-            },
-            _ => depth += 1,
+            b".." if has_names || here.is_empty() => return None,
+            b".." => here.truncate(parent(&here).len()),
+            name => {
+                has_names = true;
+                here = join(&here, name);
+            }
         }
     }
-    false
+    Some(here)
+}
+
+/// The directory of a path; empty for the root.
+pub(super) fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// A path and each directory above it, the topmost first; nothing for the root.
+pub(super) fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    let end = (!path.is_empty()).then_some(path.len());
+    memchr::memchr_iter(b'/', path.as_bytes()).chain(end).map(|it| &path[..it])
 }
 
 /// Whether a checkout would refuse a tree entry of this name: <https://git-scm.com/docs/git-fsck> (`hasDot`,
-/// `hasDotdot`, `hasDotgit`, `emptyName`, `fullPathname`).
+/// `hasDotdot`, `hasDotgit`, `emptyName`, `fullPathname`), in the spellings that the file systems of Windows and macOS
+/// take for `.git` as well.
 pub(super) fn is_unsafe_name(name: &[u8]) -> bool {
-    name.is_empty()
-        || name == b"."
-        || name == b".."
-        || name.eq_ignore_ascii_case(b".git")
-        || name.eq_ignore_ascii_case(b"git~1")
-        || name.contains(&b'/')
+    if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') {
+        return true;
+    }
+    if !matches!(name[0], b'.' | b'g' | b'G' | 0x80..) {
+        return false;
+    }
+    // NTFS drops spaces and dots at the end, and takes what follows a colon for a stream of the same file.
+    let stem = name.split(|&it| it == b':').next().unwrap_or(name);
+    let stem = &stem[..stem.iter().rposition(|it| !matches!(it, b' ' | b'.')).map_or(0, |it| it + 1)];
+    // HFS+ looks through these characters.
+    let is_ignored = |it: &char| matches!(it, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let stem: String = String::from_utf8_lossy(stem).chars().filter(|it| !is_ignored(it)).collect();
+    stem.eq_ignore_ascii_case(".git") || stem.eq_ignore_ascii_case("git~1")
 }
 
 #[cfg(test)]
@@ -85,20 +107,37 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leaves_the_root_when_it_climbs_above_it() {
-        assert!(!leaves_root("a/b/link", b"../c.yaml"));
-        assert!(!leaves_root("a/b/link", b"../../c.yaml"));
-        assert!(leaves_root("a/b/link", b"../../../c.yaml"));
-        assert!(leaves_root("link", b"/etc/passwd"));
-        assert!(leaves_root("link", b"x/../../y"));
-        assert!(!leaves_root("link", b"./x/.."));
+    fn a_link_leads_from_its_directory() {
+        assert_eq!(link_target("a/b/link", b"../c.yaml").as_deref(), Some("a/c.yaml"));
+        assert_eq!(link_target("a/b/link", b"../../c//d/./e.yaml").as_deref(), Some("c/d/e.yaml"));
+        assert_eq!(link_target("a/link", b"..").as_deref(), Some(""));
+        assert_eq!(link_target("a/b/link", b"../../../c.yaml"), None);
+        assert_eq!(link_target("link", b"/etc/passwd"), None);
+        assert_eq!(link_target("link", b"C:/x"), None);
+    }
+
+    #[test]
+    fn where_a_link_climbs_from_a_name_nobody_can_tell() {
+        assert_eq!(link_target("link", b"x/../../y"), None);
+        assert_eq!(link_target("a/b/c/link", b"up/../y.yaml"), None);
+    }
+
+    #[test]
+    fn prefixes_go_from_the_top_to_the_path() {
+        assert_eq!(prefixes("a/b/c.yaml").collect::<Vec<_>>(), ["a", "a/b", "a/b/c.yaml"]);
+        assert_eq!(prefixes("").count(), 0);
     }
 
     #[test]
     fn git_directories_are_unsafe_in_any_spelling() {
-        for name in [&b".git"[..], b".GiT", b"..", b".", b"", b"git~1", b"a/b"] {
-            assert!(is_unsafe_name(name));
+        for name in [&b".git"[..], b".GiT", b"..", b".", b"", b"git~1", b"a/b", b".git ", b".git. .", b".Git::$DATA"] {
+            assert!(is_unsafe_name(name), "{}", display(name));
         }
-        assert!(!is_unsafe_name(b".github"));
+        for name in [".g\u{200c}it", "\u{feff}.git"] {
+            assert!(is_unsafe_name(name.as_bytes()), "{name:?}");
+        }
+        for name in [&b".github"[..], b".gitignore", b"git", b"...", b"git~10", b" .git", b"\xff.git"] {
+            assert!(!is_unsafe_name(name), "{}", display(name));
+        }
     }
 }

@@ -59,7 +59,7 @@ impl<'r> Snapshot<'r> {
     /// Everything that the next commit would hold.
     pub(crate) fn list(&self, options: &Options) -> Result<Listing, SourceError> {
         let start = Pending { path: String::new(), oid: self.root, rules: IgnoreRules::default() };
-        let mut listing = git_tree::list_from(&mut || self.trees(), start, options)?;
+        let mut listing = git_tree::list_from(&mut || self.trees(), self.root, start, options)?;
         listing.skipped.extend(self.unmerged(options));
         listing.sort();
         Ok(listing)

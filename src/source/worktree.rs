@@ -17,11 +17,13 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::error::SourceError;
 use super::git::{self, Repository};
+use super::git_tree;
 use super::ignore_file::{self, IgnoreRules};
+use super::links::{self, Stands};
 use super::objects::Mode;
 use super::path;
 use super::staged;
-use super::{At, Entry, Filter, Listing, Options, Skip, Skipped};
+use super::{At, Entry, Filter, Leads, Listing, Options, Skip, Skipped};
 
 /// Lists what is below `paths`, or below `root` when there are none. Paths are displayed relative to `root`, those
 /// outside of it as they were given. A path that is a file is taken whatever its name.
@@ -47,10 +49,10 @@ pub(crate) fn list(
             walks.push(Start { top: canonical(path)?, display, wanted: Vec::new() });
         }
     }
-    if paths.is_empty() {
-        wanted.push(root.clone());
-    }
-    if !wanted.is_empty() {
+    if paths.is_empty() || !wanted.is_empty() {
+        if wanted.contains(&root) {
+            wanted.clear();
+        }
         let start = Start { top: root.clone(), display: String::new(), wanted };
         let unseen = walk(&start, options, &mut listing)?;
         // What the user names is read even if an ignore file hides it.
@@ -67,11 +69,13 @@ pub(crate) fn list(
     }
     listing.sort();
     // One file may be named twice, or named and found.
-    let mut places = HashSet::new();
-    listing.entries.retain(|it| match &it.at {
-        At::Worktree(place) | At::Named(place) => places.insert(place.clone()),
-        At::Object(_) | At::Memory(_) => true,
-    });
+    if paths.len() > 1 {
+        let mut places = HashSet::new();
+        listing.entries.retain(|it| match &it.at {
+            At::Worktree(place) | At::Named(place) => places.insert(place.clone()),
+            At::Object(_) | At::Memory(_) => true,
+        });
+    }
     listing.skipped.dedup();
     Ok(listing)
 }
@@ -115,7 +119,20 @@ struct Start {
 
 impl Start {
     fn display(&self, place: &Path) -> String {
-        let below = path::display_relative(place.strip_prefix(&self.top).unwrap_or(place));
+        self.display_below(self.below(place))
+    }
+
+    /// The path of a place below the top, which it starts with.
+    fn below(&self, place: &Path) -> String {
+        if cfg!(windows) {
+            return path::display_relative(place.strip_prefix(&self.top).unwrap_or(place));
+        }
+        // The walk joins names to the top: a cut does, and is much cheaper than comparing part by part.
+        let below = place.as_os_str().as_encoded_bytes().get(self.top.as_os_str().len()..).unwrap_or_default();
+        path::display(below.strip_prefix(b"/").unwrap_or(below))
+    }
+
+    fn display_below(&self, below: String) -> String {
         match (self.display.as_str(), below.as_str()) {
             ("", _) => below,
             (top, "") => top.to_owned(),
@@ -154,6 +171,7 @@ fn as_given(path: &Path) -> String {
 enum Found {
     Entry(Entry),
     Skipped(Skipped),
+    Link(PathBuf),
 }
 
 /// Walks one directory. Returns the wanted directories that it never came to.
@@ -192,11 +210,13 @@ fn walk(start: &Start, options: &Options, listing: &mut Listing) -> Result<Vec<P
         })
     });
     drop(sender);
+    let mut links = Links { start, filter: &options.filter, rules: RulesOnDisk::new(&start.top) };
     for found in receiver {
         n_found += 1;
         match found {
             Found::Entry(entry) => listing.entries.push(entry),
             Found::Skipped(skipped) => listing.skipped.push(skipped),
+            Found::Link(place) => listing.skipped.push((start.display(&place).into(), links.skip(&place))),
         }
     }
     if n_found > options.max_entries {
@@ -254,12 +274,15 @@ impl Gate {
         if kind.is_dir() {
             return None;
         }
-        if kind.is_file() && !super::git_tree::is_manifest_name_bytes(entry.file_name().as_encoded_bytes()) {
+        if !kind.is_symlink() && !git_tree::matters(entry.file_name().as_encoded_bytes()) {
             return None;
         }
         let display = self.start.display(entry.path());
         if kind.is_symlink() {
-            return self.filter.minds(&display).then(|| Found::Skipped(symlink(display, entry.path())));
+            return self.filter.minds(&display).then(|| Found::Link(entry.into_path()));
+        }
+        if kind.is_file() && self.filter.takes_program(&display) {
+            return Some(Found::Skipped((display.into(), Skip::Jsonnet)));
         }
         if !self.filter.takes(&display) {
             return None;
@@ -271,15 +294,53 @@ impl Gate {
     }
 }
 
-fn symlink(display: String, place: &Path) -> Skipped {
-    let skip = match fs::read_link(place) {
-        Ok(target) => {
-            let target = target.as_os_str().as_encoded_bytes();
-            Skip::Symlink { target: path::display(target), outside: path::leaves_root(&display, target) }
+/// Says of links where they lead.
+struct Links<'s> {
+    start: &'s Start,
+    filter: &'s Filter,
+    rules: RulesOnDisk<'s>,
+}
+
+impl Links<'_> {
+    fn skip(&mut self, place: &Path) -> Skip {
+        if ignore_file::is_one(&self.start.below(place)) {
+            return ignore_file::a_link();
         }
-        Err(error) => Skip::Unreadable(error.to_string()),
-    };
-    (display.into(), skip)
+        match fs::read_link(place) {
+            Ok(target) => {
+                let target = target.as_os_str().as_encoded_bytes();
+                Skip::Symlink { target: path::display(target), leads: self.leads(place, target) }
+            }
+            Err(error) => Skip::Unreadable(error.to_string()),
+        }
+    }
+
+    /// The same answer as for a link of a Git tree.
+    fn leads(&mut self, place: &Path, target: &[u8]) -> Leads {
+        let Self { start, filter, rules } = self;
+        let display = |below: &str| start.display_below(below.to_owned());
+        let mut stands_at = |wanted: &str| {
+            let mut is_directory = true;
+            for here in path::prefixes(wanted) {
+                let place = start.top.join(here);
+                let metadata = fs::symlink_metadata(&place).ok();
+                is_directory = metadata.as_ref().is_some_and(fs::Metadata::is_dir);
+                let name = here.rsplit('/').next().unwrap_or(here);
+                let is_hidden = path::is_unsafe_name(name.as_bytes())
+                    || rules.ignore(here, is_directory || here.len() < wanted.len());
+                if is_hidden || !filter.minds(&display(here)) {
+                    return Stands::Unread;
+                }
+                if metadata.is_some_and(|it| it.is_symlink()) {
+                    // A link that can't be read is reported where it stands.
+                    let target = fs::read_link(&place).unwrap_or_default();
+                    return Stands::Link(here.to_owned(), target.into_os_string().into_encoded_bytes());
+                }
+            }
+            if is_directory { Stands::Directory } else { Stands::File }
+        };
+        links::leads(&start.below(place), target, filter, &display, &mut stands_at)
+    }
 }
 
 /// The path that an error of the walk is about.
@@ -293,8 +354,7 @@ fn place_of(error: &ignore::Error) -> Option<&Path> {
     }
 }
 
-/// Adds the files that the index holds though an ignore file of Git hides them, and names submodules that are not
-/// checked out.
+/// Adds what the index holds though an ignore file of Git hides it, and names submodules that are not checked out.
 fn add_tracked(
     repository: &Repository,
     start: &Start,
@@ -303,39 +363,50 @@ fn add_tracked(
 ) -> Result<(), SourceError> {
     let Some(work_dir) = repository.work_dir() else { return Ok(()) };
     let work_dir = canonical(work_dir)?;
-    let known: HashSet<Arc<str>> = listing.entries.iter().map(|it| Arc::clone(&it.path)).collect();
-    let mut rules = RulesOnDisk { top: &start.top, directories: HashMap::new() };
+    // A root that is not in the working tree has no file in the index.
+    let Ok(above) = start.top.strip_prefix(&work_dir) else { return Ok(()) };
+    let above: Vec<u8> = match path::display_relative(above) {
+        root if root.is_empty() => Vec::new(),
+        _ => [above.as_os_str().as_encoded_bytes(), b"/"].concat(),
+    };
+    let known: HashSet<Arc<str>> =
+        listing.entries.iter().map(|it| &it.path).chain(listing.skipped.iter().map(|it| &it.0)).cloned().collect();
+    let mut links = Links { start, filter: &options.filter, rules: RulesOnDisk::new(&start.top) };
     for tracked in staged::read_index(repository, None)? {
         let mode = Mode::from_bits(tracked.mode);
-        if mode != Mode::Submodule && !super::git_tree::is_manifest_name_bytes(&tracked.path) {
+        if mode == Mode::File && !git_tree::matters(&tracked.path) {
             continue;
         }
-        let Some(below) = git::path_from_bytes(tracked.path) else { continue };
-        let place = work_dir.join(below);
-        if !place.starts_with(&start.top) || !start.wants(&place) {
+        let Some(below) = tracked.path.strip_prefix(above.as_slice()) else { continue };
+        let display = path::display(below);
+        if known.contains(display.as_str()) {
             continue;
         }
-        let display = start.display(&place);
-        let is_submodule = mode == Mode::Submodule;
-        let counts = if is_submodule { options.filter.minds(&display) } else { options.filter.takes(&display) };
-        if !counts || known.contains(display.as_str()) || rules.ignore(&display, is_submodule) {
+        let Some(below) = git::path_from_bytes(below.to_owned()) else { continue };
+        let place = start.top.join(below);
+        // A directory on the way may have become a link meanwhile: then the file is not there.
+        let is_reached = place.parent().is_some_and(|it| fs::canonicalize(it).is_ok_and(|real| real == it));
+        if !start.wants(&place) || !is_reached || links.rules.ignore(&display, mode == Mode::Submodule) {
             continue;
         }
-        if is_submodule {
-            if !place.join(".git").exists() {
+        let Ok(metadata) = fs::symlink_metadata(&place) else { continue };
+        if mode == Mode::Submodule {
+            if options.filter.minds(&display) && !place.join(".git").exists() {
                 listing.skipped.push((display.into(), Skip::Submodule));
             }
-        } else if is_plain_file(&place) {
-            listing.entries.push(Entry { path: display.into(), at: At::Worktree(place) });
+        } else if metadata.is_symlink() {
+            if options.filter.minds(&display) {
+                listing.skipped.push((display.into(), links.skip(&place)));
+            }
+        } else if metadata.is_file() {
+            if options.filter.takes(&display) {
+                listing.entries.push(Entry { path: display.into(), at: At::Worktree(place) });
+            } else if options.filter.takes_program(&display) {
+                listing.skipped.push((display.into(), Skip::Jsonnet));
+            }
         }
     }
     Ok(())
-}
-
-/// Whether this is a regular file that is reached without a link on the way.
-fn is_plain_file(place: &Path) -> bool {
-    fs::symlink_metadata(place).is_ok_and(|it| it.is_file())
-        && place.parent().is_some_and(|parent| fs::canonicalize(parent).is_ok_and(|it| it == parent))
 }
 
 /// The ignore files of a working tree, read as they are needed.
@@ -345,10 +416,13 @@ struct RulesOnDisk<'s> {
     directories: HashMap<String, Option<IgnoreRules>>,
 }
 
-impl RulesOnDisk<'_> {
+impl<'s> RulesOnDisk<'s> {
+    fn new(top: &'s Path) -> Self {
+        Self { top, directories: HashMap::new() }
+    }
+
     fn ignore(&mut self, display: &str, is_directory: bool) -> bool {
-        let parent = display.rsplit_once('/').map_or("", |(parent, _)| parent);
-        self.within(parent).is_none_or(|it| it.ignores(display, is_directory))
+        self.within(path::parent(display)).is_none_or(|it| it.ignores(display, is_directory))
     }
 
     /// The rules in a directory. Goes up as many steps as the path has parts.
@@ -357,16 +431,14 @@ impl RulesOnDisk<'_> {
             return known.clone();
         }
         let mut rules = Some(IgnoreRules::default());
-        let ends = std::iter::once(0).chain(memchr::memchr_iter(b'/', directory.as_bytes())).chain([directory.len()]);
-        for end in ends {
-            let here = &directory[..end];
+        for here in std::iter::once("").chain(path::prefixes(directory)) {
             if let Some(known) = self.directories.get(here) {
                 rules.clone_from(known);
                 continue;
             }
             rules = rules.filter(|it| here.is_empty() || !it.ignores(here, true)).map(|it| {
                 match fs::read(self.top.join(here).join(ignore_file::NAME)) {
-                    Ok(text) => it.within(here, &text),
+                    Ok(text) => it.within(here, &ignore_file::compile(&text)),
                     Err(_) => it,
                 }
             });

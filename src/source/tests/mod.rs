@@ -1,0 +1,11 @@
+//! Sources on real repositories, made by real `git`.
+
+mod broken;
+mod cost;
+mod diff;
+mod hostile;
+mod links;
+mod repo;
+mod staged;
+mod tree;
+mod worktree;
