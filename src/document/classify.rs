@@ -5,7 +5,10 @@
 
 use std::collections::HashSet;
 
-use super::{Node, resource::is_object};
+use super::{
+    Node,
+    resource::{is_object, objects},
+};
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +128,9 @@ pub(crate) fn classify(path: &str, root: Node<'_>, layout: &Layout) -> Class {
     let api = root.str_at(&["apiVersion"]).unwrap_or_default();
     let kind = root.str_at(&["kind"]).unwrap_or_default();
     let group = api.split_once('/').map_or("", |(group, _)| group);
-    if is_kustomization(path) || group == "kustomize.config.k8s.io" || layout.is_part(path) {
+    // The name alone would be a way to hide any object.
+    let kustomization = group == "kustomize.config.k8s.io" || (is_kustomization(path) && !is_object(root));
+    if kustomization || (layout.is_part(path) && !objects(root).into_iter().any(is_whole)) {
         return Class::Kustomize;
     }
     if CONFIGURATION.contains(&group) || (api, kind) == ("v1", "Config") {
@@ -139,6 +144,7 @@ pub(crate) fn classify(path: &str, root: Node<'_>, layout: &Layout) -> Class {
         let config = layout.is_values(path)
             || name(path).starts_with("values")
             || path.starts_with(".github/")
+            || path.contains("/.github/")
             || matches!(name(path), "docker-compose.yaml" | "docker-compose.yml" | ".gitlab-ci.yml" | "admit.yaml");
         return match (suite, config) {
             (true, _) => Class::TestSuite,
@@ -149,7 +155,45 @@ pub(crate) fn classify(path: &str, root: Node<'_>, layout: &Layout) -> Class {
     if kind == "PolicyException" && matches!(group, "kyverno.io" | "policies.kyverno.io") {
         return Class::Exception;
     }
-    if is_policy(group, kind) { Class::Policy } else { Class::Manifest }
+    match is_policy(group, kind) {
+        // What a test expects of a policy: no cluster takes a policy without `spec`.
+        true if group.ends_with("kyverno.io") && root.get("spec").is_none() && root.get("status").is_some() => {
+            Class::TestSuite
+        }
+        true => Class::Policy,
+        false => Class::Manifest,
+    }
+}
+
+/// Whether a part of a kustomization holds all that its kind needs, so that it may as well be deployed as it is.
+///
+/// Whoever can name any file as a patch could hide it otherwise. Known for what runs Pods and what grants rights.
+fn is_whole(object: Node<'_>) -> bool {
+    match object.str_at(&["kind"]) {
+        Some("RoleBinding" | "ClusterRoleBinding") => object.get("roleRef").is_some(),
+        _ => pod_spec(object).is_some() && !is_partial_workload(object),
+    }
+}
+
+/// Whether an object that runs Pods lacks what no cluster does without: it may be a patch.
+pub(crate) fn is_partial_workload(object: Node<'_>) -> bool {
+    let Some(path) = pod_spec(object) else { return false };
+    let selects = matches!(object.str_at(&["kind"]), Some("Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet"));
+    let containers = object.at(path).and_then(|spec| spec.get("containers"));
+    let runs = containers.is_some_and(|it| it.len() > 0 && it.items().all(|it| it.str_at(&["image"]).is_some()));
+    !runs || (selects && object.at(&["spec", "selector"]).is_none())
+}
+
+/// Where the Pod stands in an object of a kind that runs Pods.
+fn pod_spec(object: Node<'_>) -> Option<&'static [&'static str]> {
+    match object.str_at(&["kind"])? {
+        "Pod" => Some(&["spec"]),
+        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "ReplicationController" => {
+            Some(&["spec", "template", "spec"])
+        }
+        _ => None,
+    }
 }
 
 fn is_policy(group: &str, kind: &str) -> bool {
@@ -182,7 +226,8 @@ pub(crate) fn join(directory: &str, relative: &str) -> String {
             part => parts.push(part),
         }
     }
-    parts.join("/")
+    let path = parts.join("/");
+    if directory.starts_with('/') { format!("/{path}") } else { path }
 }
 
 #[cfg(test)]
@@ -288,5 +333,32 @@ mod tests {
         let expected = [Values, Values, Values, HelmTemplate, HelmTemplate, Manifest, Manifest, Manifest];
         assert_eq!(classes(&files), expected);
         assert!(Layout::of(["Chart.yaml"].into_iter()).is_template("templates/a.yaml"));
+    }
+
+    #[test]
+    fn what_could_be_deployed_as_it_is_is_judged_whatever_a_kustomization_takes_it_for() {
+        use Class::{Kustomize, Manifest};
+        let whole = "{apiVersion: v1, kind: Pod, spec: {containers: [{name: a, image: b}]}}";
+        let files = [
+            ("/top/kustomization.yaml", "{patches: [{path: a/pod.yaml}, {path: a/part.yaml}, {path: a/bound.yaml}]}"),
+            ("/top/a/pod.yaml", whole),
+            ("/top/a/part.yaml", "{apiVersion: v1, kind: Pod, spec: {containers: [{name: a, image: b}, {name: c}]}}"),
+            (
+                "/top/a/bound.yaml",
+                "{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, roleRef: {name: admin}}",
+            ),
+            ("/other/kustomization.yaml", POD),
+        ];
+        assert_eq!(classes(&files), [Kustomize, Manifest, Kustomize, Manifest, Manifest]);
+    }
+
+    #[test]
+    fn a_status_without_a_spec_is_what_a_test_expects_of_a_policy() {
+        let head = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\n";
+        for (tail, class) in
+            [("status: {}", Class::TestSuite), ("status: {}\nspec: {}", Class::Policy), ("", Class::Policy)]
+        {
+            assert_eq!(classes(&[("a.yaml", &format!("{head}{tail}"))]), [class], "{tail}");
+        }
     }
 }
