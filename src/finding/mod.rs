@@ -5,6 +5,7 @@
 
 pub(crate) mod outcome;
 mod place;
+pub(crate) mod secret;
 
 use std::{cmp::Ordering, fmt::Write as _};
 

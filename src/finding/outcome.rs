@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Finding, Place, ResourceRef, Severity, Source, Status, Verdict, Waiver};
+use super::{Action, Finding, Place, ResourceRef, Severity, Source, Status, Verdict, Waiver, secret};
 use crate::{
     document::{DocumentError, Node, resource::place_of_missing},
     engine::{self, Outcome},
@@ -79,7 +79,7 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
     let evidence = &outcome.evidence;
     let object = resource_ref(resource);
     let span = evidence.value.unwrap_or_else(|| place_of_missing(resource, resource));
-    let place = if object.kind == "Secret" && object.api_version == "v1" {
+    let place = if secret::is_secret(resource) {
         Place::redacted(files.resource, span)
     } else {
         Place::new(files.resource, span)
@@ -137,7 +137,7 @@ fn reason(exception: Node<'_>) -> String {
 
 /// The finding of a document that can't be read.
 pub(crate) fn from_document_error(error: &DocumentError, file: &Arc<File>) -> Finding {
-    let finding = Finding::new(error.id(), Severity::Error, Place::new(file, error.at()), error.to_string());
+    let finding = Finding::new(error.id(), Severity::Error, secret::place(file, error.at()), error.to_string());
     match error.help() {
         Some(help) => finding.help(help),
         None => finding,

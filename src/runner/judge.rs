@@ -19,6 +19,7 @@ use crate::{
     finding::{
         Finding, Place, Severity,
         outcome::{self, Files},
+        secret::{self, Redaction},
     },
     policy::{
         Operation,
@@ -149,13 +150,15 @@ impl<'d> Judging<'d> {
         if rules.is_empty() {
             return;
         }
+        let redaction = Redaction::of([subject.object, subject.old_object]);
+        let redaction = redaction.as_ref();
         match quietly(|| engine::evaluate(world, &rules, &request, arena)) {
-            Ok(outcomes) => self.take(&outcomes, resource),
+            Ok(outcomes) => self.take(&outcomes, resource, redaction),
             // The rule that panics is found by asking one by one; the others have their say.
             Err(_) => {
                 for rule in rules.iter() {
                     match quietly(|| engine::evaluate(world, &[*rule], &request, arena)) {
-                        Ok(outcomes) => self.take(&outcomes, resource),
+                        Ok(outcomes) => self.take(&outcomes, resource, redaction),
                         Err(message) => self.panicked(*rule, resource, &message),
                     }
                 }
@@ -163,7 +166,7 @@ impl<'d> Judging<'d> {
         }
     }
 
-    fn take(&mut self, outcomes: &[Outcome<'_>], resource: Node<'_>) {
+    fn take(&mut self, outcomes: &[Outcome<'_>], resource: Node<'_>, redaction: Option<&Redaction>) {
         for it in outcomes {
             let n = match it.status {
                 engine::Status::Pass => &mut self.out.rules.pass,
@@ -176,15 +179,22 @@ impl<'d> Judging<'d> {
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
             match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
-                Some(finding) => self.out.findings.push(finding),
+                Some(finding) => self.out.findings.push(match redaction {
+                    Some(redaction) => redaction.clean_finding(finding),
+                    None => finding,
+                }),
                 None if self.wants.quiet => {
-                    let object = outcome::resource_ref(resource);
-                    self.out.quiet.push(Quiet {
+                    let mut quiet = Quiet {
                         path: resource.file().path().to_string(),
                         line: resource.file().position(resource.span().start).line,
-                        verdict: outcome::verdict(it, &object),
+                        verdict: outcome::verdict(it, &outcome::resource_ref(resource)),
                         message: it.message.clone(),
-                    });
+                    };
+                    if let Some(redaction) = redaction {
+                        quiet.message = redaction.clean(&quiet.message);
+                        redaction.clean_verdict(&mut quiet.verdict);
+                    }
+                    self.out.quiet.push(quiet);
                 }
                 None => {}
             }
@@ -195,8 +205,12 @@ impl<'d> Judging<'d> {
         let (policy, rule) = self.world.policies.get(rule);
         self.out.rules.indeterminate += 1;
         let id = format!("{}/{}", policy.head.key, rule.name);
-        let place = Place::new(resource.file(), resource.at(&["metadata", "name"]).unwrap_or(resource).span());
-        let message = format!("judging this object failed inside admit: {message}");
+        let place = secret::place(resource.file(), resource.at(&["metadata", "name"]).unwrap_or(resource).span());
+        // The text of a panic may quote anything.
+        let message = match secret::is_secret(resource) {
+            true => "judging this object failed inside admit".to_owned(),
+            false => format!("judging this object failed inside admit: {message}"),
+        };
         self.out.findings.push(
             Finding::new(id, Severity::Error, place, message)
                 .related(Place::new(&policy.head.file, rule.name_span), "by this rule")
