@@ -32,6 +32,26 @@ pub(crate) enum Law {
     CommandLine,
 }
 
+/// What makes two objects the same one for a cluster, whatever the version that either is written in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    group: String,
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl Identity {
+    /// The identity of an object; `None` for one without a name: a cluster makes up a new one each time.
+    pub(crate) fn of(object: Node<'_>) -> Option<Self> {
+        let text = |path: &[&str]| object.str_at(path).unwrap_or_default().to_owned();
+        let name = text(&["metadata", "name"]);
+        let (group, _) = split_api_version(object.str_at(&["apiVersion"]).unwrap_or_default());
+        let (kind, namespace) = (text(&["kind"]), text(&["metadata", "namespace"]));
+        (!name.is_empty()).then(|| Self { group: group.to_owned(), kind, namespace, name })
+    }
+}
+
 /// One object.
 #[derive(Clone, Debug)]
 struct Object {
@@ -50,7 +70,7 @@ impl Object {
 pub(crate) struct Cluster {
     law: Law,
     objects: Vec<Object>,
-    by_identity: HashMap<(String, String, String, String), usize>,
+    by_identity: HashMap<Identity, usize>,
     namespace_labels: HashMap<String, serde_json::Value>,
     globals: HashMap<String, serde_json::Value>,
     responses: HashMap<(String, String), Option<serde_json::Value>>,
@@ -75,7 +95,10 @@ impl Cluster {
     /// Adds an object; a later one of the same identity replaces the earlier.
     pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) {
         let object = Object { document: Arc::clone(document), node };
-        let identity = identity(object.node());
+        let Some(identity) = Identity::of(object.node()) else {
+            self.objects.push(object);
+            return;
+        };
         match self.by_identity.get(&identity) {
             Some(&index) => self.objects[index] = object,
             None => {
@@ -111,12 +134,13 @@ impl Cluster {
 
     /// The object with the identity of `resource`: the same group, kind, namespace and name.
     pub(crate) fn old_object(&self, resource: Node<'_>) -> Option<Node<'_>> {
-        self.by_identity.get(&identity(resource)).map(|&index| self.objects[index].node())
+        self.by_identity.get(&Identity::of(resource)?).map(|&index| self.objects[index].node())
     }
 
     /// An object by group, kind, namespace and name.
     pub(crate) fn object(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<Node<'_>> {
-        let identity = (group.to_owned(), kind.to_owned(), namespace.to_owned(), name.to_owned());
+        let text = str::to_owned;
+        let identity = Identity { group: text(group), kind: text(kind), namespace: text(namespace), name: text(name) };
         self.by_identity.get(&identity).map(|&index| self.objects[index].node())
     }
 
@@ -209,14 +233,6 @@ impl Cluster {
         ];
         Lookup::Found(Value::map_in(arena, &entries))
     }
-}
-
-/// Group, kind, namespace and name of an object.
-fn identity(node: Node<'_>) -> (String, String, String, String) {
-    let text = |path: &[&str]| node.str_at(path).unwrap_or_default().to_owned();
-    let api = text(&["apiVersion"]);
-    let group = api.rsplit_once('/').map_or("", |(group, _)| group).to_owned();
-    (group, text(&["kind"]), text(&["metadata", "namespace"]), text(&["metadata", "name"]))
 }
 
 /// A path of the API server, taken apart.

@@ -95,8 +95,8 @@ impl OutputArgs {
         io::stderr().is_terminal()
     }
 
-    /// Writes the report in every format asked for.
-    pub(crate) fn write(&self, report: &Report) -> Result<(), RunError> {
+    /// Whether the flags go together; asked before anything is done.
+    pub(crate) fn validate(&self) -> Result<(), RunError> {
         if self.output.is_some() && self.format.len() > 1 {
             return Err(RunError::new("--output goes with a single --format")
                 .hint("name the files in the formats: --format sarif=out.sarif --format text"));
@@ -106,6 +106,11 @@ impl OutputArgs {
             return Err(RunError::new("two formats can't share standard output")
                 .hint("give one of them a file: --format json=out.json"));
         }
+        Ok(())
+    }
+
+    /// Writes the report in every format asked for.
+    pub(crate) fn write(&self, report: &Report) -> Result<(), RunError> {
         for target in &self.format {
             match target.file.as_ref().or(self.output.as_ref()) {
                 Some(path) => self.write_file(target.format, report, path)?,

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::RunError;
 use crate::{
-    config::{FILE_NAME, Settings},
+    config::{ConfigError, FILE_NAME, Settings},
     source::{self, At, Entry, Environment, Reader, Repository, SourceError},
 };
 
 /// Bytes of an `admit.yaml` that are read.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Where a run stands.
 #[derive(Debug)]
@@ -29,10 +29,12 @@ impl Workspace {
     /// Finds the root of `paths`, which must have one in common, or of the current directory.
     pub(crate) fn find(paths: &[PathBuf], environment: &Environment) -> Result<Self, RunError> {
         let current_dir = environment.current_dir();
-        let mut roots: Vec<(Option<PathBuf>, &Path)> =
-            paths.iter().map(|path| (root_of(&current_dir.join(path)), path.as_path())).collect();
+        let mut roots: Vec<(Option<PathBuf>, &Path)> = Vec::new();
+        for path in paths {
+            roots.push((root_of(&current_dir.join(path)).map_err(|error| from_source(&error))?, path));
+        }
         if roots.is_empty() {
-            roots.push((root_of(current_dir), Path::new(".")));
+            roots.push((root_of(current_dir).map_err(|error| from_source(&error))?, Path::new(".")));
         }
         let (root, first) = roots[0].clone();
         if let Some((_, other)) = roots.iter().find(|(other, _)| *other != root) {
@@ -43,56 +45,46 @@ impl Workspace {
             ))
             .hint("check each of them in a run of its own"));
         }
-        let repository = match &root {
-            Some(root) => open_repository(root, environment)?,
-            None => None,
+        let Some(root) = root else { return Ok(Self { root, repository: None, settings: Settings::default() }) };
+        let repository = match Repository::open(&root, environment) {
+            Ok(repository) => Some(repository),
+            Err(SourceError::NoRepository { .. }) => None,
+            Err(error) => return Err(from_source(&error)),
         };
-        let settings = match &root {
-            Some(root) => settings_at(root)?,
-            None => Settings::default(),
-        };
-        Ok(Self { root, repository, settings })
+        let settings = settings_at(&root)?;
+        Ok(Self { root: Some(root), repository, settings })
     }
 }
 
-/// The repository of a directory; `None` when it is in none.
-fn open_repository(start: &Path, environment: &Environment) -> Result<Option<Repository>, RunError> {
-    match Repository::open(start, environment) {
-        Ok(repository) => Ok(Some(repository)),
-        Err(SourceError::NoRepository { .. }) => Ok(None),
-        Err(error) => Err(from_source(&error)),
-    }
-}
-
-/// The nearest directory that marks a root, from a path upwards.
-fn root_of(path: &Path) -> Option<PathBuf> {
-    let path = source::worktree::canonical(path).ok()?;
+/// The nearest directory that marks a root: for a directory from itself upwards, for a file from where it lies.
+fn root_of(path: &Path) -> Result<Option<PathBuf>, SourceError> {
+    let start = match path.parent() {
+        Some(parent) if !path.is_dir() && path.exists() => source::worktree::canonical(parent)?,
+        _ => source::worktree::canonical(path)?,
+    };
     let marks = |directory: &&Path| [FILE_NAME, ".git"].iter().any(|name| directory.join(name).exists());
-    path.ancestors().find(marks).map(Path::to_owned)
+    Ok(start.ancestors().find(marks).map(Path::to_owned))
 }
 
 fn settings_at(root: &Path) -> Result<Settings, RunError> {
     let path = root.join(FILE_NAME);
-    if !path.exists() {
+    if path.symlink_metadata().is_err() {
         return Ok(Settings::default());
     }
-    let entry = Entry { path: path.display().to_string().into(), at: At::Named(path) };
+    // A link is refused: what is wrong with the file gets quoted, and a link could lead to anything.
+    let entry = Entry { path: path.display().to_string().into(), at: At::Worktree(path) };
     let blob = Reader::files(MAX_CONFIG_BYTES)
         .read(&entry)
         .map_err(|skip| RunError::new(format!("{}: {skip}", entry.path)))?;
-    parse_settings(&entry.path, &blob.bytes)
+    Settings::parse(&entry.path, &blob.bytes).map_err(|error| from_config(&error))
 }
 
-/// Reads an `admit.yaml`; `path` is how messages name it.
-pub(crate) fn parse_settings(path: &str, bytes: &[u8]) -> Result<Settings, RunError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| RunError::new(format!("{path} is not UTF-8")))?;
-    Settings::parse(path, text).map_err(|error| {
-        let run_error = RunError::new(error.to_string());
-        match error.hint() {
-            Some(hint) => run_error.hint(hint),
-            None => run_error,
-        }
-    })
+/// What is wrong with an `admit.yaml`, as an error of the run.
+pub(crate) fn from_config(error: &ConfigError) -> RunError {
+    match error.hint() {
+        Some(hint) => RunError::new(error.to_string()).hint(hint),
+        None => RunError::new(error.to_string()),
+    }
 }
 
 /// An error of a source as one of the run.

@@ -1,6 +1,8 @@
 //! `admit.yaml` as meant: every default filled in.
 
-use super::file::{self, ConfigError, Side};
+use globset::{GlobSet, GlobSetBuilder};
+
+use super::file::{self, Below, ConfigError, Side};
 
 /// What a repository says of how it wants to be judged.
 #[derive(Clone, Debug, Default)]
@@ -9,14 +11,14 @@ pub(crate) struct Settings {
     pub policies: Vec<String>,
     /// Where exceptions are; empty: anywhere.
     pub exceptions: Vec<String>,
-    /// Globs of the files to look at; empty: all.
+    /// Globs of the files whose objects are judged; empty: all. What judges is looked for everywhere.
     pub include: Vec<String>,
     /// Globs of the files to leave alone.
     pub exclude: Vec<String>,
     /// Which side of a change holds the law.
     pub trust: Trust,
-    /// Globs of the branches that a hook on the server guards; empty: all.
-    pub guard: Vec<String>,
+    /// The branches that a hook on the server guards; `None`: all.
+    pub guard: Option<GlobSet>,
 }
 
 /// Which side of a change holds the policies, the exceptions and the configuration that judge it.
@@ -41,12 +43,35 @@ impl Trust {
 
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
-    pub(crate) fn parse(path: &str, text: &str) -> Result<Self, ConfigError> {
-        let file::File { policies, exceptions, include, exclude, trust, guard } = file::parse(path, text)?;
+    pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let file::File { policies, exceptions, include, exclude, trust, guard } = file::parse(path, bytes)?;
         let trust = match trust {
             None | Some(Side::Base) => Trust::Base,
             Some(Side::Head) => Trust::Head,
         };
-        Ok(Self { policies, exceptions, include, exclude, trust, guard })
+        let texts = |list: Vec<Below>| list.into_iter().map(|it| it.0).collect();
+        let guard = if guard.is_empty() {
+            None
+        } else {
+            let mut set = GlobSetBuilder::new();
+            for branches in guard {
+                set.add(branches.0);
+            }
+            // Each glob is fine by itself; together they can only be too many, and then every branch is guarded.
+            set.build().ok()
+        };
+        Ok(Self {
+            policies: texts(policies),
+            exceptions: texts(exceptions),
+            include: texts(include),
+            exclude: texts(exclude),
+            trust,
+            guard,
+        })
+    }
+
+    /// Whether a hook on the server guards the branch.
+    pub(crate) fn guards(&self, branch: &str) -> bool {
+        self.guard.as_ref().is_none_or(|set| set.is_match(branch))
     }
 }

@@ -24,6 +24,7 @@ use crate::finding::{self, Finding, Severity, Verdict};
 
 pub(crate) use json::SCHEMA as JSON_SCHEMA;
 pub(crate) use progress::Progress;
+pub(crate) use text::wrap;
 
 /// What a run found, in the order of every report.
 #[derive(Debug, Default)]

@@ -387,7 +387,7 @@ fn color(severity: Severity) -> Style {
 
 /// Breaks lines at spaces to stay within `width` characters; `hang` indents what follows a break. A word longer than a
 /// line stays whole, since it is a path or an address that someone wants to copy.
-fn wrap(text: &str, width: usize, hang: &str) -> String {
+pub(crate) fn wrap(text: &str, width: usize, hang: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for (number, line) in text.lines().enumerate() {
         if number > 0 {

@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
-use super::load::{TreeDocument, TreeFile};
+use super::{
+    load::{TreeDocument, TreeFile},
+    panic::quietly,
+};
 use crate::{
     cluster::{Cluster, Law as Measure},
     document::{Document, classify::Class, resource},
-    finding::{Finding, outcome},
+    finding::{Finding, Place, Severity, outcome},
     policy::{
         PolicyError,
         classic::{Body, Policy},
@@ -49,8 +52,8 @@ impl Law {
                 };
                 if counts {
                     law.n_policies += usize::from(*class == Class::Policy);
-                    let errors = add(&mut law.policies, document);
-                    law.findings.extend(errors.iter().map(outcome::from_policy_error));
+                    let problems = add(&mut law.policies, document, |_| true);
+                    law.findings.extend(problems);
                 }
             }
         }
@@ -89,22 +92,30 @@ pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile>) -> Vec<Fin
                 _ => continue,
             };
             if !is_law && file.roles.judged {
-                let errors = add(&mut scratch, document);
                 // A cluster takes what only this program doesn't evaluate.
-                let refused = errors.iter().filter(|error| !error.problem.is_indeterminate());
-                out.extend(refused.map(outcome::from_policy_error));
+                out.extend(add(&mut scratch, document, |error| !error.problem.is_indeterminate()));
             }
         }
     }
     out
 }
 
-fn add(set: &mut PolicySet, document: &Arc<Document>) -> Vec<PolicyError> {
-    resource::objects(document.root())
-        .into_iter()
-        .filter_map(|object| set.add(document, object.id()).err())
-        .flatten()
-        .collect()
+/// Adds what a document holds to a set, and gives a finding for each problem that is wanted.
+fn add(set: &mut PolicySet, document: &Arc<Document>, wanted: fn(&PolicyError) -> bool) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for object in resource::objects(document.root()) {
+        match quietly(|| set.add(document, object.id())) {
+            Ok(Ok(())) => {}
+            Ok(Err(errors)) => out.extend(errors.iter().filter(|it| wanted(it)).map(outcome::from_policy_error)),
+            Err(message) => {
+                let message = format!("reading this policy failed inside admit: {message}");
+                let place = Place::new(document.file(), object.heading());
+                let finding = Finding::new("internal/panic", Severity::Error, place, message);
+                out.push(finding.help("this is a bug in admit: please report it with the policy"));
+            }
+        }
+    }
+    out
 }
 
 /// A warning for a policy that changes resources before others judge them.

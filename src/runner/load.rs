@@ -33,12 +33,31 @@ pub(crate) struct Roles {
     pub exceptions: bool,
     /// Its objects stand for what the cluster holds.
     pub cluster: bool,
-    /// It is read only if one of [`SCREENED`] stands in it: it may be anything.
+    /// It may be anything, and is parsed only if [`LAW`] or [`SURROUNDINGS`] stand in it.
     pub screened: bool,
 }
 
-/// What stands in every file that holds a policy, an exception or a Namespace.
-const SCREENED: [&[u8]; 3] = [b"kyverno.io", b"admissionregistration.k8s.io", b"Namespace"];
+impl Roles {
+    /// Takes on other roles, too.
+    pub(crate) fn join(&mut self, other: Self) {
+        let Self { judged, policies, exceptions, cluster, screened } = other;
+        self.judged |= judged;
+        self.policies |= policies;
+        self.exceptions |= exceptions;
+        self.cluster |= cluster;
+        // Whoever reads all of it reads it for everybody.
+        self.screened &= screened;
+    }
+}
+
+/// What stands in every file that holds a policy or an exception.
+const LAW: [&[u8]; 2] = [b"kyverno.io", b"admissionregistration.k8s.io"];
+
+/// What stands in every file that holds a Namespace, or the definition of a kind.
+const SURROUNDINGS: [&[u8]; 2] = [b"Namespace", b"CustomResourceDefinition"];
+
+/// Groups and kinds that live outside of namespaces, as definitions say.
+pub(crate) type Scopes = HashSet<(String, String)>;
 
 /// One entry and what it is for.
 #[derive(Clone, Debug)]
@@ -86,8 +105,12 @@ pub(crate) struct Tree {
     pub files: Vec<TreeFile>,
     /// What could not be read.
     pub findings: Vec<Finding>,
-    /// Documents by class.
+    /// Files that are judged or hold what judges.
+    pub n_files: usize,
+    /// Documents in them by class.
     pub counts: Documents,
+    /// Kinds that live outside of namespaces, as far as the files define any.
+    pub scopes: Scopes,
 }
 
 /// Reads entries: how to open a reader, and how much a file may ask for.
@@ -96,6 +119,8 @@ pub(crate) struct Loader<'l> {
     pub reader: &'l (dyn Fn() -> Result<Reader, SourceError> + Sync),
     /// Bounds on one file.
     pub limits: Limits,
+    /// Kinds outside of namespaces that the files themselves need not define.
+    pub scopes: Scopes,
     /// Told of each file.
     pub progress: &'l Progress,
 }
@@ -131,7 +156,7 @@ impl Loader<'_> {
             .collect();
         let read: Vec<Outcome> = parts?.into_iter().flatten().collect();
 
-        let mut scopes = HashSet::new();
+        let mut scopes = self.scopes.clone();
         for (input, read) in inputs.iter().zip(&read) {
             let Outcome::Parsed(_, parsed) = read else { continue };
             for document in &parsed.documents {
@@ -147,14 +172,21 @@ impl Loader<'_> {
         let sorted: Vec<Sorted> = read
             .into_par_iter()
             .zip(inputs)
-            .map(|(read, input)| sort(read, input, &layout, &is_cluster_scoped))
+            .map(|(read, input)| {
+                quietly(|| sort(read, input, &layout, &is_cluster_scoped)).unwrap_or_else(|message| Sorted {
+                    findings: vec![panicked(&input.entry.path, &message)],
+                    ..Sorted::default()
+                })
+            })
             .collect();
         let mut tree = Tree::default();
         for part in sorted {
+            tree.n_files += usize::from(part.counts != Documents::default());
             tree.files.extend(part.file);
             tree.findings.extend(part.findings);
             tree.counts = tree.counts + part.counts;
         }
+        tree.scopes = scopes;
         Ok(tree)
     }
 
@@ -175,8 +207,12 @@ impl Loader<'_> {
 }
 
 fn may_matter(bytes: &[u8]) -> bool {
+    holds_law(bytes) || SURROUNDINGS.iter().any(|word| memmem::find(bytes, word).is_some())
+}
+
+fn holds_law(bytes: &[u8]) -> bool {
     // An escape in a quoted scalar could hide the words.
-    memchr::memchr(b'\\', bytes).is_some() || SCREENED.iter().any(|word| memmem::find(bytes, word).is_some())
+    memchr::memchr(b'\\', bytes).is_some() || LAW.iter().any(|word| memmem::find(bytes, word).is_some())
 }
 
 /// The findings of paths that nobody reads.
@@ -185,6 +221,7 @@ pub(crate) fn skipped(skipped: &[Skipped]) -> Vec<Finding> {
 }
 
 /// One file, sorted.
+#[derive(Default)]
 struct Sorted {
     file: Option<TreeFile>,
     findings: Vec<Finding>,
@@ -198,16 +235,20 @@ fn sort(
     is_cluster_scoped: &(dyn Fn(&str, &str) -> bool + Sync),
 ) -> Sorted {
     let path = &input.entry.path;
-    let mut out = Sorted { file: None, findings: Vec::new(), counts: Documents::default() };
+    let mut out = Sorted::default();
+    let roles = input.roles;
     match read {
         Outcome::Parsed(file, parsed) => {
-            out.findings.extend(parsed.errors.iter().map(|error| outcome::from_document_error(error, &file)));
+            // Of a file that is only looked into, what is broken matters if it could be a policy or an exception.
+            if !roles.screened || holds_law(file.text().as_bytes()) {
+                out.findings.extend(parsed.errors.iter().map(|error| outcome::from_document_error(error, &file)));
+            }
             let documents = parsed
                 .documents
                 .into_iter()
                 .map(|document| {
                     let class = classify(path, document.root(), layout);
-                    if counts(input.roles, class) {
+                    if counts(roles, class) {
                         *slot(&mut out.counts, class) += 1;
                     }
                     match class {
@@ -226,22 +267,20 @@ fn sort(
                     }
                 })
                 .collect();
-            out.file = Some(TreeFile { roles: input.roles, file, documents });
+            out.file = Some(TreeFile { roles, file, documents });
         }
-        Outcome::Template => out.counts.helm += 1,
+        Outcome::Template => out.counts.helm += usize::from(roles.judged),
         Outcome::Irrelevant => {}
         Outcome::Skipped(skip) => out.findings.push(passed_over(path, &skip)),
-        Outcome::Panicked(message) => out.findings.push(
-            Finding::new(
-                "internal/panic",
-                Severity::Error,
-                Place::whole_file(Arc::clone(path)),
-                format!("reading this file failed inside admit: {message}"),
-            )
-            .help("this is a bug in admit: please report it with the file"),
-        ),
+        Outcome::Panicked(message) => out.findings.push(panicked(path, &message)),
     }
     out
+}
+
+fn panicked(path: &Arc<str>, message: &str) -> Finding {
+    let message = format!("reading this file failed inside admit: {message}");
+    Finding::new("internal/panic", Severity::Error, Place::whole_file(Arc::clone(path)), message)
+        .help("this is a bug in admit: please report it with the file")
 }
 
 /// What is said of a path that nobody reads.
@@ -274,7 +313,7 @@ fn passed_over(path: &Arc<str>, skip: &Skip) -> Finding {
 }
 
 /// Notes the cluster-scoped kinds that a document defines.
-fn note_scope(document: &Document, scopes: &mut HashSet<(String, String)>) {
+fn note_scope(document: &Document, scopes: &mut Scopes) {
     if document.root().str_at(&["kind"]).is_none_or(|kind| kind != "CustomResourceDefinition" && kind != "List") {
         return;
     }
@@ -290,7 +329,7 @@ fn counts(roles: Roles, class: Class) -> bool {
     match class {
         Class::Policy => roles.policies || roles.judged,
         Class::Exception => roles.exceptions || roles.judged,
-        _ => roles.judged || roles.cluster,
+        _ => roles.judged,
     }
 }
 

@@ -12,7 +12,7 @@ mod panic;
 pub(crate) use judge::Judged;
 pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
-pub(crate) use load::{Input, Loader, Roles, Tree, TreeFile, skipped};
+pub(crate) use load::{Input, Loader, Roles, Scopes, Tree, TreeFile, skipped};
 pub(crate) use panic::quietly;
 
 use rayon::prelude::*;

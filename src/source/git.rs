@@ -206,6 +206,8 @@ pub(crate) struct Comparison {
     pub(crate) old: Option<Revision>,
     /// After.
     pub(crate) new: Revision,
+    /// What the change goes into: the same as `old`, but for a merge base, which may be long out of date.
+    pub(crate) base: Option<Revision>,
 }
 
 impl Repository {
@@ -373,6 +375,17 @@ impl Repository {
         }
     }
 
+    /// The names of the first branches, in full, at most `limit`.
+    pub(crate) fn branches(&self, limit: usize) -> Result<Vec<String>, SourceError> {
+        if let Some(git) = self.process() {
+            return git.branches(limit);
+        }
+        let repository = self.libgit2()?;
+        let mut found = repository.references_glob("refs/heads/*").map_err(|error| self.failed(&error))?;
+        let names = found.names().take(limit).map(|name| name.map(str::to_owned));
+        names.collect::<Result<_, _>>().map_err(|error| self.failed(&error))
+    }
+
     /// The best common ancestor of two commits; `None` when there is none, or none in a shallow clone.
     pub(crate) fn merge_base(&self, one: Oid, two: Oid) -> Result<Option<Oid>, SourceError> {
         if let Some(git) = self.process() {
@@ -402,14 +415,14 @@ impl Repository {
         let (base, head) = (or_head(base), or_head(head));
         let new = self.resolve(&head)?;
         if base.parse::<Oid>().is_ok_and(|it| it.is_zero()) {
-            return Ok(Comparison { old: None, new });
+            return Ok(Comparison { old: None, new, base: None });
         }
         let old = self.resolve(&base)?;
         let (true, Some(one), Some(two)) = (from_merge_base, old.commit, new.commit) else {
-            return Ok(Comparison { old: Some(old), new });
+            return Ok(Comparison { base: Some(old.clone()), old: Some(old), new });
         };
         match self.merge_base(one, two)? {
-            Some(found) => Ok(Comparison { old: Some(self.resolve(&found.to_string())?), new }),
+            Some(found) => Ok(Comparison { old: Some(self.resolve(&found.to_string())?), new, base: Some(old) }),
             None => Err(SourceError::NoMergeBase { base, head, shallow: self.is_shallow() }),
         }
     }

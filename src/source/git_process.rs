@@ -69,6 +69,14 @@ impl Git {
         Ok(self.revision(&format!("{revision}^{{object}}"))?.is_some())
     }
 
+    /// The names of the first branches, in full.
+    pub(super) fn branches(&self, limit: usize) -> Result<Vec<String>, SourceError> {
+        let count = format!("--count={limit}");
+        let names = self.run(&["for-each-ref", &count, "--format=%(refname)", "refs/heads"]);
+        let names = names.map_err(SourceError::Process)?;
+        Ok(String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
+    }
+
     /// The best common ancestor.
     pub(super) fn merge_base(&self, one: Oid, two: Oid) -> Result<Option<Oid>, SourceError> {
         self.id(&["merge-base", &one.to_string(), &two.to_string()])

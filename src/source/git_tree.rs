@@ -135,11 +135,26 @@ pub(crate) fn list_below(
 }
 
 /// One file of a tree by its path, whatever its name; `None` if there is no regular file.
-pub(crate) fn find(repository: &Repository, tree: Oid, path: &str) -> Result<Option<Entry>, SourceError> {
-    match descend(&mut repository.trees()?, tree, path, &mut Vec::new())? {
+pub(crate) fn find(trees: &mut Trees, tree: Oid, path: &str) -> Result<Option<Entry>, SourceError> {
+    match descend(trees, tree, path, &mut Vec::new())? {
         Some(Found::Entry(entry)) => Ok(Some(entry)),
         Some(Found::Tree(_)) | None => Ok(None),
     }
+}
+
+/// The regular files of these names in one directory of a tree; nothing if the directory does not exist.
+pub(crate) fn find_in(
+    trees: &mut Trees,
+    tree: Oid,
+    directory: &str,
+    names: &[&str],
+) -> Result<Vec<Entry>, SourceError> {
+    let Some(Found::Tree(here)) = descend(trees, tree, directory, &mut Vec::new())? else { return Ok(Vec::new()) };
+    // An unreadable tree is reported by whoever lists it.
+    let Ok(bytes) = trees.tree(here.oid) else { return Ok(Vec::new()) };
+    let wanted = |it: &TreeEntry<'_>| it.mode == Mode::File && names.iter().any(|name| name.as_bytes() == it.name);
+    let found = trees.entries(&bytes).filter_map(Result::ok).filter(wanted);
+    Ok(found.map(|it| Entry { path: path::join(&here.path, it.name).into(), at: At::Object(it.oid) }).collect())
 }
 
 /// As [`list`], over trees that need not be stored.

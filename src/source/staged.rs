@@ -65,6 +65,16 @@ impl<'r> Snapshot<'r> {
         Ok(listing)
     }
 
+    /// The id that the tree of the next commit would have, for [`git_tree::find`] and [`git_tree::find_in`].
+    pub(crate) fn root(&self) -> Oid {
+        self.root
+    }
+
+    /// Where that tree can be read.
+    pub(crate) fn trees(&self) -> Result<Trees, SourceError> {
+        Ok(Trees::with_computed(self.repository.objects()?, Arc::clone(&self.computed)))
+    }
+
     /// What the next commit would change: the index against `HEAD`, or against nothing before the first commit.
     pub(crate) fn compare(&self, options: &Options) -> Result<Diff, SourceError> {
         let old = self.repository.head()?.map(|it| it.tree);
@@ -74,10 +84,6 @@ impl<'r> Snapshot<'r> {
         // A conflict has no entry of its own, so that the file seems to be removed.
         diff.changes.retain(|it| it.new.is_some() || self.unmerged.iter().all(|(path, _)| *path != it.path));
         Ok(diff)
-    }
-
-    fn trees(&self) -> Result<Trees, SourceError> {
-        Ok(Trees::with_computed(self.repository.objects()?, Arc::clone(&self.computed)))
     }
 
     fn unmerged(&self, options: &Options) -> impl Iterator<Item = Skipped> {

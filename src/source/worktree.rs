@@ -38,10 +38,7 @@ pub(crate) fn list(
     for path in paths {
         let metadata = fs::metadata(path).map_err(|cause| SourceError::Path { path: path.clone(), cause })?;
         let place = place(path)?;
-        let display = match place.strip_prefix(&root) {
-            Ok(below) => path::display_relative(below),
-            Err(_) => as_given(path),
-        };
+        let display = displayed(&root, &place, path);
         if !metadata.is_dir() {
             listing.entries.push(Entry { path: display.into(), at: At::Named(place) });
         } else if place.starts_with(&root) && canonical(path)? == place {
@@ -77,6 +74,33 @@ pub(crate) fn list(
     });
     listing.skipped.dedup();
     Ok(listing)
+}
+
+/// Lists what matches a glob below a directory. Paths are displayed as [`list`] does it.
+pub(crate) fn list_matching(
+    root: &Path,
+    directory: &Path,
+    glob: &str,
+    options: &Options,
+) -> Result<Listing, SourceError> {
+    let options = Options { filter: Filter::new(&[glob], &[])?, ..options.clone() };
+    let mut listing = list(directory, &[], None, &options)?;
+    let above = displayed(&canonical(root)?, &canonical(directory)?, directory);
+    for path in listing.entries.iter_mut().map(|it| &mut it.path).chain(listing.skipped.iter_mut().map(|it| &mut it.0))
+    {
+        if !above.is_empty() {
+            *path = format!("{above}/{path}").into();
+        }
+    }
+    Ok(listing)
+}
+
+/// How a place is displayed: below the root relative to it, elsewhere as it was given.
+fn displayed(root: &Path, place: &Path, given: &Path) -> String {
+    match place.strip_prefix(root) {
+        Ok(below) => path::display_relative(below),
+        Err(_) => as_given(given),
+    }
 }
 
 /// Where a walk begins.

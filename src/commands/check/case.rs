@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
-    cluster::Cluster,
-    document::Node,
+    cluster::{Cluster, Identity},
+    document::{Node, resource::is_object},
     engine::{UserInfo, World},
-    finding::{Finding, Place, Severity, resource_ref},
+    finding::{Finding, Severity, secret},
     policy::set::PolicySet,
     report::{Progress, Report, Rule, Summary},
     runner::{self, Law, Subject, Tree, Wants},
@@ -48,7 +48,7 @@ impl Case {
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
         let summary = Summary {
-            files: self.tree.files.len() + self.law_tree.files.len(),
+            files: self.tree.n_files + self.law_tree.n_files,
             documents: self.tree.counts + self.law_tree.counts,
             rules: judged.rules,
             waived: judged.waived,
@@ -70,20 +70,21 @@ impl Case {
 
     fn subjects(&self, findings: &mut Vec<Finding>) -> Vec<Subject<'_>> {
         let mut out = Vec::new();
-        let mut here = HashSet::new();
+        let mut here: HashSet<Identity> = HashSet::new();
         for object in self.tree.files.iter().flat_map(runner::TreeFile::subjects) {
-            if !crate::document::resource::is_object(object) {
+            if !is_object(object) {
                 findings.push(not_an_object(object));
                 continue;
             }
             let old_object = self.held.old_object(object);
             if self.removes {
-                here.insert(resource_ref(object));
+                here.extend(Identity::of(object));
             }
             out.push(Subject { object: Some(object), old_object });
         }
         if self.removes {
-            let gone = self.held.objects().filter(|object| !here.contains(&resource_ref(*object)));
+            let is_gone = |object: &Node<'_>| Identity::of(*object).is_some_and(|it| !here.contains(&it));
+            let gone = self.held.objects().filter(|it| is_object(*it)).filter(is_gone);
             out.extend(gone.map(|object| Subject { object: None, old_object: Some(object) }));
         }
         out
@@ -92,7 +93,7 @@ impl Case {
 
 /// An item of a list that no API server takes.
 fn not_an_object(node: Node<'_>) -> Finding {
-    let place = Place::new(node.file(), node.span());
+    let place = secret::place(node.file(), node.span());
     Finding::new("document/not-an-object", Severity::Error, place, "an item of a list lacks `apiVersion` or `kind`")
         .help("give the item both, or remove it")
 }

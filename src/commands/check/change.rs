@@ -1,106 +1,195 @@
 //! A case from Git objects: the difference of two commits, or of the index and `HEAD`.
 //!
 //! What changed is read on both sides: an object that was there before is updated, one that is gone is removed. The law
-//! is that of the side which the configuration trusts, by default the one before the change. Without a checkout;
-//! nothing is written.
+//! is that of the side which the configuration trusts, by default the one that the change goes into. Without a
+//! checkout; nothing is written.
 
 use std::{
-    collections::{BTreeSet, HashSet},
-    path::Path,
+    collections::{BTreeSet, HashMap, HashSet},
+    path::{Component, Path},
     sync::Arc,
 };
 
-use super::{Case, LawArgs, tree::is_glob};
+use super::{Case, LawArgs, TELLING, disk};
 use crate::{
+    cluster::Cluster,
     commands::{
         RunError,
-        workspace::{Workspace, from_source, parse_settings},
+        workspace::{MAX_CONFIG_BYTES, from_config, from_source},
     },
-    config::{FILE_NAME, Settings, Trust},
+    config::{ConfigError, FILE_NAME, Settings, Trust},
     document::{
         Limits,
-        classify::{directory, is_kustomization, join},
+        classify::{directory, is_kustomization, is_partial_workload},
     },
     finding::{Finding, Place, Severity},
+    k8s::gvk::{self, split_api_version},
     report::Progress,
-    runner::{self, Input, Law, Loader, Roles, Tree},
+    runner::{self, Input, Law, Loader, Roles, Scopes, Tree},
     source::{
-        Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Reader, Repository, git_diff, git_tree,
-        is_hidden, staged::Snapshot, worktree,
+        At, Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, Trees, git_diff, git_tree,
+        is_hidden, staged::Snapshot,
     },
+    span::{File, Span},
 };
-
-/// Names of the files that tell what their neighbors are: charts and kustomizations.
-const TELLING: [&str; 5] = ["Chart.yaml", "Chart.yml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The case of the change that `range` names.
 pub(super) fn between(
-    workspace: &Workspace,
+    environment: &Environment,
     range: &str,
     law: &LawArgs,
     progress: &Progress,
 ) -> Result<Case, RunError> {
-    let repository = repository(workspace)?;
+    let repository = repository(environment)?;
     let comparison = repository.comparison(range).map_err(|error| from_source(&error))?;
-    compare(repository, &comparison, law, progress)
-}
-
-/// The case of a change between two commits of a repository.
-pub(crate) fn compare(
-    repository: &Repository,
-    comparison: &Comparison,
-    law: &LawArgs,
-    progress: &Progress,
-) -> Result<Case, RunError> {
-    let base = comparison.old.as_ref().map(|it| it.tree);
-    let side = Side::of_trees(repository, base, comparison.new.tree)?;
-    let mut trees = repository.trees().map_err(|error| from_source(&error))?;
-    let options = side.options()?;
-    let diff = git_diff::compare(&mut trees, base, Some(comparison.new.tree), &options)
-        .map_err(|error| from_source(&error))?;
-    let mut case = side.case(diff, law, &options, progress)?;
-    let judged_by = match (&comparison.old, side.trust) {
-        (Some(old), Trust::Base) => format!("judged by the policies of {old}"),
-        _ => format!("judged by the policies of {}", comparison.new),
-    };
-    case.notes.insert(0, judged_by);
-    Ok(case)
+    Change::new(&repository, environment, comparison)?.case(law, progress)
 }
 
 /// The case of what is staged.
-pub(super) fn staged(
-    workspace: &Workspace,
-    environment: &Environment,
-    law: &LawArgs,
-    progress: &Progress,
-) -> Result<Case, RunError> {
-    let repository = repository(workspace)?;
+pub(super) fn staged(environment: &Environment, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
+    let repository = repository(environment)?;
+    if repository.work_dir().is_none() && environment.index_file().is_none() {
+        return Err(RunError::new("a bare repository has no index").hint("compare commits: --diff BASE..HEAD"));
+    }
     let index_file = environment.index_file();
-    let snapshot = Snapshot::new(repository, index_file.as_deref()).map_err(|error| from_source(&error))?;
-    let filter =
-        Filter::new(&workspace.settings.include, &workspace.settings.exclude).map_err(|error| from_source(&error))?;
-    let options = options(filter);
-    let diff = snapshot.compare(&options).map_err(|error| from_source(&error))?;
+    let snapshot = Snapshot::new(&repository, index_file.as_deref()).map_err(|error| from_source(&error))?;
+    let mut trees = snapshot.trees().map_err(|error| from_source(&error))?;
+    let settings = match Config::read(&repository, &mut trees, snapshot.root())? {
+        None => Settings::default(),
+        Some(config) => config.settings.map_err(|error| from_config(&error))?,
+    };
     // Whoever commits is not kept from anything here: the index is taken as it is, law and all.
-    let side =
-        Side { repository, tree: TreeAt::Index(&snapshot), settings: workspace.settings.clone(), trust: Trust::Head };
-    side.case(diff, law, &options, progress)
+    let side = Side {
+        repository: &repository,
+        environment,
+        tree: TreeAt::Index(&snapshot),
+        settings,
+        trust: Trust::Head,
+        held_by: "the index".to_owned(),
+    };
+    let options = side.judged()?;
+    let diff = snapshot.compare(&options).map_err(|error| from_source(&error))?;
+    side.case(diff, law, progress)
 }
 
-fn repository(workspace: &Workspace) -> Result<&Repository, RunError> {
-    workspace.repository.as_ref().ok_or_else(|| RunError::new("this is not in a Git repository"))
+fn repository(environment: &Environment) -> Result<Repository, RunError> {
+    Repository::open(environment.current_dir(), environment).map_err(|error| from_source(&error))
 }
 
-fn options(filter: Filter) -> Options {
-    Options { filter, jobs: rayon::current_num_threads(), ..Options::default() }
+/// A change between two commits of a repository, and the settings that count for it.
+pub(crate) struct Change<'r> {
+    comparison: Comparison,
+    side: Side<'r>,
+    findings: Vec<Finding>,
+    notes: Vec<String>,
+}
+
+impl<'r> Change<'r> {
+    /// Reads the settings: those of the side that the change goes into, or without anything there, its own.
+    ///
+    /// Settings that can't be read end the run, unless the change mends them: then the defaults count, which look at
+    /// everything and trust nobody.
+    pub(crate) fn new(
+        repository: &'r Repository,
+        environment: &'r Environment,
+        comparison: Comparison,
+    ) -> Result<Self, RunError> {
+        let mut trees = repository.trees().map_err(|error| from_source(&error))?;
+        let new = comparison.new.tree;
+        let after = Config::read(repository, &mut trees, new)?;
+        let mut findings: Vec<Finding> = after.iter().filter_map(Config::finding).collect();
+        let mut notes = Vec::new();
+        let chosen = |it: &Option<Config>| match it {
+            None => Ok(Settings::default()),
+            Some(config) => config.settings.as_ref().cloned().map_err(from_config),
+        };
+        let (tree, settings, trust, held_by) = match &comparison.base {
+            None => (new, chosen(&after)?, Trust::Head, &comparison.new),
+            Some(base) => {
+                let before = Config::read(repository, &mut trees, base.tree)?;
+                let broken = before.as_ref().and_then(|it| it.settings.as_ref().err());
+                let settings = match broken {
+                    Some(error) if findings.is_empty() => {
+                        notes.push(format!("the admit.yaml of {base} counts for nothing: {error}"));
+                        Settings::default()
+                    }
+                    // Nothing is mended: this is the error.
+                    Some(_) => chosen(&after)?,
+                    None => chosen(&before)?,
+                };
+                match settings.trust {
+                    Trust::Base => (base.tree, settings, Trust::Base, base),
+                    Trust::Head if findings.is_empty() => (new, chosen(&after)?, Trust::Head, &comparison.new),
+                    Trust::Head => (new, settings, Trust::Head, &comparison.new),
+                }
+            }
+        };
+        findings.iter_mut().for_each(|it| it.notes.push(format!("until then that of {held_by} counts")));
+        let tree = TreeAt::Stored { law: tree, new };
+        let side = Side { repository, environment, tree, settings, trust, held_by: held_by.to_string() };
+        Ok(Self { comparison, side, findings, notes })
+    }
+
+    /// The settings that count.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.side.settings
+    }
+
+    /// Reads what changed, and what judges it.
+    pub(crate) fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
+        let Self { comparison, side, findings, mut notes } = self;
+        let mut trees = side.repository.trees().map_err(|error| from_source(&error))?;
+        let old = comparison.old.as_ref().map(|it| it.tree);
+        let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &side.judged()?)
+            .map_err(|error| from_source(&error))?;
+        let mut case = side.case(diff, law, progress)?;
+        case.findings.extend(findings);
+        notes.append(&mut case.notes);
+        case.notes = notes;
+        Ok(case)
+    }
+}
+
+/// An `admit.yaml` of a tree.
+struct Config {
+    file: Arc<File>,
+    settings: Result<Settings, ConfigError>,
+}
+
+impl Config {
+    fn read(repository: &Repository, trees: &mut Trees, tree: Oid) -> Result<Option<Self>, RunError> {
+        let Some(entry) = git_tree::find(trees, tree, FILE_NAME).map_err(|error| from_source(&error))? else {
+            return Ok(None);
+        };
+        let mut reader = repository.reader(MAX_CONFIG_BYTES).map_err(|error| from_source(&error))?;
+        let blob = reader.read(&entry).map_err(|skip| RunError::new(format!("{FILE_NAME}: {skip}")))?;
+        let settings = Settings::parse(FILE_NAME, &blob.bytes);
+        Ok(Some(Self { file: File::new(FILE_NAME, blob.bytes), settings }))
+    }
+
+    fn finding(&self) -> Option<Finding> {
+        let error = self.settings.as_ref().err()?;
+        let (line, column) = error.at();
+        let line = self.file.line_span(line as u32);
+        let start = (line.start + column as u32 - 1).min(line.end);
+        let place = Place::new(&self.file, Span::new(start, line.end));
+        let finding = Finding::new("config/invalid", Severity::Error, place, error.message());
+        Some(match error.hint() {
+            Some(hint) => finding.help(hint),
+            None => finding,
+        })
+    }
 }
 
 /// The side of a change that holds the law.
 struct Side<'r> {
     repository: &'r Repository,
+    environment: &'r Environment,
     tree: TreeAt<'r>,
     settings: Settings,
     trust: Trust,
+    /// How messages name it.
+    held_by: String,
 }
 
 /// A tree that can be listed.
@@ -109,39 +198,18 @@ enum TreeAt<'r> {
     Index(&'r Snapshot<'r>),
 }
 
-impl<'r> Side<'r> {
-    /// The side that the configuration before the change trusts; without anything before it, the change itself.
-    fn of_trees(repository: &'r Repository, base: Option<Oid>, new: Oid) -> Result<Self, RunError> {
-        let Some(base) = base else {
-            let settings = settings_in(repository, new)?;
-            return Ok(Self { repository, tree: TreeAt::Stored { law: new, new }, settings, trust: Trust::Head });
-        };
-        let settings = settings_in(repository, base)?;
-        let trust = settings.trust;
-        Ok(match trust {
-            Trust::Base => Self { repository, tree: TreeAt::Stored { law: base, new }, settings, trust },
-            Trust::Head => {
-                let settings = settings_in(repository, new)?;
-                Self { repository, tree: TreeAt::Stored { law: new, new }, settings, trust }
-            }
-        })
+impl Side<'_> {
+    fn options(&self, include: &[String]) -> Result<Options, RunError> {
+        let filter = Filter::new(include, &self.settings.exclude).map_err(|error| from_source(&error))?;
+        Ok(Options { filter, jobs: rayon::current_num_threads(), ..Options::default() })
     }
 
-    fn options(&self) -> Result<Options, RunError> {
-        let filter = Filter::new(&self.settings.include, &self.settings.exclude);
-        Ok(options(filter.map_err(|error| from_source(&error))?))
+    /// What is judged.
+    fn judged(&self) -> Result<Options, RunError> {
+        self.options(&self.settings.include)
     }
 
-    fn case(&self, diff: Diff, law: &LawArgs, options: &Options, progress: &Progress) -> Result<Case, RunError> {
-        let repository = self.repository;
-        let max_bytes = options.max_bytes;
-        let reader = || repository.reader(max_bytes);
-        let loader = Loader { reader: &reader, limits: Limits::default(), progress };
-        let load = |inputs: &[Input]| {
-            progress.expect(inputs.len() as u64);
-            let paths: Vec<&str> = inputs.iter().map(|it| &*it.entry.path).collect();
-            loader.load(inputs, paths.into_iter()).map_err(|error| from_source(&error))
-        };
+    fn case(&self, diff: Diff, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
         let changed: HashSet<&str> = diff
             .changes
             .iter()
@@ -150,65 +218,69 @@ impl<'r> Side<'r> {
             .map(|it| &*it.path)
             .collect();
 
-        let law_inputs = self.law_inputs(law, options)?;
-        let law_tree = load(&law_inputs.inputs)?;
+        let law_inputs = self.law_inputs(law)?;
+        let mut law_tree = self.load(&law_inputs.inputs, &Scopes::default(), progress)?;
         let mut compiled = Law::compile(law_tree.files.iter());
         // What the change itself mends, or takes away, is not held against it.
-        compiled.findings.retain(|it| self.trust == Trust::Head || !changed.contains(&*it.primary.path));
-
-        let companions = self.companions(&diff)?;
-        let side = |new: bool| -> Vec<Input> {
-            let roles = Roles { judged: new, ..Roles::default() };
-            let of = |it: &git_diff::Change| if new { it.new.clone() } else { it.old.clone() };
-            let mut inputs: Vec<Input> =
-                diff.changes.iter().filter_map(of).map(|entry| Input { entry, roles }).collect();
-            let known: HashSet<Arc<str>> = inputs.iter().map(|it| Arc::clone(&it.entry.path)).collect();
-            let telling = companions.iter().filter(|it| !known.contains(&it.path)).cloned();
-            inputs.extend(telling.map(|entry| Input { entry, roles: Roles::default() }));
-            inputs
+        let stays = |it: &Finding| {
+            let path = &*it.primary.path;
+            self.trust == Trust::Head || law_inputs.on_disk.contains(path) || !changed.contains(path)
         };
-        let tree = load(&side(true))?;
-        let before = load(&side(false))?;
-        let mut held = crate::cluster::Cluster::default();
-        let changes_before = before.files.iter().filter(|file| changed.contains(&**file.file.path()));
-        runner::hold(&mut held, changes_before);
+        compiled.findings.retain(stays);
+        law_tree.findings.retain(stays);
 
-        let mut case = Case { tree, held, removes: true, ..Case::default() };
-        case.findings.extend(runner::skipped(&diff.skipped));
-        case.findings.extend(law_inputs.findings);
-        case.findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
-        self.stand_in(&mut compiled, &case.tree, law, options, &load)?;
-        case.law = compiled;
-        case.law_tree = Tree { findings: law_tree.findings, counts: law_tree.counts, files: law_tree.files };
-        case.law_tree.findings.retain(|it| self.trust == Trust::Head || !changed.contains(&*it.primary.path));
-        Ok(case)
+        let mut telling = self.telling(&diff)?;
+        let mut scopes = law_tree.scopes.clone();
+        let mut tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
+        if self.knows_too_little(&tree, &compiled) {
+            let around = self.surroundings(progress)?;
+            telling.extend(around.telling);
+            scopes.extend(around.scopes);
+            tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
+        }
+        scopes.extend(tree.scopes.iter().cloned());
+        let before = self.load(&inputs(&diff, false, &telling), &scopes, progress)?;
+        let mut held = Cluster::default();
+        runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
+
+        self.stand_in(&mut compiled, &tree, law, progress)?;
+        let mut findings = runner::skipped(&diff.skipped);
+        findings.extend(law_inputs.findings);
+        findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
+        let mut notes = law_inputs.notes;
+        notes.insert(0, format!("judged by the policies of {}", self.held_by));
+        Ok(Case { law: compiled, tree, law_tree, held, removes: true, findings, notes, ..Case::default() })
+    }
+
+    fn load(&self, inputs: &[Input], scopes: &Scopes, progress: &Progress) -> Result<Tree, RunError> {
+        progress.expect(inputs.len() as u64);
+        let max_bytes = Options::default().max_bytes;
+        let reader = || self.repository.reader(max_bytes);
+        let loader = Loader { reader: &reader, limits: Limits::default(), scopes: scopes.clone(), progress };
+        loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
     }
 
     /// Fills in what stands for the cluster, if a verdict can depend on it.
-    fn stand_in(
-        &self,
-        compiled: &mut Law,
-        new: &Tree,
-        law: &LawArgs,
-        options: &Options,
-        load: &dyn Fn(&[Input]) -> Result<Tree, RunError>,
-    ) -> Result<(), RunError> {
+    fn stand_in(&self, compiled: &mut Law, new: &Tree, law: &LawArgs, progress: &Progress) -> Result<(), RunError> {
         let reads_objects = compiled.policies.reads_objects();
         if !reads_objects && !compiled.policies.reads_namespaces() {
             return Ok(());
         }
-        let roles = Roles { cluster: true, screened: !reads_objects, ..Roles::default() };
-        let listing = if law.cluster.is_empty() {
-            self.list(options)?
-        } else {
-            let mut out = Listing::default();
-            for name in &law.cluster {
-                out.entries.extend(self.named(name, options)?.entries);
+        let mut inputs = Vec::new();
+        if law.cluster.is_empty() {
+            let roles = Roles { cluster: true, screened: !reads_objects, ..Roles::default() };
+            let listing = self.list(&self.options(&[])?)?;
+            inputs.extend(listing.entries.into_iter().map(|entry| Input { entry, roles }));
+        }
+        let roles = Roles { cluster: true, ..Roles::default() };
+        for name in &law.cluster {
+            let named = self.named(name)?;
+            if named.is_empty() {
+                return Err(self.nothing_at(name));
             }
-            out
-        };
-        let inputs: Vec<Input> = listing.entries.into_iter().map(|entry| Input { entry, roles }).collect();
-        let tree = load(&inputs)?;
+            inputs.extend(named.listing.entries.into_iter().map(|entry| Input { entry, roles }));
+        }
+        let tree = self.load(&inputs, &new.scopes, progress)?;
         // Of an object on both sides the trusted one counts; an object that only the change brings is there, too.
         compiled.stand_in(new.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter());
@@ -216,25 +288,44 @@ impl<'r> Side<'r> {
     }
 
     /// What holds the law.
-    fn law_inputs(&self, law: &LawArgs, options: &Options) -> Result<LawInputs, RunError> {
+    fn law_inputs(&self, law: &LawArgs) -> Result<LawInputs, RunError> {
         let mut out = LawInputs::default();
-        let policies = if law.policies.is_empty() { &self.settings.policies } else { &law.policies };
-        let exceptions = if law.exceptions.is_empty() { &self.settings.exceptions } else { &law.exceptions };
-        for name in policies {
-            out.add(self.named(name, options)?, Roles { policies: true, ..Roles::default() });
+        let policies = Roles { policies: true, ..Roles::default() };
+        let exceptions = Roles { exceptions: true, ..Roles::default() };
+        for name in &law.policies {
+            let named = self.named(name)?;
+            if named.is_empty() {
+                return Err(self.nothing_at(name));
+            }
+            out.add(named, policies);
         }
-        for name in exceptions {
-            out.add(self.named(name, options)?, Roles { exceptions: true, ..Roles::default() });
+        for name in &law.exceptions {
+            let named = self.named(name)?;
+            // Git holds no empty directories: where the last exception went, none is left to look at.
+            if named.is_empty() {
+                out.notes.push(format!("no exceptions: nothing is at `{name}` in {}", self.held_by));
+            }
+            out.add(named, exceptions);
         }
-        if policies.is_empty() || exceptions.is_empty() {
+        let settings = &self.settings;
+        let places =
+            [(&law.policies, &settings.policies, policies), (&law.exceptions, &settings.exceptions, exceptions)];
+        for (_, set, roles) in places.into_iter().filter(|(given, ..)| given.is_empty()) {
+            for pattern in set {
+                let listing = self.below(pattern, &settings.exclude)?;
+                out.add(Named { listing, top: disk::fixed_part(pattern).to_owned(), on_disk: false }, roles);
+            }
+        }
+        let roles = Roles {
+            policies: law.policies.is_empty() && settings.policies.is_empty(),
+            exceptions: law.exceptions.is_empty() && settings.exceptions.is_empty(),
+            screened: true,
+            ..Roles::default()
+        };
+        if roles.policies || roles.exceptions {
             // They may be anywhere. Reading is cheap, so every file is looked into, and parsed only if it may matter.
-            let roles = Roles {
-                policies: policies.is_empty(),
-                exceptions: exceptions.is_empty(),
-                screened: true,
-                ..Roles::default()
-            };
-            out.add(self.list(options)?, roles);
+            let listing = self.list(&self.options(&[])?)?;
+            out.add(Named { listing, top: String::new(), on_disk: false }, roles);
         }
         Ok(out)
     }
@@ -247,50 +338,151 @@ impl<'r> Side<'r> {
         .map_err(|error| from_source(&error))
     }
 
-    /// What a flag or the configuration names. A relative path is one in the repository; an absolute one, or one that
-    /// climbs, is read from the file system: such policies belong to whoever runs this.
-    fn named(&self, name: &str, options: &Options) -> Result<Listing, RunError> {
-        let options = Options { filter: Filter::default(), ..options.clone() };
-        let path = Path::new(name);
-        if path.is_absolute() || name.starts_with("..") {
-            return worktree::list(path, &[], None, &options).map_err(|error| from_source(&error));
-        }
-        let filter = Filter::new(&[name], &[]).map_err(|error| from_source(&error))?;
-        let listing = match &self.tree {
-            TreeAt::Stored { law, .. } if !is_glob(name) => {
-                let below = name.trim_start_matches("./").trim_end_matches('/');
-                git_tree::list_below(self.repository, *law, below, &options).map_err(|error| from_source(&error))?
-            }
-            _ => self.list(&Options { filter, ..options })?,
+    /// What a flag names. A path is one in the commit, relative to where the user stands in the working tree; one that
+    /// is absolute or leaves the repository is read from the file system: it belongs to whoever runs this.
+    fn named(&self, name: &str) -> Result<Named, RunError> {
+        let Some(below) = self.below_root(name) else {
+            let listing = disk::named(self.repository.git_dir(), name, &Options::default())?;
+            return Ok(Named { listing, top: String::new(), on_disk: true });
         };
-        if listing.entries.is_empty() && listing.skipped.is_empty() {
-            return Err(RunError::new(format!("nothing is at `{name}` in the commit that holds the policies"))
-                .hint("a path outside of the repository is given in full: /etc/admit/policies"));
+        let listing = self.below(&below, &[])?;
+        Ok(Named { listing, top: disk::fixed_part(&below).to_owned(), on_disk: false })
+    }
+
+    /// The files of the trusted tree that a path or glob below its root names.
+    fn below(&self, pattern: &str, exclude: &[String]) -> Result<Listing, RunError> {
+        let include: &[&str] = if disk::is_glob(pattern) { &[pattern] } else { &[] };
+        let exclude: Vec<&str> = exclude.iter().map(String::as_str).collect();
+        let filter = Filter::new(include, &exclude).map_err(|error| from_source(&error))?;
+        let options = Options { filter, ..self.options(&[])? };
+        match &self.tree {
+            TreeAt::Stored { law, .. } => {
+                let top = disk::fixed_part(pattern);
+                git_tree::list_below(self.repository, *law, top, &options).map_err(|error| from_source(&error))
+            }
+            TreeAt::Index(snapshot) => {
+                let filter = Filter::new(&[pattern], &exclude).map_err(|error| from_source(&error))?;
+                snapshot.list(&Options { filter, ..options }).map_err(|error| from_source(&error))
+            }
         }
-        Ok(listing)
+    }
+
+    /// A path relative to the current directory, as one below the root of the repository; `None` for one outside.
+    fn below_root(&self, name: &str) -> Option<String> {
+        let current_dir = self.environment.current_dir();
+        let work_dir = self.repository.work_dir();
+        let start = work_dir.and_then(|top| current_dir.strip_prefix(top.canonicalize().ok()?).ok());
+        let mut parts: Vec<&str> = Vec::new();
+        for component in start.unwrap_or(Path::new("")).components().chain(Path::new(name).components()) {
+            match component {
+                Component::Normal(part) => parts.push(part.to_str()?),
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    parts.pop()?;
+                }
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+        }
+        Some(parts.join("/"))
+    }
+
+    fn nothing_at(&self, name: &str) -> RunError {
+        RunError::new(format!("nothing is at `{name}` in {}", self.held_by))
+            .hint("a path outside of the repository is given in full: /etc/admit/policies")
     }
 
     /// The charts and kustomizations around what changed: they tell which files are no manifests of their own.
-    fn companions(&self, diff: &Diff) -> Result<Vec<Entry>, RunError> {
-        let TreeAt::Stored { new, .. } = self.tree else {
-            let listing = self.list(&options(Filter::default()))?;
-            return Ok(listing.entries.into_iter().filter(|it| is_telling(&it.path)).collect());
+    fn telling(&self, diff: &Diff) -> Result<Vec<Entry>, RunError> {
+        let (mut trees, root) = match &self.tree {
+            TreeAt::Stored { new, .. } => (self.repository.trees(), *new),
+            TreeAt::Index(snapshot) => (snapshot.trees(), snapshot.root()),
         };
+        let trees = trees.as_mut().map_err(|error| from_source(error))?;
         let mut directories = BTreeSet::new();
         for change in &diff.changes {
-            let mut at = directory(&change.path);
-            while directories.insert(at) && !at.is_empty() {
-                at = directory(at);
+            for path in [change.old.as_ref(), change.new.as_ref()].into_iter().flatten().map(|it| &*it.path) {
+                let mut at = directory(path);
+                while directories.insert(at) && !at.is_empty() {
+                    at = directory(at);
+                }
             }
         }
         let mut out = Vec::new();
         for at in directories {
-            for name in TELLING {
-                let found = git_tree::find(self.repository, new, &join(at, name));
-                out.extend(found.map_err(|error| from_source(&error))?);
-            }
+            out.extend(git_tree::find_in(trees, root, at, &TELLING).map_err(|error| from_source(&error))?);
         }
         Ok(out)
+    }
+
+    /// Whether what changed can't be told without a look at the rest: a workload that lacks what it needs may be the
+    /// patch of a kustomization elsewhere, and a kind that nobody knows may be one outside of namespaces.
+    fn knows_too_little(&self, tree: &Tree, law: &Law) -> bool {
+        tree.files.iter().flat_map(runner::TreeFile::subjects).any(|object| {
+            let kind = crate::engine::request::kind_of(object);
+            if law.policies.rules_for(kind).is_empty() {
+                return false;
+            }
+            let (group, _) = split_api_version(object.str_at(&["apiVersion"]).unwrap_or_default());
+            let is_homeless = object.str_at(&["metadata", "namespace"]) == Some("default");
+            is_partial_workload(object) || (is_homeless && gvk::builtin(group, kind.kind).is_none())
+        })
+    }
+
+    /// What all of the tree after the change has to tell: its kustomizations, and the kinds that it defines.
+    fn surroundings(&self, progress: &Progress) -> Result<Surroundings, RunError> {
+        let options = self.options(&[])?;
+        let listing = match &self.tree {
+            TreeAt::Stored { new, .. } => git_tree::list(self.repository, *new, &options),
+            TreeAt::Index(snapshot) => snapshot.list(&options),
+        };
+        let listing = listing.map_err(|error| from_source(&error))?;
+        let telling = listing.entries.iter().filter(|it| is_kustomization(&it.path)).cloned().collect();
+        let roles = Roles { screened: true, ..Roles::default() };
+        let inputs: Vec<Input> = listing.entries.into_iter().map(|entry| Input { entry, roles }).collect();
+        let scopes = self.load(&inputs, &Scopes::default(), progress)?.scopes;
+        Ok(Surroundings { telling, scopes })
+    }
+}
+
+/// What is known only from a look at a whole tree.
+struct Surroundings {
+    telling: Vec<Entry>,
+    scopes: Scopes,
+}
+
+/// What to read of one side of a difference, with what tells of it.
+fn inputs(diff: &Diff, is_new: bool, telling: &[Entry]) -> Vec<Input> {
+    let roles = Roles { judged: is_new, ..Roles::default() };
+    let side = |it: &git_diff::Change| if is_new { it.new.clone() } else { it.old.clone() };
+    let mut out: Vec<Input> = diff.changes.iter().filter_map(side).map(|entry| Input { entry, roles }).collect();
+    // What tells of its neighbors and changed itself is there already, or was not on this side.
+    let mut known: HashSet<Arc<str>> = diff
+        .changes
+        .iter()
+        .flat_map(|it| [it.old.as_ref(), it.new.as_ref()])
+        .flatten()
+        .map(|it| Arc::clone(&it.path))
+        .collect();
+    for entry in telling {
+        if known.insert(Arc::clone(&entry.path)) {
+            out.push(Input { entry: entry.clone(), roles: Roles::default() });
+        }
+    }
+    out
+}
+
+/// What a path or glob names.
+struct Named {
+    listing: Listing,
+    /// What of it was named as it is: hidden files below it are no law.
+    top: String,
+    /// Whether it was read from the file system.
+    on_disk: bool,
+}
+
+impl Named {
+    fn is_empty(&self) -> bool {
+        self.listing.entries.is_empty()
     }
 }
 
@@ -298,47 +490,44 @@ impl<'r> Side<'r> {
 #[derive(Default)]
 struct LawInputs {
     inputs: Vec<Input>,
+    /// Where each file is among them, by path and whether it is on disk.
+    known: HashMap<(Arc<str>, bool), usize>,
+    /// Files that belong to whoever runs this, not to the repository.
+    on_disk: HashSet<Arc<str>>,
     findings: Vec<Finding>,
+    notes: Vec<String>,
 }
 
 impl LawInputs {
-    fn add(&mut self, listing: Listing, roles: Roles) {
-        for entry in listing.entries.into_iter().filter(|entry| !is_hidden(&entry.path)) {
-            match self.inputs.iter_mut().find(|it| !roles.screened && it.entry.path == entry.path) {
-                Some(known) => {
-                    known.roles.policies |= roles.policies;
-                    known.roles.exceptions |= roles.exceptions;
+    fn add(&mut self, named: Named, roles: Roles) {
+        let Named { listing, top, on_disk } = named;
+        for entry in listing.entries {
+            let below = entry.path.strip_prefix(&*top).unwrap_or(&entry.path);
+            if !on_disk && is_hidden(below) {
+                continue;
+            }
+            if on_disk {
+                self.on_disk.insert(Arc::clone(&entry.path));
+            }
+            let key = (Arc::clone(&entry.path), on_disk);
+            match self.known.get(&key) {
+                Some(&at) => self.inputs[at].roles.join(roles),
+                None => {
+                    self.known.insert(key, self.inputs.len());
+                    self.inputs.push(Input { entry, roles });
                 }
-                None => self.inputs.push(Input { entry, roles }),
             }
         }
-        // Links and submodules of the whole tree are no news in a change; what can't be read is.
+        // Links and submodules of the whole tree are no news in a change; what can't be read is, and so is a policy
+        // that lies elsewhere.
+        let weighs = if roles.policies && !roles.screened { Severity::Warning } else { Severity::Error };
         let findings = runner::skipped(&listing.skipped);
-        self.findings.extend(findings.into_iter().filter(|it| it.severity == Severity::Error));
+        self.findings.extend(findings.into_iter().filter(|it| it.severity <= weighs));
     }
-}
-
-fn is_telling(path: &str) -> bool {
-    is_kustomization(path) || TELLING.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
 fn ignore_file_changed(path: &Arc<str>) -> Finding {
     let message = "an ignore file changes: what it shows or hides is not part of this change";
     Finding::new("source/ignore-file", Severity::Warning, Place::whole_file(Arc::clone(path)), message)
         .help("check the whole tree once: admit check")
-}
-
-/// The settings before a change, or those that it brings when nothing was there before.
-pub(crate) fn settings_before(repository: &Repository, comparison: &Comparison) -> Result<Settings, RunError> {
-    settings_in(repository, comparison.old.as_ref().map_or(comparison.new.tree, |it| it.tree))
-}
-
-/// The settings that a tree holds.
-fn settings_in(repository: &Repository, tree: Oid) -> Result<Settings, RunError> {
-    let Some(entry) = git_tree::find(repository, tree, FILE_NAME).map_err(|error| from_source(&error))? else {
-        return Ok(Settings::default());
-    };
-    let mut reader = repository.reader(1 << 20).map_err(|error| from_source(&error))?;
-    let blob = reader.read(&entry).map_err(|skip| RunError::new(format!("{FILE_NAME}: {skip}")))?;
-    parse_settings(FILE_NAME, &blob.bytes)
 }

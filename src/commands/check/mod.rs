@@ -4,6 +4,7 @@
 
 mod case;
 pub(crate) mod change;
+mod disk;
 mod tree;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 pub(crate) use case::Case;
 
-use super::{RunError, output::OutputArgs, workspace::Workspace};
+use super::{RunError, output::OutputArgs};
 use crate::{
     compat::{self, Notices, user_info},
     document::{self, Limits},
@@ -23,6 +24,9 @@ use crate::{
     source::{At, Entry, Environment, Reader},
     span::File,
 };
+
+/// Names of the files that tell what their neighbors are: charts and kustomizations.
+const TELLING: [&str; 5] = ["Chart.yaml", "Chart.yml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Arguments of `admit check`.
 #[derive(Debug, clap::Args)]
@@ -70,13 +74,13 @@ pub(crate) struct LawArgs {
 
 /// Runs `admit check`; `now` is in nanoseconds since 1970.
 pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
+    args.output.validate()?;
     let progress = Progress::start(args.output.wants_progress());
     let work = || -> Result<(Report, bool), RunError> {
         let user = args.userinfo.as_deref().map(|path| user(path, environment)).transpose()?;
-        let here = || Workspace::find(&[], environment);
         let mut case = match &args.diff {
-            Some(range) => change::between(&here()?, range, &args.law, &progress)?,
-            None if args.staged => change::staged(&here()?, environment, &args.law, &progress)?,
+            Some(range) => change::between(environment, range, &args.law, &progress)?,
+            None if args.staged => change::staged(environment, &args.law, &progress)?,
             None => tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?,
         };
         case.user = user;

@@ -1,14 +1,15 @@
 //! A case from files: a working tree, named files, standard input.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::Read,
     path::{MAIN_SEPARATOR, Path, PathBuf},
     sync::Arc,
 };
 
-use super::{Case, LawArgs};
+use super::{Case, LawArgs, TELLING, disk};
 use crate::{
+    cluster::Cluster,
     commands::{
         RunError,
         workspace::{Workspace, from_source},
@@ -16,8 +17,8 @@ use crate::{
     document::Limits,
     finding::Finding,
     report::Progress,
-    runner::{self, Input, Law, Loader, Roles},
-    source::{At, Entry, Environment, Filter, Listing, Options, Reader, is_hidden, stdin, worktree},
+    runner::{self, Input, Law, Loader, Roles, Scopes},
+    source::{At, Entry, Environment, Filter, Listing, Options, Reader, Skipped, is_hidden, stdin, worktree},
 };
 
 /// Reads what `paths` name, or the repository around the current directory, and the law of it.
@@ -32,37 +33,39 @@ pub(super) fn read(
     let workspace = Workspace::find(&paths, environment)?;
     let mut gathering = Gathering::new(&workspace, environment, &paths)?;
 
-    if let Some(_stream) = streams.first() {
+    if !streams.is_empty() {
         let entry = stdin::read(input, gathering.options.max_bytes).map_err(|error| from_source(&error))?;
         gathering.add([entry], Roles { judged: true, ..Roles::default() });
     }
     if streams.is_empty() || !paths.is_empty() {
-        let listing = gathering.list(&paths)?;
-        gathering.take(listing, &|_| Roles { judged: true, ..Roles::default() });
+        let judged = Filter::new(&workspace.settings.include, &workspace.settings.exclude);
+        let listing = gathering.list(&paths, judged.map_err(|error| from_source(&error))?)?;
+        gathering.take(listing, Roles { judged: true, ..Roles::default() });
     }
-    gathering.law(law, &paths)?;
+    gathering.law(law, &paths, !streams.is_empty())?;
 
-    let limits = Limits::default();
-    progress.expect(gathering.inputs.len() as u64);
-    let max_bytes = gathering.options.max_bytes;
-    let loader = Loader { reader: &|| Ok(Reader::files(max_bytes)), limits, progress };
-    let all: Vec<&str> = gathering.inputs.iter().map(|it| &*it.entry.path).collect();
-    let tree = loader.load(&gathering.inputs, all.into_iter()).map_err(|error| from_source(&error))?;
-
+    let tree = gathering.load(&gathering.inputs, progress)?;
     let mut compiled = Law::compile(tree.files.iter());
     let explicit = !law.cluster.is_empty();
     if explicit || compiled.policies.reads_objects() || compiled.policies.reads_namespaces() {
         compiled.stand_in(tree.files.iter().filter(|file| file.roles.cluster));
     }
-    let held = if explicit { compiled.cluster.clone() } else { crate::cluster::Cluster::default() };
-    let is_whole = streams.is_empty();
+    if !explicit && compiled.policies.reads_objects() {
+        // What was only looked into may be what a rule asks for.
+        let unread = gathering.inputs.iter().filter(|it| it.roles.cluster && it.roles.screened);
+        let roles = Roles { cluster: true, ..Roles::default() };
+        let inputs: Vec<Input> = unread.map(|it| Input { entry: it.entry.clone(), roles }).collect();
+        compiled.stand_in(gathering.load(&inputs, progress)?.files.iter());
+    }
+    let held = if explicit { compiled.cluster.clone() } else { Cluster::default() };
+    // A file may well hold no manifest; where one looks through a directory, there should be some.
+    let is_whole = streams.is_empty() && (paths.is_empty() || paths.iter().any(|path| path.is_dir()));
     Ok(Case { law: compiled, tree, held, findings: gathering.findings, is_whole, ..Case::default() })
 }
 
 /// Entries on their way to the runner, each place once.
 struct Gathering<'w> {
     workspace: &'w Workspace,
-    current_dir: &'w Path,
     /// Where nothing marks a root, a single directory is one, else the current one.
     root: PathBuf,
     /// What stands before paths below the root, so that a reader finds them; empty where the root is around the current
@@ -76,8 +79,6 @@ struct Gathering<'w> {
 
 impl<'w> Gathering<'w> {
     fn new(workspace: &'w Workspace, environment: &'w Environment, paths: &[PathBuf]) -> Result<Self, RunError> {
-        let settings = &workspace.settings;
-        let filter = Filter::new(&settings.include, &settings.exclude).map_err(|error| from_source(&error))?;
         let current_dir = environment.current_dir();
         let (root, above) = match (&workspace.root, paths) {
             (Some(root), _) => (root.as_path(), root.strip_prefix(current_dir).ok()),
@@ -87,45 +88,51 @@ impl<'w> Gathering<'w> {
         let prefix = above.map(with_slashes).unwrap_or_default();
         Ok(Self {
             workspace,
-            current_dir,
             root: worktree::canonical(root).map_err(|error| from_source(&error))?,
             prefix: prefix.trim_start_matches("./").trim_end_matches(['/', '.']).to_owned(),
-            options: Options { filter, jobs: rayon::current_num_threads(), ..Options::default() },
+            options: Options { jobs: rayon::current_num_threads(), ..Options::default() },
             inputs: Vec::new(),
             places: HashMap::new(),
             findings: Vec::new(),
         })
     }
 
+    fn load(&self, inputs: &[Input], progress: &Progress) -> Result<runner::Tree, RunError> {
+        progress.expect(inputs.len() as u64);
+        let max_bytes = self.options.max_bytes;
+        let reader = || Ok(Reader::files(max_bytes));
+        let loader = Loader { reader: &reader, limits: Limits::default(), scopes: Scopes::default(), progress };
+        // What tells of its neighbors may be known from the first load only.
+        let paths = self.inputs.iter().map(|it| &*it.entry.path);
+        loader.load(inputs, paths).map_err(|error| from_source(&error))
+    }
+
     /// What is below the paths, or all of the root.
-    fn list(&self, paths: &[PathBuf]) -> Result<Listing, RunError> {
-        worktree::list(&self.root, paths, self.workspace.repository.as_ref(), &self.options)
+    fn list(&self, paths: &[PathBuf], filter: Filter) -> Result<Listing, RunError> {
+        let options = Options { filter, ..self.options.clone() };
+        worktree::list(&self.root, paths, self.workspace.repository.as_ref(), &options)
             .map_err(|error| from_source(&error))
     }
 
-    /// Takes a listing. What it found below the root is shown as a reader finds it, everything else as it was named.
-    fn take(&mut self, listing: Listing, roles: &dyn Fn(&str) -> Roles) {
-        for entry in listing.entries {
-            let roles = roles(&entry.path);
-            let is_below = match &entry.at {
-                At::Worktree(place) | At::Named(place) => place.starts_with(&self.root),
-                At::Object(_) | At::Memory(_) => false,
-            };
-            let path = if is_below { self.display(&entry.path) } else { Arc::clone(&entry.path) };
-            self.add([Entry { path, ..entry }], roles);
-        }
-        let skipped = listing.skipped.into_iter().map(|(path, skip)| {
+    fn take(&mut self, listing: Listing, roles: Roles) {
+        self.add(listing.entries, roles);
+        self.pass_over(listing.skipped);
+    }
+
+    fn pass_over(&mut self, skipped: Vec<Skipped>) {
+        let shown = skipped.into_iter().map(|(path, skip)| {
             let is_below = self.root.join(&*path).symlink_metadata().is_ok();
             (if is_below { self.display(&path) } else { path }, skip)
         });
-        let skipped: Vec<_> = skipped.collect();
-        self.findings.extend(runner::skipped(&skipped));
+        let shown: Vec<Skipped> = shown.collect();
+        self.findings.extend(runner::skipped(&shown));
     }
 
     fn display(&self, path: &Arc<str>) -> Arc<str> {
         if self.prefix.is_empty() { Arc::clone(path) } else { format!("{}/{path}", self.prefix).into() }
     }
 
+    /// Takes files. What lies below the root is shown as a reader finds it, everything else as it was named.
     fn add(&mut self, entries: impl IntoIterator<Item = Entry>, roles: Roles) {
         for entry in entries {
             let place = match &entry.at {
@@ -134,92 +141,95 @@ impl<'w> Gathering<'w> {
             };
             let known = place.as_ref().and_then(|place| self.places.get(place));
             if let Some(&known) = known {
-                let both = &mut self.inputs[known].roles;
-                both.judged |= roles.judged;
-                both.policies |= roles.policies;
-                both.exceptions |= roles.exceptions;
-                both.cluster |= roles.cluster;
+                self.inputs[known].roles.join(roles);
                 continue;
             }
+            let is_below = place.as_ref().is_some_and(|place| place.starts_with(&self.root));
+            let path = if is_below { self.display(&entry.path) } else { Arc::clone(&entry.path) };
             if let Some(place) = place {
                 self.places.insert(place, self.inputs.len());
             }
-            self.inputs.push(Input { entry, roles });
+            self.inputs.push(Input { entry: Entry { path, ..entry }, roles });
         }
     }
 
     /// Adds what judges: what flags name, and for the rest what the root holds.
-    fn law(&mut self, law: &LawArgs, paths: &[PathBuf]) -> Result<(), RunError> {
-        for (given, roles) in [
-            (&law.policies, Roles { policies: true, ..Roles::default() }),
-            (&law.exceptions, Roles { exceptions: true, ..Roles::default() }),
-            (&law.cluster, Roles { cluster: true, ..Roles::default() }),
-        ] {
+    fn law(&mut self, law: &LawArgs, paths: &[PathBuf], is_stream: bool) -> Result<(), RunError> {
+        let settings = &self.workspace.settings;
+        let policies = Roles { policies: true, ..Roles::default() };
+        let exceptions = Roles { exceptions: true, ..Roles::default() };
+        let cluster = Roles { cluster: true, ..Roles::default() };
+        for (given, roles) in [(&law.policies, policies), (&law.exceptions, exceptions), (&law.cluster, cluster)] {
             for name in given {
-                let listing = self.named(name)?;
-                self.take(listing, &|_| roles);
+                let listing = disk::named(&self.root, name, &self.options)?;
+                self.take(listing, roles);
             }
         }
-        let settings = &self.workspace.settings;
-        let (policies, exceptions) = (filter(&settings.policies)?, filter(&settings.exceptions)?);
-        let found = |path: &str| Roles {
-            policies: law.policies.is_empty() && policies.takes(path) && !is_hidden(path),
-            exceptions: law.exceptions.is_empty() && exceptions.takes(path) && !is_hidden(path),
+        // Where the settings say where to look, nothing else counts; by default everything may.
+        let anywhere = |given: &[String], set: &[String]| given.is_empty() && set.is_empty();
+        let found = Roles {
+            policies: anywhere(&law.policies, &settings.policies),
+            exceptions: anywhere(&law.exceptions, &settings.exceptions),
             cluster: law.cluster.is_empty(),
+            screened: true,
             ..Roles::default()
         };
-        if law.policies.is_empty() || law.exceptions.is_empty() || law.cluster.is_empty() {
+        let places =
+            [(&law.policies, &settings.policies, policies), (&law.exceptions, &settings.exceptions, exceptions)];
+        for (_, set, roles) in places.into_iter().filter(|(given, ..)| given.is_empty()) {
+            for pattern in set {
+                let filter = Filter::new(std::slice::from_ref(pattern), &settings.exclude)
+                    .map_err(|error| from_source(&error))?;
+                let mut listing = self.list(&[], filter)?;
+                let top = disk::fixed_part(pattern);
+                listing.entries.retain(|it| !is_hidden(it.path.strip_prefix(top).unwrap_or(&it.path)));
+                self.take(listing, roles);
+            }
+        }
+        let is_marked = self.workspace.root.is_some();
+        if found.policies || found.exceptions || found.cluster {
+            let filter = Filter::new(&[], &settings.exclude).map_err(|error| from_source(&error))?;
             // Without a root the paths are all there is.
-            let listing = if self.workspace.root.is_some() { self.list(&[])? } else { self.list(paths)? };
-            self.take(listing, &found);
+            let listing = match is_marked {
+                true => self.list(&[], filter)?,
+                false if is_stream && paths.is_empty() => Listing::default(),
+                false => self.list(paths, filter)?,
+            };
+            let (hidden, open): (Vec<Entry>, Vec<Entry>) =
+                listing.entries.into_iter().partition(|it| is_hidden(&it.path));
+            self.add(open, found);
+            self.add(hidden, Roles { policies: false, exceptions: false, ..found });
+            self.pass_over(listing.skipped);
+        } else {
+            self.add_telling();
         }
         Ok(())
     }
 
-    /// What a flag names: a file, a directory, or the files that match a glob.
-    fn named(&self, name: &str) -> Result<Listing, RunError> {
-        let path = PathBuf::from(name);
-        let options = Options { filter: Filter::default(), ..self.options.clone() };
-        if path.exists() {
-            let mut listing =
-                worktree::list(&self.root, &[path.clone()], None, &options).map_err(|error| from_source(&error))?;
-            let top = worktree::canonical(&path).unwrap_or(path);
-            // Kyverno: hidden files below a directory of policies are not read.
-            listing.entries.retain(|entry| match &entry.at {
-                At::Worktree(place) => place.strip_prefix(&top).is_ok_and(|it| !is_hidden(&it.to_string_lossy())),
-                At::Named(_) | At::Object(_) | At::Memory(_) => true,
-            });
-            return Ok(listing);
-        }
-        if !is_glob(name) {
-            return Err(RunError::new(format!("`{name}` does not exist")));
-        }
-        let options = Options { filter: filter(&[name.to_owned()])?, ..options };
-        let mut listing = worktree::list(self.current_dir, &[], None, &options).map_err(|error| from_source(&error))?;
-        if listing.entries.is_empty() {
-            return Err(RunError::new(format!("no file matches `{name}`")));
-        }
-        for entry in &mut listing.entries {
-            if let At::Worktree(place) | At::Named(place) = &entry.at
-                && let Ok(below) = place.strip_prefix(&self.root)
+    /// Adds the charts and kustomizations around what was named: they tell which files are no manifests of their own.
+    fn add_telling(&mut self) {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for Input { entry, .. } in self.inputs.iter().filter(|it| it.roles.judged) {
+            let (At::Worktree(place) | At::Named(place)) = &entry.at else { continue };
+            let mut here = place.as_path();
+            while let Some(above) = here.parent()
+                && let Ok(shown) = above.strip_prefix(&self.root)
+                && seen.insert(above.to_owned())
             {
-                entry.path = with_slashes(below).into();
+                here = above;
+                for name in TELLING {
+                    let place = here.join(name);
+                    if place.is_file() {
+                        found.push(Entry { path: with_slashes(&shown.join(name)).into(), at: At::Worktree(place) });
+                    }
+                }
             }
         }
-        Ok(listing)
+        self.add(found, Roles::default());
     }
-}
-
-/// A filter for paths or globs below a root; takes everything when there are none.
-fn filter(patterns: &[String]) -> Result<Filter, RunError> {
-    Filter::new(patterns, &[]).map_err(|error| from_source(&error))
 }
 
 fn with_slashes(path: &Path) -> String {
     path.display().to_string().replace(MAIN_SEPARATOR, "/")
-}
-
-/// Whether a name holds what only globs hold.
-pub(super) fn is_glob(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{'])
 }

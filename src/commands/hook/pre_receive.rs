@@ -3,18 +3,16 @@
 //! In: the lines that Git gives to the hook, `OLD NEW REF`. Out: 0 lets the whole push through, anything else refuses
 //! all of it. What can't be judged is refused. <https://git-scm.com/docs/githooks#pre-receive>
 
-use std::io::{self, BufRead as _};
-
-use globset::{Glob, GlobSetBuilder};
+use std::io::{self, Read as _, Write as _};
 
 use super::super::{
     RunError,
-    check::{LawArgs, change},
+    check::{LawArgs, change::Change},
     workspace::from_source,
 };
 use crate::{
-    config::Settings,
-    report::{self, Options, Progress},
+    finding::Severity,
+    report::{self, Options, Progress, Report},
     runner::{self, Wants},
     source::{Comparison, Environment, Oid, Repository, Revision},
 };
@@ -24,6 +22,9 @@ const WIDTH: usize = 72;
 
 /// Findings shown in full for each ref.
 const MAX_FINDINGS: usize = 10;
+
+/// Lines for each ref after which no further finding is begun.
+const MAX_LINES: usize = 120;
 
 /// Arguments of `admit hook pre-receive`.
 #[derive(Debug, clap::Args)]
@@ -45,14 +46,34 @@ struct Update {
 
 /// Runs the hook; `now` is in nanoseconds since 1970.
 pub(crate) fn run(args: &PreReceiveArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
-    let repository = Repository::open(environment.current_dir(), environment).map_err(|error| from_source(&error))?;
+    // A line may hold a name that is no UTF-8.
+    let mut input = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut input)
+        .map_err(|error| RunError::new(format!("standard input can't be read: {error}")))?;
     let mut code = 0;
-    for line in io::stdin().lock().lines() {
-        let line = line.map_err(|error| RunError::new(format!("standard input can't be read: {error}")))?;
-        let update = parse(&line)?;
-        code = code.max(judge(args, &repository, &update, now)?);
+    let failed = |error: &RunError| {
+        tell(&report::wrap(&error.to_string(), WIDTH, "  "));
+        error.code()
+    };
+    let repository = match Repository::open(environment.current_dir(), environment) {
+        Ok(repository) => repository,
+        Err(error) => return Ok(failed(&from_source(&error))),
+    };
+    for line in input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        // Every ref is judged, so that whoever pushes sees all that is wrong at once.
+        let judged = parse(&String::from_utf8_lossy(line)).and_then(|update| {
+            judge(args, environment, &repository, &update, now).map_err(|error| error.about(&update.name))
+        });
+        code = code.max(judged.unwrap_or_else(|error| failed(&error)));
     }
     Ok(code)
+}
+
+/// Says something to whoever pushes. They may be gone; the verdict stands.
+fn tell(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn parse(line: &str) -> Result<Update, RunError> {
@@ -64,64 +85,91 @@ fn parse(line: &str) -> Result<Update, RunError> {
     Ok(Update { old, new, name })
 }
 
-fn judge(args: &PreReceiveArgs, repository: &Repository, update: &Update, now: i128) -> Result<u8, RunError> {
+fn judge(
+    args: &PreReceiveArgs,
+    environment: &Environment,
+    repository: &Repository,
+    update: &Update,
+    now: i128,
+) -> Result<u8, RunError> {
     let Some(branch) = update.name.strip_prefix("refs/heads/") else { return Ok(0) };
     // A branch that goes away brings nothing to a cluster.
     if update.new.is_zero() {
         return Ok(0);
     }
-    let new = repository.resolve(&update.new.to_string()).map_err(|error| from_source(&error))?;
-    let old = base(repository, update)?;
-    let named = |it: Revision, name: &str| Revision { name: name.to_owned(), ..it };
-    let comparison = Comparison { old: old.map(|it| named(it, branch)), new: named(new, branch) };
-    let settings = change::settings_before(repository, &comparison)?;
-    if !guards(&settings, branch)? {
+    let comparison = comparison(repository, update, branch)?;
+    let (old, new) = (comparison.old.as_ref().and_then(|it| it.commit), comparison.new.commit);
+    let change = Change::new(repository, environment, comparison)?;
+    if !change.settings().guards(branch) {
         return Ok(0);
     }
     let progress = Progress::start(false);
-    let work = || change::compare(repository, &comparison, &args.law, &progress);
-    let work = || work().map(|case| case.judge(now, Wants::default(), &progress));
+    let work = || change.case(&args.law, &progress).map(|case| case.judge(now, Wants::default(), &progress));
     let (report, checked) = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))??;
+    let is_refused = !checked || report.worst() == Some(Severity::Error);
+    if is_refused || !report.findings.is_empty() {
+        let verdict = if is_refused { "refused" } else { "let through" };
+        tell(&format!("admit: {} {verdict}\n\n", report::escape::line(&update.name)));
+        tell(&text(&report));
+    }
     if !checked {
-        return Err(RunError::new(format!("{}: no policy was found to judge this push by", update.name))
-            .hint("name them in the hook: --policies /etc/admit/policies"));
+        tell("hint: name policies in the hook: --policies /etc/admit/policies\n");
+    } else if is_refused && args.law.policies.is_empty() {
+        let range = match (old, new) {
+            (Some(old), Some(new)) => format!("{}..{}", short(old), short(new)),
+            (_, new) => format!("{}..{}", "0".repeat(40), new.map(short).unwrap_or_default()),
+        };
+        tell(&format!("hint: admit check --diff {range}\n"));
     }
-    let refused = report.worst() == Some(crate::finding::Severity::Error);
-    if !report.findings.is_empty() {
-        let options = Options { width: WIDTH, max_findings: MAX_FINDINGS, ..Options::default() };
-        let text = report::format("text").map(|format| {
-            let mut out = Vec::new();
-            (format.write)(&report, &options, &mut out).map(|()| out)
-        });
-        let verdict = if refused { "refused" } else { "let through" };
-        let head = format!("admit: {} {verdict}\n\n", report::escape::line(&update.name));
-        let mut out = head.into_bytes();
-        out.extend(text.transpose().unwrap_or_default().unwrap_or_default());
-        // The pusher may be gone; the verdict stands.
-        let _ = io::Write::write_all(&mut io::stderr(), &out);
-    }
-    Ok(u8::from(refused))
+    Ok(u8::from(is_refused))
 }
 
-/// What the change is compared with: the branch as it is, or for a new one the default branch, if there is one.
-fn base(repository: &Repository, update: &Update) -> Result<Option<Revision>, RunError> {
-    if update.old.is_zero() {
-        return repository.head().map_err(|error| from_source(&error));
-    }
-    repository.resolve(&update.old.to_string()).map(Some).map_err(|error| from_source(&error))
+fn short(oid: Oid) -> String {
+    oid.to_string().chars().take(10).collect()
 }
 
-fn guards(settings: &Settings, branch: &str) -> Result<bool, RunError> {
-    if settings.guard.is_empty() {
-        return Ok(true);
+fn text(report: &Report) -> String {
+    let options = Options { width: WIDTH, max_findings: MAX_FINDINGS, max_lines: MAX_LINES, ..Options::default() };
+    let mut out = Vec::new();
+    // Writing to memory doesn't fail.
+    if let Some(format) = report::format("text") {
+        let _ = (format.write)(report, &options, &mut out);
     }
-    let mut set = GlobSetBuilder::new();
-    for pattern in &settings.guard {
-        let glob = Glob::new(pattern).map_err(|error| RunError::new(format!("`guard` in admit.yaml: {error}")))?;
-        set.add(glob);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What is compared: a branch with what it was, a new one with where it left the default branch.
+///
+/// A new branch is judged by the policies of the default branch as it is now; only the first of all has none but its
+/// own.
+fn comparison(repository: &Repository, update: &Update, branch: &str) -> Result<Comparison, RunError> {
+    let resolve = |it: &str| repository.resolve(it).map_err(|error| from_source(&error));
+    let named = |it: Revision, name: &str| Revision { name: name.to_owned(), ..it };
+    let new = named(resolve(&update.new.to_string())?, branch);
+    if !update.old.is_zero() {
+        let old = named(resolve(&update.old.to_string())?, branch);
+        return Ok(Comparison { base: Some(old.clone()), old: Some(old), new });
     }
-    let set = set.build().map_err(|error| RunError::new(format!("`guard` in admit.yaml: {error}")))?;
-    Ok(set.is_match(branch))
+    let Some(base) = default_branch(repository)? else { return Ok(Comparison { old: None, new, base: None }) };
+    let old = match (base.commit, new.commit) {
+        (Some(one), Some(two)) => repository.merge_base(one, two).map_err(|error| from_source(&error))?,
+        _ => None,
+    };
+    let old = old.map(|it| resolve(&it.to_string())).transpose()?;
+    Ok(Comparison { old, new, base: Some(base) })
+}
+
+/// The branch whose policies judge new ones; `None` in an empty repository.
+fn default_branch(repository: &Repository) -> Result<Option<Revision>, RunError> {
+    if let Some(head) = repository.head().map_err(|error| from_source(&error))? {
+        return Ok(Some(head));
+    }
+    match repository.branches(2).map_err(|error| from_source(&error))?.as_slice() {
+        [] => Ok(None),
+        [only] => repository.resolve(only).map(Some).map_err(|error| from_source(&error)),
+        _ => Err(RunError::new("HEAD names no branch that exists, so that no policies judge new ones")
+            .hint("on the server: git symbolic-ref HEAD refs/heads/main")),
+    }
 }
 
 #[cfg(test)]
