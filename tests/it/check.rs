@@ -454,7 +454,7 @@ stringData: { password: \"hunter2 }
         "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  stringData: { password: hunter2 }\n",
     );
     for format in FORMATS {
-        let run = it.admit(&["check", "--policies", "law", "--format", format, "apps"]).exits(1);
+        let run = it.admit(&["check", "--policies", "law", "--format", format, "--explain", "apps"]).exits(1);
         for value in ["hunter2", "sesame", "c2VzYW1l", "aHVudGVyMg"] {
             assert!(!run.stdout.contains(value) && !run.stderr.contains(value), "{format}: {value} in {}", run.stdout);
         }
