@@ -166,7 +166,8 @@ fn a_violating_manifest_is_refused_with_its_line() {
     let it = Server::with_base();
     it.work.write("apps/b.yaml", widget("b", "size", "large"));
     let push = it.change().refused();
-    let push = push.says("admit: refs/heads/main refused").says("error[size/check]: validation error: size must be small.");
+    let push =
+        push.says("admit: refs/heads/main refused").says("error[size/check]: validation error: size must be small.");
     let push = push.says(" --> apps/b.yaml:4:15").says("4 | spec: { size: large }").says("1 error");
     push.says("judged by the policies of main (").says("hint: admit check --diff ");
     // What the hint says works.
@@ -236,7 +237,11 @@ fn a_new_branch_is_judged_by_the_default_branch_as_it_is() {
     it.work.write("apps/b.yaml", widget("b", "size", "small"));
     it.work.commit("b");
     let push = it.push(&["origin", "feature"]).refused().says("admit: refs/heads/feature refused");
-    push.says("error[color/check]").says("apps/b.yaml:4").says("1 error").says("judged by the policies of HEAD (").says("hint: admit check --diff");
+    push.says("error[color/check]")
+        .says("apps/b.yaml:4")
+        .says("1 error")
+        .says("judged by the policies of HEAD (")
+        .says("hint: admit check --diff");
     it.work.write("apps/b.yaml", widget("b", "size", "small").replace("small }", "small, color: red }"));
     it.work.commit("b");
     it.push(&["origin", "feature"]).accepted();
@@ -292,7 +297,9 @@ fn all_of_several_refs_are_judged_and_one_refuses_all() {
 #[test]
 fn the_first_push_is_judged_by_its_own_law() {
     let it = Server::new();
-    it.work.write("policies/size.yaml", policy("size", "size", "small")).write("apps/b.yaml", widget("b", "size", "large"));
+    it.work
+        .write("policies/size.yaml", policy("size", "size", "small"))
+        .write("apps/b.yaml", widget("b", "size", "large"));
     it.work.commit("first");
     it.push(&["origin", "main"]).refused().says("judged by the policies of main (").says("apps/b.yaml:4:15");
     it.work.write("apps/b.yaml", widget("b", "size", "small"));
@@ -304,9 +311,14 @@ fn the_first_push_is_judged_by_its_own_law() {
 fn without_a_default_branch_the_only_one_counts_and_among_several_none() {
     let it = Server::with_base();
     it.top.git(&["-C", it.name, "symbolic-ref", "HEAD", "refs/heads/master"]);
-    it.work.write("policies/size.yaml", policy("size", "size", "large")).write("apps/b.yaml", widget("b", "size", "large"));
+    it.work
+        .write("policies/size.yaml", policy("size", "size", "large"))
+        .write("apps/b.yaml", widget("b", "size", "large"));
     it.work.commit("loose");
-    it.push(&["origin", "main:other"]).refused().says("judged by the policies of refs/heads/main").says("apps/b.yaml:4:15");
+    it.push(&["origin", "main:other"])
+        .refused()
+        .says("judged by the policies of refs/heads/main")
+        .says("apps/b.yaml:4:15");
     it.undo();
     it.push(&["origin", "main:other"]).accepted();
     let push = it.push(&["origin", "main:third"]).refused().says("HEAD names no branch that exists");
@@ -316,7 +328,9 @@ fn without_a_default_branch_the_only_one_counts_and_among_several_none() {
 #[test]
 fn what_can_not_be_judged_is_refused_with_the_reason() {
     let it = Server::with_base();
-    it.work.write("apps/b.yaml", "a: [\n").write("apps/c.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n");
+    it.work
+        .write("apps/b.yaml", "a: [\n")
+        .write("apps/c.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n");
     it.change().refused().says("apps/b.yaml:").says("error[source/lfs-pointer]").says("2 errors");
     it.undo();
     it.work.write("policies/color.yaml", policy("color", "color", "red").replace("pattern", "patern"));
@@ -407,7 +421,9 @@ fn every_kind_of_repository_is_read() {
         // A URL would end at the colon.
         let place = it.git_dir();
         it.work.git(&["remote", "set-url", "origin", place.to_str().unwrap()]);
-        it.work.write("policies/size.yaml", policy("size", "size", "small")).write("apps/a.yaml", widget("a", "size", "small"));
+        it.work
+            .write("policies/size.yaml", policy("size", "size", "small"))
+            .write("apps/a.yaml", widget("a", "size", "small"));
         it.work.commit("base");
         it.push(&["origin", "main"]).accepted();
         it.work.write("apps/b.yaml", widget("b", "size", "large"));
