@@ -137,9 +137,14 @@ fn reason(exception: Node<'_>) -> String {
 
 /// The finding of a document that can't be read.
 pub(crate) fn from_document_error(error: &DocumentError, file: &Arc<File>) -> Finding {
-    let finding = Finding::new(error.id(), Severity::Error, secret::place(file, error.at()), error.to_string());
+    let at = error.at();
+    let finding = Finding::new(error.id(), Severity::Error, secret::place(file, at), error.to_string());
+    let line = file.slice(file.line_span(file.position(at.start).line));
     match error.help() {
         Some(help) => finding.help(help),
+        None if line.trim_start().starts_with("{{") => {
+            finding.help("a line that begins with `{{` is a template: render the file, or exclude it in admit.yaml")
+        }
         None => finding,
     }
 }

@@ -152,6 +152,8 @@ impl<'d> Judging<'d> {
         if rules.is_empty() {
             return;
         }
+        let redaction = Redaction::of([subject.object, subject.old_object]);
+        let redaction = redaction.as_ref();
         match quietly(|| engine::evaluate(world, &rules, &request, arena)) {
             Ok(outcomes) => self.take(&outcomes, resource, redaction),
             // The rule that panics is found by asking one by one; the others have their say.

@@ -398,6 +398,13 @@ fn what_is_no_manifest_is_counted_and_not_judged() {
 }
 
 #[test]
+fn a_template_outside_of_a_chart_is_told_from_a_slip() {
+    let it = clean();
+    it.write("apps/t.yaml", "spec:\n  {{- range .Pods }}\n  a: b\n  {{- end }}\n");
+    it.admit(&["check"]).exits(1).says("apps/t.yaml:2:").says("is a template: render the file, or exclude it");
+}
+
+#[test]
 fn nothing_hides_behind_a_name_or_a_kustomization() {
     let it = clean();
     let pod = "{ apiVersion: v1, kind: Pod, metadata: { name: a }, spec: { containers: [{ name: a, image: b }] } }\n";
@@ -454,7 +461,7 @@ stringData: { password: \"hunter2 }
         "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  stringData: { password: hunter2 }\n",
     );
     for format in FORMATS {
-        let run = it.admit(&["check", "--policies", "law", "--format", format, "apps"]).exits(1);
+        let run = it.admit(&["check", "--policies", "law", "--format", format, "--explain", "apps"]).exits(1);
         for value in ["hunter2", "sesame", "c2VzYW1l", "aHVudGVyMg"] {
             assert!(!run.stdout.contains(value) && !run.stderr.contains(value), "{format}: {value} in {}", run.stdout);
         }

@@ -1,1 +1,454 @@
-//! TODO
+//! Real pushes to repositories with the shipped `hooks/pre-receive`.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::scratch::{ADMIT, Run, Scratch, exception, policy, widget};
+
+/// A bare repository with the hook, and a clone to push from.
+struct Server {
+    top: Scratch,
+    name: &'static str,
+    work: Scratch,
+    path: OsString,
+}
+
+impl Server {
+    /// An empty one.
+    fn new() -> Self {
+        Self::named("server.git", &[])
+    }
+
+    fn named(name: &'static str, flags: &[&str]) -> Self {
+        let top = Scratch::new();
+        top.git(&[&["init", "-q", "--bare"], flags, &[name]].concat());
+        let work = Scratch::new();
+        work.git(&[&["init", "-q"], flags].concat());
+        let url = top.path(name);
+        work.git(&["remote", "add", "origin", &format!("file://{}", url.display())]);
+        // The server finds the program on its PATH.
+        let bin = top.path("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::hard_link(ADMIT, bin.join("admit")).or_else(|_| fs::copy(ADMIT, bin.join("admit")).map(drop)).unwrap();
+        let usual = std::env::var_os("PATH").unwrap();
+        let paths = [bin].into_iter().chain(std::env::split_paths(&usual));
+        let path = std::env::join_paths(paths).unwrap();
+        let it = Self { top, name, work, path };
+        it.install(&shim());
+        it
+    }
+
+    /// One with a policy and two Widgets, one of which violates it, on `main`.
+    fn with_base() -> Self {
+        let it = Self::new();
+        it.work.write("policies/size.yaml", policy("size", "size", "small"));
+        it.work.write("apps/a.yaml", widget("a", "size", "small"));
+        it.work.commit("base");
+        it.push(&["origin", "main"]).accepted();
+        it
+    }
+
+    fn install(&self, script: &str) {
+        let hook = self.git_dir().join("hooks/pre-receive");
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::write(&hook, script).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    fn git_dir(&self) -> PathBuf {
+        self.top.path(self.name)
+    }
+
+    fn push(&self, arguments: &[&str]) -> Push<'_> {
+        self.push_with(&self.path, arguments)
+    }
+
+    fn push_with(&self, path: &OsStr, arguments: &[&str]) -> Push<'_> {
+        let before = self.state();
+        let run = self.work.git_with(&[("PATH", path)], &[&["push", "--no-progress"], arguments].concat());
+        Push { server: self, before, run }
+    }
+
+    /// Commits all there is and pushes `main`.
+    fn change(&self) -> Push<'_> {
+        self.work.commit("change");
+        self.push(&["origin", "main"])
+    }
+
+    /// Takes the last commit back, here only.
+    fn undo(&self) {
+        self.work.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    }
+
+    /// Every ref and every object, and nothing else that a push could leave.
+    fn state(&self) -> (String, String, Vec<PathBuf>) {
+        let git = |arguments: &[&str]| self.top.git(&[&["-C", self.name], arguments].concat());
+        let objects = git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
+        (git(&["for-each-ref"]), objects, files(&self.git_dir().join("objects")))
+    }
+}
+
+/// The hook as it is shipped.
+fn shim() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/pre-receive")).unwrap()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { out.extend(files(&path)) } else { out.push(path) }
+    }
+    out.sort();
+    out
+}
+
+/// A push that was tried.
+struct Push<'s> {
+    server: &'s Server,
+    before: (String, String, Vec<PathBuf>),
+    run: Run,
+}
+
+impl Push<'_> {
+    /// What the pusher sees of the hook.
+    fn remote(&self) -> String {
+        let lines = self.run.stderr.lines().filter_map(|line| line.strip_prefix("remote: "));
+        lines.map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Fails unless the push went through.
+    #[track_caller]
+    fn accepted(self) -> Self {
+        assert_eq!(self.run.code, 0, "{}", self.run.stderr);
+        assert_ne!(self.server.state().0, self.before.0, "a ref moved");
+        self
+    }
+
+    /// Fails unless the push was refused by the hook and left nothing behind.
+    #[track_caller]
+    fn refused(self) -> Self {
+        assert_ne!(self.run.code, 0, "{}", self.run.stderr);
+        assert!(self.run.stderr.contains("(pre-receive hook declined)"), "{}", self.run.stderr);
+        assert!(!self.run.stderr.contains("panicked"), "{}", self.run.stderr);
+        assert!(self.server.state() == self.before, "a ref moved, or an object stayed");
+        for line in self.remote().lines() {
+            let is_place = line.contains("-->") || line.contains(":::") || line.contains('/');
+            assert!(line.chars().count() <= 72 || is_place, "{line}");
+        }
+        self
+    }
+
+    #[track_caller]
+    fn says(self, text: &str) -> Self {
+        let remote = self.remote();
+        assert!(remote.contains(text), "`{text}` is not in:\n{remote}\n{}", self.run.stderr);
+        self
+    }
+
+    #[track_caller]
+    fn says_not(self, text: &str) -> Self {
+        let remote = self.remote();
+        assert!(!remote.contains(text), "`{text}` is in:\n{remote}");
+        self
+    }
+}
+
+#[test]
+fn a_violating_manifest_is_refused_with_its_line() {
+    let it = Server::with_base();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    let push = it.change().refused();
+    let push =
+        push.says("admit: refs/heads/main refused").says("error[size/check]: validation error: size must be small.");
+    let push = push.says(" --> apps/b.yaml:4:15").says("4 | spec: { size: large }").says("1 error");
+    push.says("judged by the policies of main (").says("hint: admit check --diff ");
+    // What the hint says works.
+    let remote = it.push(&["origin", "main"]).refused().remote();
+    let hint = remote.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap();
+    let arguments: Vec<&str> = hint.split(' ').skip(1).collect();
+    it.work.admit(&arguments).exits(1).says("apps/b.yaml:4:15");
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.change().accepted().says_not("admit");
+}
+
+#[test]
+fn an_exempted_manifest_goes_through() {
+    let it = Server::with_base();
+    it.work.write("exceptions/b.yaml", exception("b", "size", "b"));
+    it.change().accepted();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.change().accepted();
+    it.work.write("apps/c.yaml", widget("c", "size", "large"));
+    it.change().refused().says("apps/c.yaml:4:15");
+}
+
+#[test]
+fn a_warning_is_shown_and_lets_through() {
+    let it = Server::with_base();
+    it.work.write("policies/size.yaml", policy("size", "size", "small").replace("Enforce", "Audit"));
+    it.change().accepted();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.change().accepted().says("admit: refs/heads/main let through").says("warning[size/check]");
+}
+
+#[test]
+fn whoever_loosens_the_law_with_a_violation_is_refused() {
+    let it = Server::with_base();
+    for (path, text) in [
+        ("policies/size.yaml", policy("size", "size", "large")),
+        ("policies/size.yaml", "# gone\n".to_owned()),
+        ("exceptions/b.yaml", exception("b", "size", "b")),
+        ("admit.yaml", "exclude: [apps]\ntrust: head\nguard: [none]\n".to_owned()),
+        (".admitignore", "apps\n".to_owned()),
+    ] {
+        it.work.write(path, text).write("apps/b.yaml", widget("b", "size", "large"));
+        it.change().refused().says("apps/b.yaml:4:15");
+        it.undo();
+    }
+    it.work.git(&["mv", "policies", "drafts"]);
+    it.work.write("admit.yaml", "policies: [policies]\n").write("apps/b.yaml", widget("b", "size", "large"));
+    it.change().refused().says("apps/b.yaml:4:15");
+    it.undo();
+    #[cfg(unix)]
+    {
+        it.work.remove("policies/size.yaml").write("apps/b.yaml", widget("b", "size", "large"));
+        std::os::unix::fs::symlink("/etc", it.work.path("policies/size.yaml")).unwrap();
+        it.change().refused().says("apps/b.yaml:4:15");
+    }
+}
+
+#[test]
+fn a_new_branch_is_judged_by_the_default_branch_as_it_is() {
+    let it = Server::with_base();
+    let old = it.work.git(&["rev-parse", "HEAD"]);
+    it.work.write("policies/color.yaml", policy("color", "color", "red"));
+    it.work.write("apps/c.yaml", widget("c", "size", "small").replace("small }", "small, color: red }"));
+    it.change().accepted();
+    // It starts from before the policy, and changes one thing.
+    it.work.git(&["checkout", "-q", "-b", "feature", &old]);
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.work.commit("b");
+    let push = it.push(&["origin", "feature"]).refused().says("admit: refs/heads/feature refused");
+    push.says("error[color/check]")
+        .says("apps/b.yaml:4")
+        .says("1 error")
+        .says("judged by the policies of HEAD (")
+        .says("hint: admit check --diff");
+    it.work.write("apps/b.yaml", widget("b", "size", "small").replace("small }", "small, color: red }"));
+    it.work.commit("b");
+    it.push(&["origin", "feature"]).accepted();
+    // A branch without history is new throughout, and no less judged by the same law.
+    it.work.git(&["checkout", "-q", "--orphan", "orphan"]);
+    it.work.remove("policies/size.yaml").write("apps/a.yaml", widget("a", "size", "large"));
+    it.work.commit("orphan");
+    it.push(&["origin", "orphan"]).refused().says("size/check").says("apps/a.yaml:4:15");
+    // No object is new here, but the branch is.
+    it.push(&["origin", "main:refs/heads/copy"]).accepted();
+}
+
+#[test]
+fn a_branch_may_go_away_and_a_tag_may_come() {
+    let it = Server::with_base();
+    it.push(&["origin", "main:feature"]).accepted();
+    it.push(&["origin", ":feature"]).accepted();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.commit("b");
+    it.work.git(&["tag", "-a", "v1", "-m", "v1"]);
+    it.push(&["origin", "v1"]).accepted();
+}
+
+#[test]
+fn a_forced_push_is_judged_by_what_was_there() {
+    let it = Server::with_base();
+    it.work.write("policies/color.yaml", policy("color", "color", "red"));
+    it.change().accepted();
+    // Back to before the policy, with something that it refuses.
+    it.undo();
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.work.commit("b");
+    it.push(&["--force", "origin", "main"]).refused().says("color/check").says("apps/b.yaml:4");
+    it.undo();
+    it.push(&["--force", "origin", "main"]).accepted();
+}
+
+#[test]
+fn all_of_several_refs_are_judged_and_one_refuses_all() {
+    let it = Server::with_base();
+    it.work.git(&["branch", "good"]);
+    for (branch, size) in [("bad", "large"), ("worse", "huge")] {
+        it.work.git(&["checkout", "-q", "-b", branch, "main"]);
+        it.work.write(&format!("apps/{branch}.yaml"), widget(branch, "size", size));
+        it.work.commit(branch);
+    }
+    let push = it.push(&["origin", "good", "bad", "worse"]).refused().says_not("heads/good");
+    let push = push.says("admit: refs/heads/bad refused").says("apps/bad.yaml:4:15");
+    push.says("admit: refs/heads/worse refused").says("apps/worse.yaml:4:15");
+    it.push(&["origin", "good"]).accepted();
+}
+
+#[test]
+fn the_first_push_is_judged_by_its_own_law() {
+    let it = Server::new();
+    it.work
+        .write("policies/size.yaml", policy("size", "size", "small"))
+        .write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.commit("first");
+    it.push(&["origin", "main"]).refused().says("judged by the policies of main (").says("apps/b.yaml:4:15");
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.work.commit("mended");
+    it.push(&["origin", "main"]).accepted();
+}
+
+#[test]
+fn without_a_default_branch_the_only_one_counts_and_among_several_none() {
+    let it = Server::with_base();
+    it.top.git(&["-C", it.name, "symbolic-ref", "HEAD", "refs/heads/master"]);
+    it.work
+        .write("policies/size.yaml", policy("size", "size", "large"))
+        .write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.commit("loose");
+    it.push(&["origin", "main:other"])
+        .refused()
+        .says("judged by the policies of refs/heads/main")
+        .says("apps/b.yaml:4:15");
+    it.undo();
+    it.push(&["origin", "main:other"]).accepted();
+    let push = it.push(&["origin", "main:third"]).refused().says("HEAD names no branch that exists");
+    push.says("hint: on the server: git symbolic-ref HEAD refs/heads/main");
+}
+
+#[test]
+fn what_can_not_be_judged_is_refused_with_the_reason() {
+    let it = Server::with_base();
+    it.work
+        .write("apps/b.yaml", "a: [\n")
+        .write("apps/c.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n");
+    it.change().refused().says("apps/b.yaml:").says("error[source/lfs-pointer]").says("2 errors");
+    it.undo();
+    it.work.write("policies/color.yaml", policy("color", "color", "red").replace("pattern", "patern"));
+    it.change().refused().says("error[policy/schema]").says("did you mean `pattern`?");
+    it.undo();
+    it.work.write("admit.yaml", "exclud: []\n");
+    it.change().refused().says("error[config/invalid]").says("admit.yaml:1:1");
+}
+
+#[test]
+fn without_a_policy_nothing_goes_through() {
+    let it = Server::new();
+    it.work.write("apps/a.yaml", widget("a", "size", "small"));
+    it.work.commit("first");
+    let push = it.push(&["origin", "main"]).refused().says("admit: refs/heads/main refused");
+    push.says("nothing was checked: no policy was found").says("hint: name policies in the hook: --policies");
+    // The last policy can go only where another rule lets it: the next push is refused.
+    let it = Server::with_base();
+    it.work.git(&["rm", "-q", "-r", "policies"]);
+    it.change().accepted();
+    it.work.write("apps/c.yaml", widget("c", "size", "small"));
+    it.change().refused().says("no policy was found");
+}
+
+#[test]
+fn without_the_program_nothing_goes_through() {
+    let it = Server::with_base();
+    it.work.write("apps/c.yaml", widget("c", "size", "small"));
+    it.work.commit("c");
+    let path = std::env::var_os("PATH").unwrap();
+    it.push_with(&path, &["origin", "main"]).refused().says("admit is not installed on the server");
+    it.install("#!/bin/sh\nexec /no/such/admit hook pre-receive\n");
+    it.push(&["origin", "main"]).refused();
+}
+
+#[test]
+fn the_hook_may_name_policies_on_the_server_or_in_the_repository() {
+    let it = Server::with_base();
+    let law = Scratch::new();
+    law.write("color.yaml", policy("color", "color", "red"));
+    let shim = shim();
+    assert!(shim.contains("\nset --\n"));
+    it.install(&shim.replace("\nset --\n", &format!("\nset -- --policies {}\n", law.path("").display())));
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.change().refused().says("color/check").says_not("size/check");
+    it.install(&shim.replace("\nset --\n", "\nset -- --policies policies --exceptions exceptions\n"));
+    it.push(&["origin", "main"]).refused().says("size/check").says("no exceptions: nothing is at `exceptions` in");
+    it.install(&shim.replace("\nset --\n", "\nset -- --policies polices\n"));
+    it.push(&["origin", "main"]).refused().says("error: refs/heads/main: nothing is at `polices` in main");
+    it.install(&shim.replace("\nset --\n", "\nset -- --polices x\n"));
+    it.push(&["origin", "main"]).refused().says("--policies");
+}
+
+#[test]
+fn only_guarded_branches_are_judged() {
+    let it = Server::with_base();
+    it.work.write("admit.yaml", "guard: [main, 'release/*']\n");
+    it.change().accepted();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.change().refused();
+    it.push(&["origin", "main:release/1"]).refused();
+    it.push(&["origin", "main:feature"]).accepted();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_pusher_writes_steers_no_terminal() {
+    let it = Server::with_base();
+    let evil = "\u{1b}[2J\u{1b}]0;x\u{7}";
+    it.work.write(&format!("apps/{evil}\r.yaml"), widget("\"\\e[1m\\u202e\"", "size", &format!("\"{}\"", "\\e[31mx")));
+    let push = it.change().refused().says("size/check");
+    let hostile = |it: char| it.is_control() && it != '\n' && it != '\t';
+    let remote = push.remote();
+    assert!(!remote.contains(hostile), "{remote:?}");
+}
+
+#[test]
+fn every_kind_of_repository_is_read() {
+    for (name, flags, settings) in [
+        ("with colon: and space.git", &[][..], &[][..]),
+        ("packed.git", &[], &[("receive.unpackLimit", "1")]),
+        ("sha256.git", &["--object-format=sha256"], &[]),
+    ] {
+        let it = Server::named(name, flags);
+        for (key, value) in settings {
+            it.top.git(&["-C", name, "config", key, value]);
+        }
+        // A URL would end at the colon.
+        let place = it.git_dir();
+        it.work.git(&["remote", "set-url", "origin", place.to_str().unwrap()]);
+        it.work
+            .write("policies/size.yaml", policy("size", "size", "small"))
+            .write("apps/a.yaml", widget("a", "size", "small"));
+        it.work.commit("base");
+        it.push(&["origin", "main"]).accepted();
+        it.work.write("apps/b.yaml", widget("b", "size", "large"));
+        it.change().refused().says("apps/b.yaml:4:15");
+        it.undo();
+        it.work.write("apps/b.yaml", widget("b", "size", "small"));
+        it.change().accepted();
+    }
+}
+
+#[test]
+fn objects_borrowed_from_another_repository_are_seen() {
+    let it = Server::with_base();
+    it.top.git(&["clone", "-q", "--bare", "--shared", it.name, "fork.git"]);
+    fs::create_dir_all(it.top.path("fork.git/hooks")).unwrap();
+    fs::copy(it.git_dir().join("hooks/pre-receive"), it.top.path("fork.git/hooks/pre-receive")).unwrap();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.commit("b");
+    let fork = it.top.path("fork.git");
+    let fork = fork.to_str().unwrap();
+    let run = it.work.git_with(&[("PATH", &it.path)], &["push", fork, "main"]);
+    assert!(run.code != 0 && run.stderr.contains("apps/b.yaml:4:15"), "{}", run.stderr);
+    it.undo();
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.work.commit("b");
+    let run = it.work.git_with(&[("PATH", &it.path)], &["push", fork, "main"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}

@@ -152,6 +152,12 @@ impl Scratch {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// Runs `git` at the top, with other variables.
+    pub(crate) fn git_with(&self, variables: &[(&str, &OsStr)], arguments: &[&str]) -> Run {
+        let mut command = command("git", &self.path(""));
+        Run::new(&command.envs(variables.iter().copied()).args(arguments).output().expect("git runs"))
+    }
+
     /// Runs `admit` at the top.
     pub(crate) fn admit<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Run {
         self.run(ADMIT, "", arguments, b"")

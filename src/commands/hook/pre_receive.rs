@@ -98,7 +98,7 @@ fn judge(
         return Ok(0);
     }
     let comparison = comparison(repository, update, branch)?;
-    let (old, new) = (comparison.old.as_ref().and_then(|it| it.commit), comparison.new.commit);
+    let again = again(&comparison);
     let change = Change::new(repository, environment, comparison)?;
     if !change.settings().guards(branch) {
         return Ok(0);
@@ -115,17 +115,23 @@ fn judge(
     if !checked {
         tell("hint: name policies in the hook: --policies /etc/admit/policies\n");
     } else if is_refused && args.law.policies.is_empty() {
-        let range = match (old, new) {
-            (Some(old), Some(new)) => format!("{}..{}", short(old), short(new)),
-            (_, new) => format!("{}..{}", "0".repeat(40), new.map(short).unwrap_or_default()),
-        };
-        tell(&format!("hint: admit check --diff {range}\n"));
+        tell(&again.map(|it| format!("hint: {it}\n")).unwrap_or_default());
     }
     Ok(u8::from(is_refused))
 }
 
-fn short(oid: Oid) -> String {
-    oid.to_string().chars().take(10).collect()
+/// What shows the same to whoever pushes; `None` for a branch without history, which only the server judges by a law
+/// that is not its own.
+fn again(comparison: &Comparison) -> Option<String> {
+    let short = |it: &Revision| it.commit.unwrap_or(it.tree).to_string().chars().take(10).collect::<String>();
+    match (&comparison.base, &comparison.old) {
+        (None, _) => Some("admit check".to_owned()),
+        (Some(_), None) => None,
+        (Some(base), Some(old)) => {
+            let dots = if base.tree == old.tree { ".." } else { "..." };
+            Some(format!("admit check --diff {}{dots}{}", short(base), short(&comparison.new)))
+        }
+    }
 }
 
 fn text(report: &Report) -> String {
