@@ -24,6 +24,8 @@ mod config;
 
 mod finding;
 
+mod governance;
+
 mod report;
 
 mod runner;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::RunError;
 use crate::{
     config::{ConfigError, FILE_NAME, Settings},
+    governance::Rules,
     source::{self, At, Entry, Environment, Reader, Repository, SourceError},
 };
 
@@ -53,6 +54,11 @@ impl Workspace {
         };
         let settings = settings_at(&root)?;
         Ok(Self { root: Some(root), repository, settings })
+    }
+
+    /// The rules that govern exceptions and policies, as the root says.
+    pub(crate) fn governance(&self) -> Result<Rules, RunError> {
+        Rules::new(&self.settings.governance).map_err(|error| from_config(&error))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{policy::error::nearest, source::Filter};
 pub(crate) const FILE_NAME: &str = "admit.yaml";
 
 /// The keys, for suggestions.
-const KEYS: &[&str] = &["policies", "exceptions", "include", "exclude", "trust", "guard"];
+const KEYS: &[&str] = &["policies", "exceptions", "include", "exclude", "trust", "guard", "governance"];
 
 /// The file as written.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +36,10 @@ pub(super) struct File {
     /// Globs of the branches that a hook on the server guards; all when empty.
     #[serde(default)]
     pub(super) guard: Vec<Branches>,
+    /// Rules that govern exceptions and policies; read with places by [`super::governance`].
+    #[serde(default)]
+    #[expect(dead_code, reason = "here it is only a known key")]
+    pub(super) governance: Option<serde::de::IgnoredAny>,
 }
 
 /// A path or glob that stays below the root: whoever writes `admit.yaml` can't make others read what lies outside.
@@ -93,6 +97,11 @@ pub(crate) struct ConfigError {
 }
 
 impl ConfigError {
+    /// An error at a line and a column, both from 1.
+    pub(crate) fn new(path: String, line: usize, column: usize, message: String, hint: Option<String>) -> Self {
+        Self { path, line, column, message, hint }
+    }
+
     /// What is wrong, without the place.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -161,8 +170,11 @@ mod tests {
 
     #[test]
     fn every_key_is_known_to_the_suggestions() {
-        let text =
-            KEYS.iter().map(|key| if *key == "trust" { "trust: head\n".to_owned() } else { format!("{key}: []\n") });
+        let text = KEYS.iter().map(|key| match *key {
+            "trust" => "trust: head\n".to_owned(),
+            "governance" => "governance: {}\n".to_owned(),
+            _ => format!("{key}: []\n"),
+        });
         assert!(parse("admit.yaml", text.collect::<String>().as_bytes()).is_ok());
         assert!(parse("admit.yaml", b"# nothing yet\n").is_ok());
     }

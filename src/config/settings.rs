@@ -2,7 +2,10 @@
 
 use globset::{GlobSet, GlobSetBuilder};
 
-use super::file::{self, Below, ConfigError, Side};
+use super::{
+    file::{self, Below, ConfigError, Side},
+    governance::Governance,
+};
 
 /// What a repository says of how it wants to be judged.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,8 @@ pub(crate) struct Settings {
     pub trust: Trust,
     /// The branches that a hook on the server guards; `None`: all.
     pub guard: Option<GlobSet>,
+    /// Rules that govern exceptions and policies.
+    pub governance: Governance,
 }
 
 /// Which side of a change holds the policies, the exceptions and the configuration that judge it.
@@ -44,7 +49,7 @@ impl Trust {
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
     pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let file::File { policies, exceptions, include, exclude, trust, guard } = file::parse(path, bytes)?;
+        let file::File { policies, exceptions, include, exclude, trust, guard, .. } = file::parse(path, bytes)?;
         let trust = match trust {
             None | Some(Side::Base) => Trust::Base,
             Some(Side::Head) => Trust::Head,
@@ -67,6 +72,7 @@ impl Settings {
             exclude: texts(exclude),
             trust,
             guard,
+            governance: Governance::read(path, bytes)?,
         })
     }
 

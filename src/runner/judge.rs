@@ -21,6 +21,7 @@ use crate::{
         outcome::{self, Files},
         secret::{self, Redaction},
     },
+    governance::{Effect, Effects},
     policy::{
         Operation,
         set::{ResourceKind, RuleRef},
@@ -73,6 +74,8 @@ pub(crate) struct Judged {
     pub rules: Rules,
     /// Verdicts that would have been `fail` but for an exception.
     pub waived: usize,
+    /// What each exception does.
+    pub effects: Effects,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -86,10 +89,12 @@ pub(crate) fn judge<'d>(
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
     let parts: Vec<Judged> = subjects
         .par_chunks(chunk)
-        .map(|part| {
-            let mut judging = Judging { world, user, wants, rules: HashMap::new(), out: Judged::default() };
+        .enumerate()
+        .map(|(n, part)| {
+            let mut judging = Judging { world, user, wants, rules: HashMap::new(), index: 0, out: Judged::default() };
             let mut arena = Arena::new();
-            for subject in part {
+            for (index, subject) in part.iter().enumerate() {
+                judging.index = (n * chunk + index) as u32;
                 judging.subject(subject, &arena);
                 arena.reset();
             }
@@ -103,6 +108,8 @@ pub(crate) fn judge<'d>(
         out.quiet.extend(part.quiet);
         out.traces.extend(part.traces);
         out.waived += part.waived;
+        out.effects.waived.extend(part.effects.waived);
+        out.effects.broken.extend(part.effects.broken);
         let Rules { pass, fail, warn, error, skip, indeterminate } = part.rules;
         out.rules.pass += pass;
         out.rules.fail += fail;
@@ -120,6 +127,8 @@ struct Judging<'d> {
     wants: Wants,
     /// The rules that may say something of a kind.
     rules: HashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
+    /// Position of the subject at hand.
+    index: u32,
     out: Judged,
 }
 
@@ -155,12 +164,12 @@ impl<'d> Judging<'d> {
         let redaction = Redaction::of([subject.object, subject.old_object]);
         let redaction = redaction.as_ref();
         match quietly(|| engine::evaluate(world, &rules, &request, arena)) {
-            Ok(outcomes) => self.take(&outcomes, resource, redaction),
+            Ok(outcomes) => self.take(&outcomes, &rules, resource, redaction),
             // The rule that panics is found by asking one by one; the others have their say.
             Err(_) => {
                 for rule in rules.iter() {
                     match quietly(|| engine::evaluate(world, &[*rule], &request, arena)) {
-                        Ok(outcomes) => self.take(&outcomes, resource, redaction),
+                        Ok(outcomes) => self.take(&outcomes, &rules, resource, redaction),
                         Err(message) => self.panicked(*rule, resource, &message),
                     }
                 }
@@ -168,8 +177,9 @@ impl<'d> Judging<'d> {
         }
     }
 
-    fn take(&mut self, outcomes: &[Outcome<'_>], resource: Node<'_>, redaction: Option<&Redaction>) {
+    fn take(&mut self, outcomes: &[Outcome<'_>], rules: &[RuleRef], resource: Node<'_>, redaction: Option<&Redaction>) {
         for it in outcomes {
+            self.note_effects(it, rules);
             let n = match it.status {
                 engine::Status::Pass => &mut self.out.rules.pass,
                 engine::Status::Fail if it.policy.scored => &mut self.out.rules.fail,
@@ -200,6 +210,26 @@ impl<'d> Judging<'d> {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// Notes what exceptions do to the object; costs nothing where none does anything.
+    fn note_effects(&mut self, outcome: &Outcome<'_>, rules: &[RuleRef]) {
+        let policies = self.world.policies;
+        let of_outcome = |it: &&RuleRef| {
+            let (policy, rule) = policies.get(**it);
+            std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule
+        };
+        for exception in &outcome.exceptions {
+            let position = policies.exceptions.iter().position(|it| std::ptr::eq(it, *exception));
+            let (Some(position), Some(rule)) = (position, rules.iter().find(of_outcome)) else { continue };
+            self.out.effects.waived.push(Effect {
+                exception: position as u32,
+                rule: *rule,
+                object: self.index,
+                without: outcome.waived,
+                n_exceptions: outcome.exceptions.len() as u32,
+            });
         }
     }
 

@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     cluster::{Cluster, Identity},
-    document::{Node, resource::is_object},
+    document::{
+        Node,
+        classify::Class,
+        resource::{is_object, objects},
+    },
     engine::{UserInfo, World},
     finding::{Finding, Severity, secret},
+    governance::{self, Context, Effects, Rules},
     policy::set::PolicySet,
     report::{Progress, Report, Rule, Summary},
-    runner::{self, Law, Subject, Tree, Wants},
+    runner::{self, Law, Roles, Subject, Tree, Wants},
 };
 
 /// Everything a run judges and judges by.
@@ -33,6 +38,8 @@ pub(crate) struct Case {
     pub notes: Vec<String>,
     /// Whether all of a tree is judged; a change may well hold no manifest.
     pub is_whole: bool,
+    /// The rules that govern exceptions and policies; `None`: only what a cluster would refuse.
+    pub governance: Option<Rules>,
 }
 
 impl Case {
@@ -47,6 +54,13 @@ impl Case {
         let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now };
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
+        if let Some(rules) = &self.governance {
+            let context = self.context(&subjects, &judged.effects, now);
+            let governed = governance::check(&context, rules);
+            // What a rule says in its own words isn't said a second time.
+            findings.retain(|it| !governed.iter().any(|other| says_the_same(it, other)));
+            findings.extend(governed);
+        }
         let summary = Summary {
             files: self.tree.n_files + self.law_tree.n_files,
             documents: self.tree.counts + self.law_tree.counts,
@@ -66,6 +80,23 @@ impl Case {
         }
         let checked = self.law.n_policies > 0 && !(subjects.is_empty() && self.is_whole);
         (report, checked)
+    }
+
+    /// What rules of governance look at.
+    fn context<'c>(&'c self, subjects: &[Subject<'c>], effects: &'c Effects, now: i128) -> Context<'c> {
+        let of_class = |class: Class, takes: fn(&Roles) -> bool| {
+            let files = self.tree.files.iter().chain(&self.law_tree.files).filter(move |file| takes(&file.roles));
+            files
+                .flat_map(|file| &file.documents)
+                .filter(move |it| it.class == class)
+                .flat_map(|it| objects(it.document.root()).into_iter().map(move |node| (&it.document, node.id())))
+        };
+        let exceptions = of_class(Class::Exception, |roles| roles.exceptions);
+        let policies = of_class(Class::Policy, |roles| roles.policies).map(|(document, id)| document.node(id));
+        let mut out = Context::new(exceptions, policies, &self.law.policies, now);
+        out.objects = subjects.iter().filter_map(|it| it.object.or(it.old_object)).collect();
+        out.effects = self.is_whole.then_some(effects);
+        out
     }
 
     fn subjects(&self, findings: &mut Vec<Finding>) -> Vec<Subject<'_>> {
@@ -89,6 +120,14 @@ impl Case {
         }
         out
     }
+}
+
+/// Whether two findings only differ in who says it.
+fn says_the_same(policy: &Finding, rule: &Finding) -> bool {
+    matches!(&*policy.id, "policy/schema" | "policy/invalid")
+        && policy.primary.path == rule.primary.path
+        && policy.primary.span == rule.primary.span
+        && policy.message == rule.message
 }
 
 /// An item of a list that no API server takes.

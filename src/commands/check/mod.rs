@@ -84,6 +84,7 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
             None => tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?,
         };
         case.user = user;
+        case.governance = case.governance.filter(|_| !args.no_governance);
         Ok(case.judge(now, Wants { quiet: args.output.wants_quiet(), traces: args.explain }, &progress))
     };
     let done = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))?;

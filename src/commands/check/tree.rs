@@ -31,6 +31,7 @@ pub(super) fn read(
 ) -> Result<Case, RunError> {
     let (streams, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|it| it == Path::new("-"));
     let workspace = Workspace::find(&paths, environment)?;
+    let governance = Some(workspace.governance()?);
     let mut gathering = Gathering::new(&workspace, environment, &paths)?;
 
     if !streams.is_empty() {
@@ -60,7 +61,7 @@ pub(super) fn read(
     let held = if explicit { compiled.cluster.clone() } else { Cluster::default() };
     // A file may well hold no manifest; where one looks through a directory, there should be some.
     let is_whole = streams.is_empty() && (paths.is_empty() || paths.iter().any(|path| path.is_dir()));
-    Ok(Case { law: compiled, tree, held, findings: gathering.findings, is_whole, ..Case::default() })
+    Ok(Case { law: compiled, tree, held, findings: gathering.findings, is_whole, governance, ..Case::default() })
 }
 
 /// Entries on their way to the runner, each place once.

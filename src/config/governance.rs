@@ -1,0 +1,259 @@
+//! `governance:` of `admit.yaml` as written.
+//!
+//! In: the bytes of the file. Out: what it says of each rule, with places, so that whoever knows the rules can refuse a
+//! name or an option that none of them has. Rules are not known here.
+
+use std::sync::Arc;
+
+use super::file::ConfigError;
+use crate::{
+    document::{self, Limits, Node},
+    expr::Value,
+    policy::error::nearest,
+    span::{File, Span},
+};
+
+/// What a repository says of the rules that govern exceptions and policies.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Governance {
+    /// What is said of single rules, in the order of the file.
+    pub rules: Vec<RuleEntry>,
+    /// What is let through in spite of a rule.
+    pub allow: Vec<Allow>,
+    file: Option<Arc<File>>,
+}
+
+/// `governance.rules.ID`.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleEntry {
+    /// The ID as written.
+    pub id: String,
+    /// Where it stands.
+    pub at: Span,
+    /// `enabled`, if it is given.
+    pub enabled: Option<bool>,
+    /// `severity`, if it is given.
+    pub severity: Option<Level>,
+    /// Everything else: the options of the rule.
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// Where each option stands.
+    pub option_spans: Vec<(String, Span)>,
+}
+
+/// How much a rule weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Nothing: the rule says nothing.
+    Off,
+    /// For the record.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Blocks.
+    Error,
+}
+
+impl Level {
+    /// The words in `admit.yaml`.
+    pub(crate) const NAMES: [&'static str; 4] = ["off", "info", "warning", "error"];
+
+    /// Reads a word.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Level::Off, Level::Info, Level::Warning, Level::Error].into_iter().find(|it| it.name() == text)
+    }
+
+    /// The word in `admit.yaml`.
+    pub(crate) const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// One entry of `governance.allow`: a rule that may be broken, by whom, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Allow {
+    /// The ID of the rule.
+    pub rule: String,
+    /// Where the ID stands.
+    pub rule_at: Span,
+    /// The key of an exception, with wildcards; `None` where only a path is given.
+    pub exception: Option<String>,
+    /// A glob of paths.
+    pub path: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The first day on which it no longer counts.
+    pub until: Option<jiff::civil::Date>,
+}
+
+impl Governance {
+    /// An error in the file that this was read from.
+    pub(crate) fn error(&self, at: Span, message: impl Into<String>, hint: Option<String>) -> ConfigError {
+        let (path, position) = match &self.file {
+            Some(file) => (file.path().to_string(), Some(file.position(at.start))),
+            None => (String::new(), None),
+        };
+        let (line, column) = position.map_or((1, 1), |it| (it.line as usize, it.column as usize));
+        ConfigError::new(path, line, column, message.into(), hint)
+    }
+
+    /// Reads the block of the file at `path`; the rest of the file is not looked at.
+    pub(super) fn read(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let file = File::new(path, bytes.to_vec());
+        let parsed = document::parse(&file, &Limits::default());
+        let mut out = Self { file: Some(file), ..Self::default() };
+        // Text that doesn't parse was refused before.
+        let Some(document) = parsed.documents.first() else { return Ok(out) };
+        let Some(block) = document.root().get("governance").filter(|node| !node.is_null()) else { return Ok(out) };
+        out.known(block, "governance", &["rules", "allow"])?;
+        if let Some(rules) = block.get("rules").filter(|node| !node.is_null()) {
+            out.map(rules, "governance.rules")?;
+            for (id, node) in rules.entries() {
+                let entry = out.rule(id, node)?;
+                out.rules.push(entry);
+            }
+        }
+        if let Some(allow) = block.get("allow").filter(|node| !node.is_null()) {
+            if !allow.is_list() {
+                return Err(out.error(allow.span(), "`governance.allow` must be a list", None));
+            }
+            for node in allow.items() {
+                let entry = out.allow(node)?;
+                out.allow.push(entry);
+            }
+        }
+        Ok(out)
+    }
+
+    fn rule(&self, id: &str, node: Node<'_>) -> Result<RuleEntry, ConfigError> {
+        let mut out = RuleEntry {
+            id: id.to_owned(),
+            at: node.key_span(),
+            enabled: None,
+            severity: None,
+            options: serde_json::Map::new(),
+            option_spans: Vec::new(),
+        };
+        // `EXC029:` with nothing behind it says nothing.
+        if node.is_null() {
+            return Ok(out);
+        }
+        self.map(node, id)?;
+        for (key, value) in node.entries() {
+            match key {
+                "enabled" => {
+                    let wrong = || self.error(value.span(), "`enabled` must be `true` or `false`", None);
+                    out.enabled = Some(value.as_bool().ok_or_else(wrong)?);
+                }
+                "severity" => out.severity = Some(self.level(value)?),
+                _ => {
+                    let json = serde_json::from_str(&Value::from(value).to_json()).unwrap_or_default();
+                    out.options.insert(key.to_owned(), json);
+                    out.option_spans.push((key.to_owned(), value.key_span()));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn level(&self, node: Node<'_>) -> Result<Level, ConfigError> {
+        // YAML reads `off` as false.
+        let text = if node.as_bool() == Some(false) { "off" } else { node.as_str().unwrap_or_default() };
+        Level::parse(text).ok_or_else(|| {
+            let hint = match nearest(text, Level::NAMES) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("use one of `{}`", Level::NAMES.join("`, `")),
+            };
+            self.error(node.span(), "this is no severity", Some(hint))
+        })
+    }
+
+    fn allow(&self, node: Node<'_>) -> Result<Allow, ConfigError> {
+        self.known(node, "an entry of `allow`", &["rule", "exception", "path", "reason", "until"])?;
+        let text = |key: &str| -> Result<Option<String>, ConfigError> {
+            let Some(value) = node.get(key).filter(|it| !it.is_null()) else { return Ok(None) };
+            let wrong = || self.error(value.span(), format!("`{key}` must be a string"), None);
+            value.as_str().map(str::to_owned).ok_or_else(wrong).map(Some)
+        };
+        let missing = |key: &str| self.error(node.span(), format!("an entry of `allow` lacks `{key}`"), None);
+        let rule = text("rule")?.ok_or_else(|| missing("rule"))?;
+        let reason = text("reason")?.filter(|it| !it.trim().is_empty()).ok_or_else(|| missing("reason"))?;
+        let (exception, path) = (text("exception")?, text("path")?);
+        if exception.is_none() && path.is_none() {
+            return Err(self.error(node.span(), "an entry of `allow` names an `exception` or a `path`", None));
+        }
+        let until = match node.get("until") {
+            None => None,
+            Some(value) => {
+                let wrong = || {
+                    let hint = "write a date, as in `until: 2026-12-31`".to_owned();
+                    self.error(value.span(), "`until` is no date", Some(hint))
+                };
+                Some(value.as_str().and_then(|text| text.parse().ok()).ok_or_else(wrong)?)
+            }
+        };
+        let rule_at = node.get("rule").map_or(node.span(), Node::span);
+        Ok(Allow { rule, rule_at, exception, path, reason, until })
+    }
+
+    fn map(&self, node: Node<'_>, what: &str) -> Result<(), ConfigError> {
+        if node.is_map() { Ok(()) } else { Err(self.error(node.span(), format!("`{what}` must be a map"), None)) }
+    }
+
+    fn known(&self, node: Node<'_>, what: &str, keys: &[&str]) -> Result<(), ConfigError> {
+        self.map(node, what)?;
+        match node.entries().find(|(key, _)| !keys.contains(key)) {
+            None => Ok(()),
+            Some((key, value)) => {
+                let hint = suggestion(key, keys);
+                Err(self.error(value.key_span(), format!("unknown field `{key}` in {what}"), Some(hint)))
+            }
+        }
+    }
+}
+
+/// What to do about an unknown word.
+pub(crate) fn suggestion(unknown: &str, known: &[&str]) -> String {
+    match nearest(unknown, known.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if known.is_empty() => format!("remove `{unknown}`"),
+        None => format!("known are `{}`", known.join("`, `")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let error = Governance::read("admit.yaml", text.as_bytes()).unwrap_err();
+        format!("{error} | {}", error.hint().unwrap_or_default())
+    }
+
+    #[test]
+    fn rules_are_read_with_their_options() {
+        let text = "governance:\n  rules:\n    EXC014: { severity: warning, minLiteralPrefix: 5 }\n    EXC029:\n";
+        let it = Governance::read("admit.yaml", text.as_bytes()).unwrap();
+        assert_eq!((it.rules.len(), it.rules[0].severity), (2, Some(Level::Warning)));
+        assert_eq!(it.rules[0].options["minLiteralPrefix"], 5);
+        let it = Governance::read("admit.yaml", b"governance: { rules: { EXC014: { severity: off } } }").unwrap();
+        assert_eq!(it.rules[0].severity, Some(Level::Off));
+        assert!(Governance::read("admit.yaml", b"# nothing\n").unwrap().rules.is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let text = "governance:\n  rule:\n    EXC014: {}\n";
+        assert!(error(text).starts_with("admit.yaml:2:3: unknown field `rule` in governance | did you mean `rules`"));
+        let text = "governance:\n  rules:\n    EXC014: { severity: eror }\n";
+        assert_eq!(error(text), "admit.yaml:3:25: this is no severity | did you mean `error`?");
+        let text = "governance:\n  allow:\n    - { rule: EXC019, exception: a/b }\n";
+        assert!(error(text).contains("admit.yaml:3:7: an entry of `allow` lacks `reason`"), "{}", error(text));
+    }
+
+    #[test]
+    fn what_is_allowed_may_end() {
+        let text = "governance:\n  allow:\n  - { rule: EXC019, exception: a/b, reason: agent, until: 2026-12-31 }\n";
+        let it = Governance::read("admit.yaml", text.as_bytes()).unwrap();
+        assert_eq!(it.allow[0].until.map(|it| it.to_string()), Some("2026-12-31".to_owned()));
+    }
+}

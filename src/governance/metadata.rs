@@ -1,0 +1,22 @@
+//! Owner, reason, ticket: what people write on an exception, wherever they write it.
+
+use super::Item;
+use crate::{document::Node, k8s::wildcard};
+
+/// The value of a key on an exception: in its annotations, its labels, or the `properties` of `policies.kyverno.io`.
+///
+/// `*/owner` finds `example.com/owner` and a bare `owner`; without a slash in it the key must be the whole one.
+pub(super) fn find<'c>(item: &Item<'c>, key: &str) -> Option<Node<'c>> {
+    let maps = [["metadata", "annotations"], ["metadata", "labels"], ["spec", "properties"]];
+    let entries = maps.iter().filter_map(|path| item.node.at(path)).flat_map(Node::entries);
+    entries.into_iter().find(|(name, value)| matches(key, name) && is_filled(*value)).map(|(_, value)| value)
+}
+
+/// Whether a key pattern covers a key.
+pub(super) fn matches(pattern: &str, key: &str) -> bool {
+    wildcard::matches(pattern, key) || pattern.strip_prefix("*/") == Some(key)
+}
+
+fn is_filled(value: Node<'_>) -> bool {
+    value.as_str().is_none_or(|text| !text.trim().is_empty()) && !value.is_null()
+}

@@ -1,0 +1,153 @@
+//! Rules about exceptions, policies and the change itself.
+//!
+//! In: what a tree holds, as a [`Context`], and what `admit.yaml` says of the rules. Out: findings. No policy is
+//! evaluated here: what exceptions really do is handed in. One file for each rule, with the user's page as its doc
+//! comment; [`RULES`] is the table of all.
+
+pub(crate) mod context;
+pub(crate) mod effects;
+mod expiry;
+mod matching;
+mod metadata;
+pub(crate) mod page;
+pub(crate) mod register;
+pub(crate) mod settings;
+
+pub(crate) use context::{Context, Item, Out};
+pub(crate) use effects::{Effect, Effects};
+pub(crate) use settings::Rules;
+
+use crate::config::governance::Level;
+
+/// A rule: its file, its page, what it looks at.
+pub(crate) struct Rule {
+    /// Forever: a retired one is never used again.
+    pub id: &'static str,
+    /// What it is about, in a word or two.
+    pub name: &'static str,
+    /// How much it weighs where `admit.yaml` doesn't say.
+    pub level: Level,
+    /// The lines of the user's page, as in the doc comment.
+    page: &'static [&'static str],
+    /// The options and their defaults.
+    defaults: fn() -> serde_json::Value,
+    /// Whether options can be read.
+    accepts: fn(serde_json::Value) -> Result<(), serde_json::Error>,
+    /// Looks at everything once.
+    check: fn(&Context<'_>, &mut Out<'_>),
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+/// The options of a rule that has none.
+#[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoOptions {}
+
+/// Declares a rule: its doc comment is the user's page.
+macro_rules! rule {
+    ($(#[doc = $line:literal])+ $id:ident, $name:literal, $level:ident, $check:path) => {
+        $crate::governance::rule! { $(#[doc = $line])+ $id, $name, $level, $check, $crate::governance::NoOptions }
+    };
+    ($(#[doc = $line:literal])+ $id:ident, $name:literal, $level:ident, $check:path, $options:ty) => {
+        $(#[doc = $line])+
+        pub(super) static $id: $crate::governance::Rule = $crate::governance::Rule {
+            id: stringify!($id),
+            name: $name,
+            level: $crate::config::governance::Level::$level,
+            page: &[$($line),+],
+            defaults: || serde_json::to_value(<$options>::default()).unwrap_or_default(),
+            accepts: |options| serde_json::from_value::<$options>(options).map(|_| ()),
+            check: $check,
+        };
+    };
+}
+use rule;
+
+/// Declares the modules of rules and the table of them.
+macro_rules! table {
+    ($($module:ident :: $id:ident),+ $(,)?) => {
+        $(mod $module;)+
+
+        /// Every rule, by ID.
+        pub(crate) static RULES: &[&Rule] = &[$(&$module::$id),+];
+    };
+}
+
+table! {
+    exc001_parse::EXC001,
+    exc002_empty_match::EXC002,
+    exc003_deprecated_version::EXC003,
+    exc004_policy_not_found::EXC004,
+    exc005_rule_not_found::EXC005,
+    exc006_wildcard_policy::EXC006,
+    exc007_wildcard_rules::EXC007,
+    exc008_wrong_kind_ref::EXC008,
+    exc009_duplicate::EXC009,
+    exc010_namespace::EXC010,
+    exc011_background_userinfo::EXC011,
+    exc012_ambiguous_policy::EXC012,
+    exc013_namespaced_ref_leak::EXC013,
+    exc014_explicit_name::EXC014,
+    exc015_broad_kinds::EXC015,
+    exc016_podsecurity_form::EXC016,
+    exc017_podsecurity_misuse::EXC017,
+    exc018_dead_field::EXC018,
+    exc019_broad_namespaces::EXC019,
+    exc020_cross_namespace::EXC020,
+    exc021_autogen_missing::EXC021,
+    exc023_multi_policy::EXC023,
+    exc024_match_all_cel::EXC024,
+    exc025_require_subject::EXC025,
+    exc027_expiry_required::EXC027,
+    exc028_expired::EXC028,
+    exc029_metadata::EXC029,
+    exc036_enforce_covered::EXC036,
+    exc037_pass_report::EXC037,
+    exc040_self_exempt::EXC040,
+}
+
+/// The rule of that ID.
+pub(crate) fn rule_of(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.id == id).copied()
+}
+
+/// Runs every rule that is on.
+pub(crate) fn check(context: &Context<'_>, rules: &Rules) -> Vec<crate::finding::Finding> {
+    let mut out = Vec::new();
+    for rule in RULES {
+        out.extend(rules.run(rule, context));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_names_each_rule_once() {
+        assert!(RULES.windows(2).all(|pair| pair[0].id < pair[1].id));
+        let mut names: Vec<&str> = RULES.iter().map(|it| it.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn each_page_tells_why_when_and_every_option() {
+        for rule in RULES {
+            let page = page::Page::of(rule);
+            for section in ["Why", "Fires", "Stays quiet", "Fix"] {
+                assert!(page.section(section).is_some(), "{}: no section `{section}`", rule.id);
+            }
+            let options = page.section("Options").unwrap_or_default();
+            for option in (rule.defaults)().as_object().into_iter().flat_map(|it| it.keys()) {
+                assert!(options.contains(&format!("`{option}`")), "{}: `{option}` is not on the page", rule.id);
+            }
+        }
+    }
+}

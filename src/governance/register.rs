@@ -1,0 +1,1 @@
+//! The register: each exception, who owns it, until when, what it does.
