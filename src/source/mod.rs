@@ -14,6 +14,7 @@ mod ignore_file;
 mod links;
 mod objects;
 mod path;
+pub(crate) mod push;
 pub(crate) mod staged;
 pub(crate) mod stdin;
 pub(crate) mod worktree;

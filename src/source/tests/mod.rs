@@ -5,6 +5,7 @@ mod cost;
 mod diff;
 mod hostile;
 mod links;
+mod push;
 mod repo;
 mod staged;
 mod tree;
