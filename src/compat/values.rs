@@ -264,10 +264,11 @@ spec:
   rules:
     - name: of-resource
       match: { any: [{ resources: { kinds: [Pod] } }] }
+      context: [{ name: a, globalReference: { name: a } }]
       validate: { message: "{{ a.b }}", deny: { conditions: { all: [{ key: "{{ a.b }}", operator: NotEquals, value: "" }] } } }
     - name: of-rule
       match: { any: [{ resources: { kinds: [Pod] } }] }
-      context: [{ name: a, configMap: { name: a, namespace: a } }]
+      context: [{ name: a, globalReference: { name: a } }]
       validate: { message: "{{ a.b }}", deny: { conditions: { all: [{ key: "{{ a.b }}", operator: NotEquals, value: "" }] } } }
     - name: of-variable
       match: { any: [{ resources: { kinds: [Pod] } }] }
@@ -275,6 +276,7 @@ spec:
       validate: { message: "{{ a.b }}", deny: { conditions: { all: [{ key: "{{ a.b }}", operator: NotEquals, value: "" }] } } }
     - name: each
       match: { any: [{ resources: { kinds: [Pod] } }] }
+      context: [{ name: a, globalReference: { name: a } }]
       validate:
         message: "no"
         foreach:

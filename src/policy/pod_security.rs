@@ -311,7 +311,7 @@ mod tests {
     fn what_the_schema_refuses() {
         for (block, wanted) in [
             ("{ level: strict }", "`strict` is no value of `level` @ strict"),
-            ("{ version: latest }", "podSecurity lacks `level` @ { version: latest }"),
+            ("{ version: latest }", "podSecurity lacks `level` @ version: latest"),
             ("{ level: baseline, version: v1.33 }", "`v1.33` is no value of `version` @ v1.33"),
             ("{ level: baseline, version: \"1.25\" }", "`1.25` is no value of `version` @ \"1.25\""),
             ("{ level: baseline, version: 1.25 }", "`version` must be a string, found a number @ 1.25"),

@@ -327,7 +327,7 @@ fn an_object_without_a_name_is_always_new() {
 fn who_asks_counts_when_a_file_says_so() {
     let it = violating();
     let mine = policy("size", "size", "small");
-    let mine = mine.replace(
+    let mine = mine.replace("spec:\n", "spec:\n  background: false\n").replace(
         "    - name: check\n",
         "    - name: check\n      exclude: { any: [{ subjects: [{ kind: User, name: ann }] }] }\n",
     );
