@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Effects, Rule, Rules};
+use super::{Effect, Effects, Rule, Rules};
 use crate::{
+    cluster::Cluster,
     document::{Document, Node, NodeId},
     finding::{Finding, Place, Severity},
     k8s::{gvk::split_api_version, wildcard::Wildcard},
@@ -26,6 +27,8 @@ pub(crate) struct Context<'c> {
     pub policies: Vec<Named<'c>>,
     /// What was compiled of them.
     pub set: &'c PolicySet,
+    /// What is known of the cluster.
+    pub cluster: &'c Cluster,
     /// The objects that policies judge.
     pub objects: Vec<Node<'c>>,
     /// What each exception does to them; `None` where that was not computed.
@@ -184,6 +187,7 @@ impl<'c> Context<'c> {
         exceptions: impl Iterator<Item = (&'c Arc<Document>, NodeId)>,
         policies: impl Iterator<Item = Node<'c>>,
         set: &'c PolicySet,
+        cluster: &'c Cluster,
         now: i128,
     ) -> Self {
         let named = |node: Node<'c>| {
@@ -197,6 +201,7 @@ impl<'c> Context<'c> {
             exceptions: exceptions.map(|(document, id)| Item::new(document, id, set)).collect(),
             policies: policies.map(named).collect(),
             set,
+            cluster,
             objects: Vec::new(),
             effects: None,
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
@@ -207,6 +212,16 @@ impl<'c> Context<'c> {
     /// The compiled policy of a key.
     pub(crate) fn policy(&self, key: &str) -> Option<&'c Policy> {
         self.by_key.get(key).copied()
+    }
+
+    /// What an exception does, if that was computed and the exception counts.
+    pub(crate) fn effects_of(&self, item: &Item<'_>) -> Option<Vec<&'c Effect>> {
+        Some(self.effects?.of(item.counted?).collect())
+    }
+
+    /// The object of an effect.
+    pub(crate) fn object(&self, effect: &Effect) -> Option<Node<'c>> {
+        self.objects.get(effect.object as usize).copied()
     }
 
     /// Exceptions of `kyverno.io`.

@@ -93,7 +93,7 @@ impl Case {
         };
         let exceptions = of_class(Class::Exception, |roles| roles.exceptions);
         let policies = of_class(Class::Policy, |roles| roles.policies).map(|(document, id)| document.node(id));
-        let mut out = Context::new(exceptions, policies, &self.law.policies, now);
+        let mut out = Context::new(exceptions, policies, &self.law.policies, &self.law.cluster, now);
         out.objects = subjects.iter().filter_map(|it| it.object.or(it.old_object)).collect();
         out.effects = self.is_whole.then_some(effects);
         out
