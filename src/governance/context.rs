@@ -33,6 +33,8 @@ pub(crate) struct Context<'c> {
     pub objects: Vec<Node<'c>>,
     /// What each exception does to them; `None` where that was not computed.
     pub effects: Option<&'c Effects>,
+    /// Whether these are all objects of the tree, so that what none of them does nobody does.
+    pub is_complete: bool,
     /// The time of the run.
     pub now: jiff::Timestamp,
     by_key: HashMap<&'c str, &'c Policy>,
@@ -204,6 +206,7 @@ impl<'c> Context<'c> {
             cluster,
             objects: Vec::new(),
             effects: None,
+            is_complete: false,
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
             by_key: set.classic.iter().map(|policy| (policy.head.key.as_str(), policy)).collect(),
         }

@@ -65,7 +65,7 @@ struct Options {
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     let options: Options = out.options();
     for (item, exception) in context.classic() {
-        let is_idle = context.effects_of(item).is_some_and(|effects| effects.is_empty());
+        let is_idle = context.is_complete && context.effects_of(item).is_some_and(|effects| effects.is_empty());
         if !is_idle || !can_be_told(context, exception) {
             continue;
         }

@@ -62,6 +62,9 @@ rule! {
 const CREATED: [&str; 3] = ["Pod", "ReplicaSet", "Job"];
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
+    if !context.is_complete {
+        return;
+    }
     for (item, exception) in context.classic() {
         let effects = context.effects_of(item).unwrap_or_default();
         let used: Vec<Node<'_>> = effects

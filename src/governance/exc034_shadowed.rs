@@ -61,7 +61,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
-    let Some(effects) = context.effects else { return };
+    let Some(effects) = context.effects.filter(|_| context.is_complete) else { return };
     for item in &context.exceptions {
         let Some(position) = item.counted else { continue };
         let own: Vec<_> = effects.of(position).collect();

@@ -141,7 +141,7 @@ fn state(context: &Context<'_>, item: &Item<'_>) -> State {
     let (Some(effects), Some(exception)) = (context.effects_of(item), &item.classic) else { return State::Unknown };
     let is_needed = |without: Option<Status>| !matches!(without, None | Some(Status::Pass | Status::Skip));
     if effects.is_empty() {
-        let is_told = exc030_unused::can_be_told(context, exception);
+        let is_told = context.is_complete && exc030_unused::can_be_told(context, exception);
         return if is_told { State::Unused } else { State::Unknown };
     }
     if !effects.iter().any(|it| is_needed(it.without)) {
