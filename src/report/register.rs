@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn markdown_keeps_cells_whole() {
         let text = text(Form::Markdown);
-        assert!(text.contains("from `host-ns/autogen-no-host-ns`, would fail"), "{text}");
+        assert!(text.contains("from <code>host-ns/autogen-no-host-ns</code>, would fail"), "{text}");
         assert!(!text.contains("reads | the"), "{text}");
     }
 
