@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, check, hook, jp, test},
+    commands::{RunError, apply, check, exceptions, explain, hook, jp, lint, test},
     source::Environment,
 };
 
@@ -28,6 +28,12 @@ struct Cli {
 enum Command {
     /// Judge every manifest of a tree, or of a change, by the policies that guard it
     Check(check::CheckArgs),
+    /// Look at policies and exceptions themselves: what a cluster would refuse, and what governance says of them
+    Lint(lint::LintArgs),
+    /// The register: each exception, its owner, its end, and what it really exempts
+    Exceptions(exceptions::ExceptionsArgs),
+    /// The page of a rule of governance
+    Explain(explain::ExplainArgs),
     /// What Git runs before something happens
     #[command(subcommand)]
     Hook(hook::HookCommand),
@@ -61,6 +67,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 fn dispatch(command: Command) -> Result<u8, RunError> {
     match command {
         Command::Check(args) => check::run(&args, now(), &environment()?),
+        Command::Lint(args) => lint::run(&args, now(), &environment()?),
+        Command::Exceptions(args) => exceptions::run(&args, now(), &environment()?, &mut anstream::stdout()),
+        Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
         Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
             let code = error.exit_code();

@@ -3,8 +3,11 @@
 pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod error;
+pub(crate) mod exceptions;
+pub(crate) mod explain;
 pub(crate) mod hook;
 pub(crate) mod jp;
+pub(crate) mod lint;
 pub(crate) mod output;
 pub(crate) mod test;
 pub(crate) mod workspace;

@@ -264,6 +264,42 @@ fn waivers<'v>(
         .collect()
 }
 
+/// The exceptions to a rule whose conditions can't be evaluated for the resource, and why. A cluster takes such a
+/// condition as one that doesn't hold, and says nothing.
+pub(crate) fn broken_conditions<'v>(
+    world: World<'v>,
+    rule: RuleRef,
+    request: &'v Request<'v>,
+    arena: &'v Arena,
+) -> Vec<(&'v Exception, String)> {
+    let (policy, rule) = world.policies.get(rule);
+    let conditional = || {
+        let all = world.policies.exceptions_for(&policy.head.key, &rule.name);
+        all.filter_map(|exception| Some((exception, exception.conditions.as_ref()?)))
+    };
+    let (Some(resource), true) = (request.resource(), conditional().next().is_some()) else { return Vec::new() };
+    let session = Session::new(request, world.cluster, world.now, arena);
+    let subject = Subjected::new(request, resource, world.cluster);
+    if applies(policy, rule, &subject) != Reach::Yes {
+        return Vec::new();
+    }
+    let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+    scope.declare(&rule.context, &rule.document);
+    let holds = |preconditions| {
+        conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False).is_ok_and(|decision| decision.holds)
+    };
+    if !rule.preconditions.as_ref().is_none_or(holds) {
+        return Vec::new();
+    }
+    conditional()
+        .filter(|(exception, _)| subject.matches(&exception.matching, Reader::Exception))
+        .filter_map(|(exception, conditions)| {
+            let error = conditions::evaluate(conditions, &exception.document, &scope, Wanted::False).err()?;
+            Some((exception, error.to_string()))
+        })
+        .collect()
+}
+
 /// What waives a rule as a whole, without a look at the resource: Kyverno's text, and the exceptions that it names.
 ///
 /// For pod security the first exception without a list of controls does; those with such a list leave it to the check.

@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Effects, Rule, Rules};
+use super::{Effect, Effects, Rule, Rules};
 use crate::{
+    cluster::Cluster,
     document::{Document, Node, NodeId},
     finding::{Finding, Place, Severity},
     k8s::{gvk::split_api_version, wildcard::Wildcard},
@@ -26,10 +27,14 @@ pub(crate) struct Context<'c> {
     pub policies: Vec<Named<'c>>,
     /// What was compiled of them.
     pub set: &'c PolicySet,
+    /// What is known of the cluster.
+    pub cluster: &'c Cluster,
     /// The objects that policies judge.
     pub objects: Vec<Node<'c>>,
     /// What each exception does to them; `None` where that was not computed.
     pub effects: Option<&'c Effects>,
+    /// Whether these are all objects of the tree, so that what none of them does nobody does.
+    pub is_complete: bool,
     /// The time of the run.
     pub now: jiff::Timestamp,
     by_key: HashMap<&'c str, &'c Policy>,
@@ -184,6 +189,7 @@ impl<'c> Context<'c> {
         exceptions: impl Iterator<Item = (&'c Arc<Document>, NodeId)>,
         policies: impl Iterator<Item = Node<'c>>,
         set: &'c PolicySet,
+        cluster: &'c Cluster,
         now: i128,
     ) -> Self {
         let named = |node: Node<'c>| {
@@ -197,8 +203,10 @@ impl<'c> Context<'c> {
             exceptions: exceptions.map(|(document, id)| Item::new(document, id, set)).collect(),
             policies: policies.map(named).collect(),
             set,
+            cluster,
             objects: Vec::new(),
             effects: None,
+            is_complete: false,
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
             by_key: set.classic.iter().map(|policy| (policy.head.key.as_str(), policy)).collect(),
         }
@@ -207,6 +215,16 @@ impl<'c> Context<'c> {
     /// The compiled policy of a key.
     pub(crate) fn policy(&self, key: &str) -> Option<&'c Policy> {
         self.by_key.get(key).copied()
+    }
+
+    /// What an exception does, if that was computed and the exception counts.
+    pub(crate) fn effects_of(&self, item: &Item<'_>) -> Option<Vec<&'c Effect>> {
+        Some(self.effects?.of(item.counted?).collect())
+    }
+
+    /// The object of an effect.
+    pub(crate) fn object(&self, effect: &Effect) -> Option<Node<'c>> {
+        self.objects.get(effect.object as usize).copied()
     }
 
     /// Exceptions of `kyverno.io`.

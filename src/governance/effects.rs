@@ -34,7 +34,7 @@ pub(crate) struct BrokenCondition {
 /// What all exceptions do.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    /// In the order of the objects.
+    /// By exception, then in the order of the objects.
     pub waived: Vec<Effect>,
     /// Conditions that could not be evaluated.
     pub broken: Vec<BrokenCondition>,
@@ -43,6 +43,12 @@ pub(crate) struct Effects {
 impl Effects {
     /// What one exception does.
     pub(crate) fn of(&self, exception: usize) -> impl Iterator<Item = &Effect> {
-        self.waived.iter().filter(move |it| it.exception as usize == exception)
+        let start = self.waived.partition_point(|it| (it.exception as usize) < exception);
+        self.waived[start..].iter().take_while(move |it| it.exception as usize == exception)
+    }
+
+    /// Brings what was collected into order.
+    pub(crate) fn sort(&mut self) {
+        self.waived.sort_by_key(|it| (it.exception, it.object));
     }
 }

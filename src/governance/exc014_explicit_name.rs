@@ -110,10 +110,9 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
 
 /// What to write instead: the names that the exception covers in the tree.
 fn covered(context: &Context<'_>, item: &Item<'_>) -> String {
-    let effects = context.effects.into_iter().zip(item.counted).flat_map(|(effects, n)| effects.of(n));
-    let mut names: Vec<&str> = effects
-        .filter_map(|effect| context.objects.get(effect.object as usize)?.str_at(&["metadata", "name"]))
-        .collect();
+    let effects = context.effects_of(item).unwrap_or_default();
+    let mut names: Vec<&str> =
+        effects.iter().filter_map(|effect| context.object(effect)?.str_at(&["metadata", "name"])).collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() { "write the names".to_owned() } else { format!("write the names: {}", listed(names)) }

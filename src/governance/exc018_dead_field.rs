@@ -78,7 +78,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                         labels.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
                     selector.matches(pairs.iter().copied())
                 });
-                if !namespaces.is_empty() && !selected {
+                if context.is_complete && !namespaces.is_empty() && !selected {
                     let message = "no Namespace of the tree has such labels";
                     let finding = out.finding(item, Item::field(node, "namespaceSelector"), message);
                     out.add(item, finding.help("name the namespaces instead"));

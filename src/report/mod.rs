@@ -13,6 +13,7 @@ mod junit;
 mod markdown;
 mod policyreport;
 mod progress;
+pub(crate) mod register;
 mod sarif;
 #[cfg(test)]
 mod tests;

@@ -21,10 +21,11 @@ use crate::{
         outcome::{self, Files},
         secret::{self, Redaction},
     },
-    governance::{Effect, Effects},
+    governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
-        set::{ResourceKind, RuleRef},
+        exception::Exception,
+        set::{PolicySet, ResourceKind, RuleRef},
     },
     report::{Quiet, Rules, Trace},
 };
@@ -87,11 +88,13 @@ pub(crate) fn judge<'d>(
     tick: &(dyn Fn(u64) + Sync),
 ) -> Judged {
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
+    let has_conditions = world.policies.exceptions.iter().any(|it| it.conditions.is_some());
     let parts: Vec<Judged> = subjects
         .par_chunks(chunk)
         .enumerate()
         .map(|(n, part)| {
-            let mut judging = Judging { world, user, wants, rules: HashMap::new(), index: 0, out: Judged::default() };
+            let mut judging =
+                Judging { world, user, wants, rules: HashMap::new(), index: 0, has_conditions, out: Judged::default() };
             let mut arena = Arena::new();
             for (index, subject) in part.iter().enumerate() {
                 judging.index = (n * chunk + index) as u32;
@@ -118,7 +121,13 @@ pub(crate) fn judge<'d>(
         out.rules.skip += skip;
         out.rules.indeterminate += indeterminate;
     }
+    out.effects.sort();
     out
+}
+
+/// The position of an exception in its set.
+fn position(policies: &PolicySet, exception: &Exception) -> Option<u32> {
+    policies.exceptions.iter().position(|it| std::ptr::eq(it, exception)).map(|it| it as u32)
 }
 
 struct Judging<'d> {
@@ -129,6 +138,8 @@ struct Judging<'d> {
     rules: HashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
     /// Position of the subject at hand.
     index: u32,
+    /// Whether any exception has conditions.
+    has_conditions: bool,
     out: Judged,
 }
 
@@ -161,8 +172,19 @@ impl<'d> Judging<'d> {
         if rules.is_empty() {
             return;
         }
-        let redaction = Redaction::of([subject.object, subject.old_object]);
-        let redaction = redaction.as_ref();
+        if self.has_conditions {
+            for rule in rules.iter() {
+                let broken = quietly(|| engine::broken_conditions(world, *rule, &request, arena)).unwrap_or_default();
+                for (exception, message) in broken {
+                    let exception = position(world.policies, exception);
+                    self.out.effects.broken.extend(exception.map(|exception| BrokenCondition {
+                        exception,
+                        object: self.index,
+                        message,
+                    }));
+                }
+            }
+        }
         match quietly(|| engine::evaluate(world, &rules, &request, arena)) {
             Ok(outcomes) => self.take(&outcomes, &rules, resource, redaction),
             // The rule that panics is found by asking one by one; the others have their say.
@@ -221,10 +243,10 @@ impl<'d> Judging<'d> {
             std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule
         };
         for exception in &outcome.exceptions {
-            let position = policies.exceptions.iter().position(|it| std::ptr::eq(it, *exception));
-            let (Some(position), Some(rule)) = (position, rules.iter().find(of_outcome)) else { continue };
+            let position = position(policies, exception);
+            let (Some(exception), Some(rule)) = (position, rules.iter().find(of_outcome)) else { continue };
             self.out.effects.waived.push(Effect {
-                exception: position as u32,
+                exception,
                 rule: *rule,
                 object: self.index,
                 without: outcome.waived,

@@ -47,7 +47,7 @@ fn run(rule: &'static Rule, text: &str) -> Result<(BTreeSet<u32>, BTreeSet<u32>)
     let tree = loader.load(&inputs, ["page.yaml"].into_iter()).map_err(|error| error.to_string())?;
     let mut law = Law::compile(tree.files.iter());
     law.stand_in(tree.files.iter());
-    let case = Case { law, tree, is_whole: true, governance: Some(rules), ..Case::default() };
+    let case = Case { law, tree, is_whole: true, is_root: true, governance: Some(rules), ..Case::default() };
     let (report, _) = case.judge(NOW, Wants::default(), &progress);
     if let Some(broken) = report.findings.iter().find(|it| it.id.starts_with("yaml/") || it.id.starts_with("document/"))
     {

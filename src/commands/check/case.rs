@@ -38,6 +38,8 @@ pub(crate) struct Case {
     pub notes: Vec<String>,
     /// Whether all of a tree is judged; a change may well hold no manifest.
     pub is_whole: bool,
+    /// Whether every object of the root is judged.
+    pub is_root: bool,
     /// The rules that govern exceptions and policies; `None`: only what a cluster would refuse.
     pub governance: Option<Rules>,
 }
@@ -55,7 +57,7 @@ impl Case {
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
         if let Some(rules) = &self.governance {
-            let context = self.context(&subjects, &judged.effects, now);
+            let context = self.context(&subjects, self.is_whole.then_some(&judged.effects), now);
             let governed = governance::check(&context, rules);
             // What a rule says in its own words isn't said a second time.
             findings.retain(|it| !governed.iter().any(|other| says_the_same(it, other)));
@@ -82,8 +84,51 @@ impl Case {
         (report, checked)
     }
 
-    /// What rules of governance look at.
-    fn context<'c>(&'c self, subjects: &[Subject<'c>], effects: &'c Effects, now: i128) -> Context<'c> {
+    /// The register of the exceptions.
+    pub(crate) fn register(&self, now: i128, progress: &Progress) -> Vec<governance::register::Row> {
+        let subjects = self.subjects(&mut Vec::new());
+        progress.expect(subjects.len() as u64);
+        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now };
+        let judged = runner::judge(world, self.user.as_ref(), &subjects, Wants::default(), &|n| progress.tick(n));
+        let rules = self.governance.as_ref();
+        let context = self.context(&subjects, Some(&judged.effects), now);
+        rules.map(|rules| governance::register::rows(&context, rules)).unwrap_or_default()
+    }
+
+    /// Looks at the policies and exceptions in what is judged, without judging objects; the flag says whether there was
+    /// any.
+    pub(crate) fn lint(&self, now: i128) -> (Report, bool) {
+        let elsewhere: HashSet<&str> =
+            self.tree.files.iter().filter(|it| !it.roles.judged).map(|it| &**it.file.path()).collect();
+        let mut findings = self.findings.clone();
+        findings.extend(self.tree.findings.iter().cloned());
+        findings.extend(self.law.findings.iter().cloned());
+        findings.extend(runner::problems(self.tree.files.iter()));
+        if let Some(rules) = &self.governance {
+            let subjects = self.subjects(&mut Vec::new());
+            let governed = governance::check(&self.context(&subjects, None, now), rules);
+            findings.retain(|it| !governed.iter().any(|other| says_the_same(it, other)));
+            findings.extend(governed);
+        }
+        // What judges is read with everything else of the root; only what was asked for is told.
+        findings.retain(|it| !elsewhere.contains(&*it.primary.path));
+        let counts = self.tree.counts;
+        let documents = crate::report::Documents {
+            policies: counts.policies,
+            exceptions: counts.exceptions,
+            ..crate::report::Documents::default()
+        };
+        let looked = counts.policies + counts.exceptions > 0;
+        let mut report = Report::new(findings, Summary { files: self.tree.n_files, documents, ..Summary::default() });
+        report.notes.clone_from(&self.notes);
+        if !looked {
+            report.notes.push("nothing was checked: no policy and no exception was found".to_owned());
+        }
+        (report, looked)
+    }
+
+    /// What rules of governance look at; without effects only what is in the files.
+    fn context<'c>(&'c self, subjects: &[Subject<'c>], effects: Option<&'c Effects>, now: i128) -> Context<'c> {
         let of_class = |class: Class, takes: fn(&Roles) -> bool| {
             let files = self.tree.files.iter().chain(&self.law_tree.files).filter(move |file| takes(&file.roles));
             files
@@ -93,9 +138,10 @@ impl Case {
         };
         let exceptions = of_class(Class::Exception, |roles| roles.exceptions);
         let policies = of_class(Class::Policy, |roles| roles.policies).map(|(document, id)| document.node(id));
-        let mut out = Context::new(exceptions, policies, &self.law.policies, now);
+        let mut out = Context::new(exceptions, policies, &self.law.policies, &self.law.cluster, now);
         out.objects = subjects.iter().filter_map(|it| it.object.or(it.old_object)).collect();
-        out.effects = self.is_whole.then_some(effects);
+        out.effects = effects;
+        out.is_complete = self.is_root;
         out
     }
 

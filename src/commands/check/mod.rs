@@ -5,7 +5,7 @@
 mod case;
 pub(crate) mod change;
 mod disk;
-mod tree;
+pub(crate) mod tree;
 
 use std::{
     io,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Reads what `paths` name, or the repository around the current directory, and the law of it.
-pub(super) fn read(
+pub(crate) fn read(
     paths: &[PathBuf],
     environment: &Environment,
     law: &LawArgs,
@@ -61,7 +61,22 @@ pub(super) fn read(
     let held = if explicit { compiled.cluster.clone() } else { Cluster::default() };
     // A file may well hold no manifest; where one looks through a directory, there should be some.
     let is_whole = streams.is_empty() && (paths.is_empty() || paths.iter().any(|path| path.is_dir()));
-    Ok(Case { law: compiled, tree, held, findings: gathering.findings, is_whole, governance, ..Case::default() })
+    // Without a root the paths are all there is.
+    let is_top = |path: &PathBuf| match &workspace.root {
+        Some(root) => worktree::canonical(path).is_ok_and(|path| path == *root),
+        None => true,
+    };
+    let is_root = is_whole && (paths.is_empty() || paths.iter().any(is_top));
+    Ok(Case {
+        law: compiled,
+        tree,
+        held,
+        findings: gathering.findings,
+        is_whole,
+        is_root,
+        governance,
+        ..Case::default()
+    })
 }
 
 /// Entries on their way to the runner, each place once.

@@ -1,0 +1,206 @@
+//! Exceptions that let a controller in and block what it creates.
+
+use super::{Context, Effect, Item, Out, rule};
+use crate::{
+    document::{self, Document, Limits, Node},
+    engine::{
+        Request, Status,
+        matching::{Mismatch, Reader, Subjected},
+        request::Supplied,
+    },
+    expr::{Arena, Value},
+    policy::{
+        Operation,
+        classic::{Policy, Rule},
+    },
+    span::{File, Span},
+};
+
+rule! {
+    /// An exception for a controller also covers what the controller creates.
+    ///
+    /// ## Why
+    /// A Deployment `tool` creates a ReplicaSet `tool-7d4b9c6f58` and Pods `tool-7d4b9c6f58-x2v7k`. An exception that
+    /// names only `tool`, or only the kind Deployment, is green in Git, and in the cluster the Pods never start.
+    ///
+    /// ## Fires
+    /// ```yaml
+    /// apiVersion: kyverno.io/v2
+    /// kind: PolicyException
+    /// metadata: { name: tool, namespace: delta }
+    /// spec:
+    ///   exceptions: [{ policyName: host-ns, ruleNames: [no-host-ns, autogen-no-host-ns] }]
+    ///   match:
+    ///     any:
+    ///       - resources:
+    ///           kinds: [Pod, DaemonSet]
+    ///           namespaces: [delta]
+    ///           names: [tool] # <-
+    /// ---
+    /// apiVersion: apps/v1
+    /// kind: DaemonSet
+    /// metadata: { name: tool, namespace: delta }
+    /// spec: { template: { spec: { hostPID: true } } }
+    /// ```
+    ///
+    /// ## Stays quiet
+    /// ```yaml
+    /// apiVersion: kyverno.io/v2
+    /// kind: PolicyException
+    /// metadata: { name: tool, namespace: delta }
+    /// spec:
+    ///   exceptions: [{ policyName: host-ns, ruleNames: [no-host-ns, autogen-no-host-ns] }]
+    ///   match: { any: [{ resources: { kinds: [Pod, DaemonSet], namespaces: [delta], names: [tool, tool-*] } }] }
+    /// ---
+    /// apiVersion: apps/v1
+    /// kind: DaemonSet
+    /// metadata: { name: tool, namespace: delta }
+    /// spec: { template: { spec: { hostPID: true } } }
+    /// ```
+    ///
+    /// ## Fix
+    /// Add `NAME-*` to the names, the kinds that are named, and the names of their rules.
+    EXC022, "children", Error, check
+}
+
+/// What a controller creates: kind and the form of the name, for one object of each generation.
+fn children(kind: &str) -> &'static [(&'static str, &'static str, &'static str)] {
+    match kind {
+        "Deployment" => &[("apps/v1", "ReplicaSet", "-7d4b9c6f58"), ("v1", "Pod", "-7d4b9c6f58-x2v7k")],
+        "StatefulSet" => &[("v1", "Pod", "-0")],
+        "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => &[("v1", "Pod", "-x2v7k")],
+        "CronJob" => &[("batch/v1", "Job", "-29452320"), ("v1", "Pod", "-29452320-x2v7k")],
+        _ => &[],
+    }
+}
+
+fn check(context: &Context<'_>, out: &mut Out<'_>) {
+    for item in &context.exceptions {
+        let mut said: Vec<(Span, Option<Mismatch>)> = Vec::new();
+        for effect in context.effects_of(item).unwrap_or_default() {
+            let (policy, rule) = context.set.get(effect.rule);
+            if effect.without != Some(Status::Fail) || rule.generated.is_none() {
+                continue;
+            }
+            let Some(controller) = context.object(effect) else { continue };
+            let kind = controller.str_at(&["kind"]).unwrap_or_default();
+            for child in children(kind) {
+                let Some((at, mismatch, gap)) = gap(context, item, effect, policy, rule, controller, *child) else {
+                    continue;
+                };
+                if said.contains(&(at, mismatch)) {
+                    continue;
+                }
+                said.push((at, mismatch));
+                let owner = crate::finding::resource_ref(controller).title();
+                let message = format!("{owner} is let in, but the {} that it creates is blocked", child.1);
+                let place = crate::finding::Place::new(controller.file(), name_of(controller).1);
+                let finding = out.finding(item, at, message).help(gap).related(place, "creates it");
+                out.add(item, finding);
+            }
+        }
+    }
+}
+
+/// Where in the exception a child of an exempted controller is not covered, if it is judged at all and no other exception
+/// covers it: place, cause, and what to do.
+fn gap(
+    context: &Context<'_>,
+    item: &Item<'_>,
+    effect: &Effect,
+    policy: &Policy,
+    rule: &Rule,
+    controller: Node<'_>,
+    (api_version, kind, suffix): (&str, &str, &str),
+) -> Option<(Span, Option<Mismatch>, String)> {
+    let own = context.set.exceptions.get(effect.exception as usize)?;
+    let of_family = |it: &&Rule| {
+        it.declared_name == rule.declared_name
+            && match &it.generated {
+                None => kind == "Pod",
+                Some((_, kinds)) => kinds.contains(&kind),
+            }
+    };
+    let judge = policy.rules.iter().find(of_family)?;
+    let document = child(controller, api_version, kind, suffix)?;
+    let node = document.root();
+    let arena = Arena::new();
+    let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
+    let request = Request {
+        operation: Operation::Create,
+        object: Some(node),
+        old_object: None,
+        subresource: "",
+        user: None,
+        namespace_labels: context.cluster.namespace_labels(namespace, &arena),
+        supplied: Supplied::default(),
+    };
+    let subject = Subjected::new(&request, node, context.cluster);
+    let excluded = judge.exclude.as_ref().is_some_and(|block| subject.matches(block, Reader::Exclude));
+    if !subject.matches(&judge.matching, Reader::Match) || excluded {
+        return None;
+    }
+    let covers = |it: &crate::policy::exception::Exception| {
+        it.names(&policy.head.key, &judge.name) && subject.matches(&it.matching, Reader::Exception)
+    };
+    let asks_user = own.matching.filters.iter().any(crate::policy::matching::Filter::asks_user);
+    if asks_user || context.set.exceptions.iter().any(covers) {
+        return None;
+    }
+    if !own.names(&policy.head.key, &judge.name) {
+        // A missing rule for Pods is told without looking at objects.
+        judge.generated.as_ref()?;
+        let reference = own.references.iter().find(|it| it.policy == policy.head.key)?;
+        return Some((reference.rules_span, None, format!("add `{}` to `ruleNames`", judge.name)));
+    }
+    let (name, _) = name_of(controller);
+    let filters = item.filters();
+    filters.iter().find_map(|(filter, node)| {
+        let mismatch = subject.holds(filter, Reader::Exception).err()?;
+        let advice = match mismatch {
+            Mismatch::Kind => {
+                (Item::field(*node, "kinds"), format!("add `{kind}` to `kinds`, and `{name}-*` to `names`"))
+            }
+            Mismatch::Name => (Item::field(*node, "names"), format!("add `{name}-*` to `names`")),
+            Mismatch::Label => (Item::field(*node, "selector"), "the Pod template lacks these labels".to_owned()),
+            Mismatch::Annotation => {
+                (Item::field(*node, "annotations"), "the Pod template lacks these annotations".to_owned())
+            }
+            Mismatch::Empty
+            | Mismatch::Operation
+            | Mismatch::Namespace
+            | Mismatch::NamespaceLabel
+            | Mismatch::User => return None,
+        };
+        Some((advice.0, Some(mismatch), advice.1))
+    })
+}
+
+fn name_of(controller: Node<'_>) -> (&str, Span) {
+    let node = controller.at(&["metadata", "name"]).or_else(|| controller.at(&["metadata", "generateName"]));
+    node.map_or(("", controller.span()), |node| (node.as_str().unwrap_or_default(), node.span()))
+}
+
+/// What identifies an object that a controller creates: the labels and annotations are those of the template.
+fn child(controller: Node<'_>, api_version: &str, kind: &str, suffix: &str) -> Option<Document> {
+    let template = controller
+        .at(&["spec", "jobTemplate", "spec", "template", "metadata"])
+        .or_else(|| controller.at(&["spec", "template", "metadata"]));
+    let map = |key: &str| {
+        let node = template.and_then(|it| it.get(key)).filter(|it| it.is_map());
+        node.map_or_else(|| "{}".to_owned(), |node| Value::from(node).to_json())
+    };
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let namespace = controller.str_at(&["metadata", "namespace"]).unwrap_or_default();
+    let json = format!(
+        r#"{{"apiVersion": {}, "kind": {}, "metadata": {{"name": {}, "namespace": {}, "labels": {}, "annotations": {}}}}}"#,
+        text(api_version),
+        text(kind),
+        text(&format!("{}{suffix}", name_of(controller).0)),
+        text(namespace),
+        map("labels"),
+        map("annotations"),
+    );
+    let parsed = document::parse(&File::new("", json.into_bytes()), &Limits::default());
+    parsed.documents.into_iter().next()
+}
