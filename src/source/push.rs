@@ -90,7 +90,7 @@ pub(crate) fn resolve(repository: &Repository, update: &RefUpdate) -> Result<Pus
             Err(error) => return Err(error),
         }
     };
-    Ok(Pushed::Tree { comparison: Comparison { old, new }, base })
+    Ok(Pushed::Tree { comparison: Comparison { base: old.clone(), old, new }, base })
 }
 
 fn common_with_default_branch(repository: &Repository, new: &Revision) -> Result<Option<Revision>, SourceError> {
