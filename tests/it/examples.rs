@@ -33,10 +33,12 @@ fn the_example_shows_what_its_readme_says() {
         .says("--> examples/policy-exceptions/apps/alpha-debug.yaml:8:16\n")
         .says("= note: no exception covers it\n")
         .says("--> examples/policy-exceptions/apps/gamma-node-stats.yaml:14:16\n")
-        .says("::: examples/policy-exceptions/exceptions/gamma-node-stats.yaml:13:9\n")
+        .says("::: examples/policy-exceptions/exceptions/gamma-node-stats.yaml:17:9\n")
         .says("waived[disallow-host-namespaces/autogen-host-namespaces]: Deployment delta/important-tool\n")
         .says("= reason: talks to the licence daemon of the node through shared memory\n")
-        .says("\n2 errors; 1 waived by an exception\n");
+        .says("error[EXC021]: the exception is for controllers, but `autogen-host-namespaces` is missing\n")
+        .says("warning[EXC030]: the exception exempts nothing in this tree\n")
+        .says("\n3 errors and 1 warning; 1 waived by an exception\n");
     run.says_not("shop");
 }
 
