@@ -12,7 +12,7 @@ use crate::{policy::error::nearest, source::Filter};
 pub(crate) const FILE_NAME: &str = "admit.yaml";
 
 /// The keys, for suggestions.
-const KEYS: &[&str] = &["policies", "exceptions", "include", "exclude", "trust", "guard", "governance"];
+const KEYS: &[&str] = &["policies", "exceptions", "include", "exclude", "trust", "guard", "userinfo", "governance"];
 
 /// The file as written.
 #[derive(Debug, Default, Deserialize)]
@@ -36,10 +36,28 @@ pub(super) struct File {
     /// Globs of the branches that a hook on the server guards; all when empty.
     #[serde(default)]
     pub(super) guard: Vec<Branches>,
+    /// Who applies the manifests.
+    #[serde(default)]
+    pub(super) userinfo: Option<User>,
     /// Rules that govern exceptions and policies; read with places by [`super::governance`].
     #[serde(default)]
     #[expect(dead_code, reason = "here it is only a known key")]
     pub(super) governance: Option<serde::de::IgnoredAny>,
+}
+
+/// `userinfo:` as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct User {
+    /// The name, such as `system:serviceaccount:argocd:argocd-application-controller`.
+    pub(super) username: String,
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    /// Roles as `namespace:name`.
+    #[serde(default)]
+    pub(super) roles: Vec<String>,
+    #[serde(default)]
+    pub(super) cluster_roles: Vec<String>,
 }
 
 /// A path or glob that stays below the root: whoever writes `admit.yaml` can't make others read what lies outside.
@@ -173,6 +191,7 @@ mod tests {
         let text = KEYS.iter().map(|key| match *key {
             "trust" => "trust: head\n".to_owned(),
             "governance" => "governance: {}\n".to_owned(),
+            "userinfo" => "userinfo: { username: jane, clusterRoles: [view] }\n".to_owned(),
             _ => format!("{key}: []\n"),
         });
         assert!(parse("admit.yaml", text.collect::<String>().as_bytes()).is_ok());

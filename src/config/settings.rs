@@ -6,6 +6,7 @@ use super::{
     file::{self, Below, ConfigError, Side},
     governance::Governance,
 };
+use crate::engine::UserInfo;
 
 /// What a repository says of how it wants to be judged.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     pub trust: Trust,
     /// The branches that a hook on the server guards; `None`: all.
     pub guard: Option<GlobSet>,
+    /// Who applies the manifests, if that is said.
+    pub user: Option<UserInfo>,
     /// Rules that govern exceptions and policies.
     pub governance: Governance,
 }
@@ -49,7 +52,8 @@ impl Trust {
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
     pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let file::File { policies, exceptions, include, exclude, trust, guard, .. } = file::parse(path, bytes)?;
+        let file::File { policies, exceptions, include, exclude, trust, guard, userinfo, .. } =
+            file::parse(path, bytes)?;
         let trust = match trust {
             None | Some(Side::Base) => Trust::Base,
             Some(Side::Head) => Trust::Head,
@@ -72,6 +76,13 @@ impl Settings {
             exclude: texts(exclude),
             trust,
             guard,
+            user: userinfo.map(|user| UserInfo {
+                username: user.username,
+                uid: String::new(),
+                groups: user.groups,
+                roles: user.roles,
+                cluster_roles: user.cluster_roles,
+            }),
             governance: Governance::read(path, bytes)?,
         })
     }

@@ -187,7 +187,8 @@ fn evaluate_rule<'v>(
 
 const UNVERIFIED: &str = "signatures of images are not verified by this version of admit";
 
-const USER_UNKNOWN: &str = "the rule asks who makes the request, which is not known here: say it with --userinfo";
+const USER_UNKNOWN: &str =
+    "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml";
 
 /// Whether a cluster would know who asks, but we don't.
 fn nobody_known(session: &Session<'_>) -> bool {

@@ -1,9 +1,11 @@
 //! What tests, benches and fuzzers need of the library. No part of any promise.
 
 mod case;
+mod evaluate;
 #[cfg(test)]
 mod pages;
 mod parse;
 
 pub use case::{Asked, Row, judge};
-pub use parse::*;
+pub use evaluate::Policies;
+pub use parse::{Documents, Source};

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    document::{self, Limits, Parsed, resource},
+    document::{self, Document, Limits, Parsed, resource},
     expr::Value,
     k8s::scope,
     span::File,
@@ -35,6 +35,11 @@ impl Documents {
         let prepare = |document| resource::prepare(document, &scope::is_cluster_scoped);
         self.0.documents = self.0.documents.into_iter().map(prepare).collect();
         self
+    }
+
+    /// The documents in order.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &Document> {
+        self.0.documents.iter()
     }
 
     /// Number of documents that could be read.

@@ -545,3 +545,27 @@ fn output_does_not_depend_on_the_number_of_threads() {
         assert!(one == run("2") && one == run("8"), "{format}");
     }
 }
+
+#[test]
+fn who_asks_is_said_by_a_flag_or_the_settings_or_the_rule_is_not_decided() {
+    let it = clean();
+    it.write(
+        "policies/size.yaml",
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: { name: size }\nspec:\n  background: false\n  rules:\n    \
+         - name: check\n      match: { any: [{ resources: { kinds: [Widget] } }] }\n      validate:\n        \
+         failureAction: Enforce\n        message: not jane\n        deny: { conditions: { any: [{ key: \
+         \"{{ request.userInfo.username }}\", operator: Equals, value: jane }] } }\n",
+    );
+    it.admit(&["check"]).exits(1).says("error[size/check]").says("not decided");
+    it.write("admit.yaml", "userinfo: { username: joe }\n");
+    it.admit(&["check"]).exits(0);
+    it.write("admit.yaml", "userinfo: { username: jane }\n");
+    it.admit(&["check"]).exits(1).says("not jane");
+    it.write(
+        "jim.yaml",
+        "apiVersion: cli.kyverno.io/v1alpha1\nkind: UserInfo\nmetadata: { name: jim }\nuserInfo: { username: jim }\n",
+    );
+    it.admit(&["check", "--userinfo", "jim.yaml"]).exits(0);
+    it.write("admit.yaml", "userinfo: { name: jane }\n");
+    it.admit(&["check"]).exits(2).says("admit.yaml:1:");
+}

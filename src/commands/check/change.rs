@@ -249,7 +249,8 @@ impl Side<'_> {
         findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
         let mut notes = law_inputs.notes;
         notes.insert(0, format!("judged by the policies of {}", self.held_by));
-        Ok(Case { law: compiled, tree, law_tree, held, removes: true, findings, notes, ..Case::default() })
+        let user = self.settings.user.clone();
+        Ok(Case { law: compiled, tree, law_tree, held, removes: true, user, findings, notes, ..Case::default() })
     }
 
     fn load(&self, inputs: &[Input], scopes: &Scopes, progress: &Progress) -> Result<Tree, RunError> {

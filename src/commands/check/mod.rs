@@ -42,7 +42,7 @@ pub(crate) struct CheckArgs {
     pub(crate) staged: bool,
     #[command(flatten)]
     pub(crate) law: LawArgs,
-    /// Who applies the manifests: a document of kind UserInfo
+    /// Who applies the manifests: a document of kind UserInfo [default: `userinfo` of admit.yaml]
     #[arg(long, value_name = "FILE", help_heading = "What judges")]
     pub(crate) userinfo: Option<PathBuf>,
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
             None if args.staged => change::staged(environment, &args.law, &progress)?,
             None => tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?,
         };
-        case.user = user;
+        case.user = user.or(case.user);
         case.governance = case.governance.filter(|_| !args.no_governance);
         Ok(case.judge(now, Wants { quiet: args.output.wants_quiet(), traces: args.explain }, &progress))
     };

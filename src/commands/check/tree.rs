@@ -71,6 +71,7 @@ pub(crate) fn read(
         law: compiled,
         tree,
         held,
+        user: gathering.workspace.settings.user.clone(),
         findings: gathering.findings,
         is_whole,
         is_root,

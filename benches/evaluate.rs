@@ -1,0 +1,98 @@
+//! One policy of each form over the same objects: what a rule costs once it is compiled.
+//!
+//! Run with `cargo bench --bench evaluate`. Each line is the time for all objects of 400 generated apps (3,200 objects,
+//! 400 of them with Pods); `nothing matches` is the floor, and the throughput counts objects.
+
+mod manifests;
+
+use admit::testing::{Documents, Policies, Source};
+use divan::{AllocProfiler, Bencher, counter::ItemsCount};
+
+#[global_allocator]
+static ALLOC: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// Name and `validate` block of each rule; all match Pods, and so, generated, what makes them.
+const RULES: &[(&str, &str)] = &[
+    (
+        "pattern",
+        r#"{ message: m, pattern: { spec: { "=(hostPID)": "false", containers: [{ image: "!*:latest" }] } } }"#,
+    ),
+    (
+        "anyPattern",
+        r#"{ message: m, anyPattern: [{ spec: { hostPID: "true" } }, { spec: { containers: [{ name: "?*" }] } }] }"#,
+    ),
+    (
+        "conditions",
+        r#"{ message: m, deny: { conditions: { any: [{ key: "{{ request.object.spec.hostPID || `false` }}", operator: Equals, value: true }, { key: "{{ request.namespace }}", operator: AnyIn, value: [a, b, "kube-*"] }] } } }"#,
+    ),
+    (
+        "JMESPath",
+        r#"{ message: m, deny: { conditions: { all: [{ key: "{{ request.object.spec.containers[?contains(image, ':latest')].name | length(@) }}", operator: GreaterThan, value: 5 }] } } }"#,
+    ),
+    (
+        "foreach",
+        r#"{ message: m, foreach: [{ list: request.object.spec.containers, deny: { conditions: { any: [{ key: "{{ element.image }}", operator: Equals, value: "*:never" }] } } }] }"#,
+    ),
+    ("podSecurity", "{ podSecurity: { level: baseline, version: latest } }"),
+];
+
+fn policy(name: &str, kinds: &str, annotations: &str, validate: &str) -> String {
+    format!(
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{ name: {name}, annotations: {{ {annotations} }} }}\n\
+         spec: {{ background: false, rules: [{{ name: r, match: {{ any: [{{ resources: {{ kinds: [{kinds}] }} }}] }}, \
+         validate: {validate} }}] }}\n"
+    )
+}
+
+fn documents() -> Documents {
+    let text = manifests::apps(7, 400).join("---\n");
+    Source::new("bench.yaml", text.into_bytes()).parse().prepare()
+}
+
+fn run(bencher: Bencher<'_, '_>, policies: &str, matches: bool) {
+    let (documents, policies) = (documents(), Policies::compile(policies));
+    assert_eq!(policies.evaluate(&documents) > 0, matches, "the bench measures what it says");
+    bencher.counter(ItemsCount::new(documents.len())).bench(|| policies.evaluate(&documents));
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
+
+/// A rule for Pods, and the rules generated from it for what makes Pods.
+#[divan::bench(args = names())]
+fn rule(bencher: Bencher<'_, '_>, name: &str) {
+    let validate = RULES.iter().find(|(known, _)| *known == name).map_or("", |(_, validate)| validate);
+    run(bencher, &policy("p", "Pod", "", validate), true);
+}
+
+/// One rule for every kind, without generated ones.
+#[divan::bench]
+fn every_kind(bencher: Bencher<'_, '_>) {
+    run(bencher, &policy("p", "'*'", "", r#"{ message: m, pattern: { metadata: { name: "?*" } } }"#), true);
+}
+
+/// The floor: the kinds of the objects are compared with a rule that matches none.
+#[divan::bench]
+fn nothing_matches(bencher: Bencher<'_, '_>) {
+    run(bencher, &policy("p", "Nothing", "", RULES[0].1), false);
+}
+
+/// Compiling a policy and generating its rules for controllers.
+#[divan::bench(args = names())]
+fn compile(bencher: Bencher<'_, '_>, name: &str) {
+    let validate = RULES.iter().find(|(known, _)| *known == name).map_or("", |(_, validate)| validate);
+    let text = policy("p", "Pod", "", validate);
+    bencher.bench(|| Policies::compile(&text));
+}
+
+/// As `compile`, with generated rules switched off: the difference is what they cost.
+#[divan::bench]
+fn compile_without_autogen(bencher: Bencher<'_, '_>) {
+    let text = policy("p", "Pod", "pod-policies.kyverno.io/autogen-controllers: none", RULES[0].1);
+    bencher.bench(|| Policies::compile(&text));
+}
