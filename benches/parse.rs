@@ -4,7 +4,7 @@
 
 mod manifests;
 
-use admit::testing::{Documents, Source};
+use admit::testing::{Documents, Reader, Source};
 use divan::{AllocProfiler, Bencher, counter::BytesCount};
 
 #[global_allocator]
@@ -26,17 +26,18 @@ fn files(input: &str) -> Vec<String> {
     }
 }
 
-fn run(bencher: Bencher<'_, '_>, input: &str, work: fn(&Source) -> Documents) {
+fn run(bencher: Bencher<'_, '_>, input: &str, work: fn(&Source, &mut Reader) -> Documents) {
     let files = files(input);
     let bytes: usize = files.iter().map(String::len).sum();
     let sources: Vec<_> = files.into_iter().map(|text| Source::new("bench.yaml", text.into_bytes())).collect();
     for source in &sources {
-        let documents = source.parse();
+        let documents = source.parse(&mut Reader::default());
         assert!(documents.errors(source).is_empty(), "generated manifests are right");
     }
-    bencher.counter(BytesCount::new(bytes)).bench(|| {
+    let mut reader = Reader::default();
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
         for source in &sources {
-            divan::black_box_drop(work(source));
+            divan::black_box_drop(work(source, &mut reader));
         }
     });
 }
@@ -50,5 +51,5 @@ fn parse(bencher: Bencher<'_, '_>, input: &str) {
 /// Bytes to documents as the API server would see them.
 #[divan::bench(args = INPUTS)]
 fn parse_and_prepare(bencher: Bencher<'_, '_>, input: &str) {
-    run(bencher, input, |source| source.parse().prepare());
+    run(bencher, input, |source, reader| source.parse(reader).prepare());
 }

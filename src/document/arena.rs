@@ -84,6 +84,11 @@ impl Document {
         Node { document: self, id: self.root }
     }
 
+    /// All nodes in no certain order, also those that no longer belong to the tree.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        (0..self.nodes.len() as u32).map(|id| Node { document: self, id })
+    }
+
     /// The node of an id that this document gave out.
     pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
         Node { document: self, id: id.0 }

@@ -2,7 +2,7 @@
 //!
 //! In: a document. Out: its objects, lists taken apart, with the namespace that a client would fill in.
 
-use super::{Builder, Document, Integers, Kind, Node, NodeId};
+use super::{Builder, Document, Integers, Node, NodeId};
 use crate::span::Span;
 
 /// Maps that are empty when they are null.
@@ -58,9 +58,9 @@ fn list_kind(node: Node<'_>) -> Option<&str> {
 pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str) -> bool) -> Document {
     let mut document = document;
     document.set_integers(Integers::Floats);
-    let mut empty = Vec::new();
+    let is_empty_map = |node: &Node<'_>| node.is_null() && NULL_IS_EMPTY.contains(&node.key());
+    let empty: Vec<_> = document.nodes().filter(is_empty_map).map(Node::id).collect();
     let mut nameless = Vec::new();
-    null_maps(document.root(), &mut empty);
     nameless_items(document.root(), &mut nameless);
     if !empty.is_empty() || !nameless.is_empty() {
         let mut builder = Builder::from(document);
@@ -125,19 +125,4 @@ pub(crate) fn defines_cluster_scoped(object: Node<'_>) -> Option<(&str, &str)> {
     let is_definition = object.str_at(&["kind"]) == Some("CustomResourceDefinition");
     (is_definition && object.str_at(&["spec", "scope"]) == Some("Cluster"))
         .then_some((object.str_at(&["spec", "group"])?, object.str_at(&["spec", "names", "kind"])?))
-}
-
-fn null_maps(node: Node<'_>, out: &mut Vec<NodeId>) {
-    match node.kind() {
-        Kind::Map => {
-            for (key, value) in node.entries() {
-                if value.is_null() && NULL_IS_EMPTY.contains(&key) {
-                    out.push(value.id());
-                }
-                null_maps(value, out);
-            }
-        }
-        Kind::List => node.items().for_each(|item| null_maps(item, out)),
-        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::String(_) => {}
-    }
 }

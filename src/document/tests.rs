@@ -405,6 +405,7 @@ fn block_scalars_are_read_and_placed_from_their_mark_on() {
     assert_eq!(shown("a: |\nb: >-\n"), r#"{"a": "", "b": ""}"#);
     assert_eq!(place("a: |\nb: 1\n", &["a"]), "|");
     assert_eq!(place("a: # |\n  |\n  x\n", &["a"]), "|\n  x");
+    assert_eq!(place("# |\na: |\n  x\n", &["a"]), "|\n  x");
     assert_eq!(place("a: !t |\n  x\n", &["a"]), "|\n  x");
     assert_eq!(error("|\na\n").0, "yaml/incompatible");
     assert_eq!(shown("|\n a\n"), r#""a\n""#);

@@ -13,6 +13,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Source(Arc<File>);
 
+/// Reads files one after another with the same scratch memory, within the usual limits.
+pub struct Reader(document::Parser);
+
 /// What was read from a file.
 pub struct Documents(Parsed);
 
@@ -22,9 +25,15 @@ impl Source {
         Self(File::new(path, bytes))
     }
 
-    /// Reads the documents of the file, within the usual limits.
-    pub fn parse(&self) -> Documents {
-        Documents(document::parse(&self.0, &Limits::default()))
+    /// Reads the documents of the file.
+    pub fn parse(&self, reader: &mut Reader) -> Documents {
+        Documents(reader.0.parse(&self.0))
+    }
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self(document::Parser::new(Limits::default()))
     }
 }
 
@@ -64,6 +73,12 @@ impl Documents {
             (error.id(), position.line, position.column)
         };
         self.0.errors.iter().map(place).collect()
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
     }
 }
 

@@ -117,7 +117,8 @@ impl Reader<'_> {
         }
         let is_block = style == StructureStyle::Block;
         let start = if is_block && !is_map { self.first_dash(at.start) } else { at.start };
-        self.tree.open(is_map, is_block, start, anchor, at)?;
+        let opened = Span::new(start, if is_block { start } else { at.end });
+        self.tree.open(is_map, is_block, anchor, opened)?;
         if !is_block {
             self.last_end = at.end;
         }
@@ -262,7 +263,7 @@ impl Reader<'_> {
                     start = at;
                     break;
                 }
-                b'#' if at > 0 && bytes[at - 1].is_ascii_whitespace() => {
+                b'#' if at == self.base || bytes[at - 1].is_ascii_whitespace() => {
                     at += memchr::memchr(b'\n', &bytes[at..from]).unwrap_or(from - at);
                 }
                 b'!' | b'&' => {

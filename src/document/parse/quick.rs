@@ -247,7 +247,7 @@ impl<'r> Quick<'r> {
         self.has_root = true;
         let at = Span::new(at as u32, at as u32);
         self.blocks.push(Block { column, is_map, last: at, waits: false });
-        self.tree.open(is_map, true, at.start, 0, at).ok()
+        self.tree.open(is_map, true, 0, at).ok()
     }
 
     /// The key at `at`, if there is one.
@@ -383,7 +383,7 @@ impl<'r> Quick<'r> {
         if depth >= MAX_BRACKETS {
             return None;
         }
-        self.tree.open(is_map, false, at as u32, 0, Span::new(at as u32, at as u32 + 1)).ok()?;
+        self.tree.open(is_map, false, 0, Span::new(at as u32, at as u32 + 1)).ok()?;
         let mut at = self.gap(at + 1)?;
         while self.bytes[at] != closing {
             if is_map {

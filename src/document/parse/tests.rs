@@ -66,6 +66,7 @@ fn what_manifests_are_made_of_is_read_quickly() {
         "a:\n  b:\n    c: x y  # z\n  d:\ne: f#g\n",
         "a:\n- b\n-   c: 1\n    d: 2\n-\n  e: 3\n- - f\n  - g\n-\nh:\n  - i\n",
         "- a\n- b: c\n-\n",
+        "a:\n- b\n-  ",
         "yes: no\n1: 0x10\n0.5: ~\nnull_: null\n",
         "a: 'b'\nc: \"d\"   # e\n'f g': h\n\"i\": j\n",
         "a: \"b\\n\\\"c\\\\\\t\\r\"\n",

@@ -167,8 +167,8 @@ impl Tree {
         self.frames.len()
     }
 
-    /// Opens a list or map. `start` is where it begins, `at` what was read of it.
-    pub(super) fn open(&mut self, is_map: bool, is_block: bool, start: u32, anchor: usize, at: Span) -> Read<()> {
+    /// Opens a list or map. `at` is where it begins, and its bracket if it has one.
+    pub(super) fn open(&mut self, is_map: bool, is_block: bool, anchor: usize, at: Span) -> Read<()> {
         if self.frames.len() >= usize::from(self.limits.max_depth) {
             let at = one_character(self.builder.text(), at);
             return Err(DocumentError::TooDeep { limit: self.limits.max_depth, at });
@@ -177,7 +177,7 @@ impl Tree {
         self.frames.push(Frame {
             is_map,
             is_block,
-            start,
+            start: at.start,
             end: at.end,
             base: if is_map { self.entries.len() } else { self.items.len() },
             first_node: self.builder.len(),
