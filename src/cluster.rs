@@ -99,12 +99,11 @@ impl Cluster {
             self.objects.push(object);
             return;
         };
-        match self.by_identity.get(&identity) {
-            Some(&index) => self.objects[index] = object,
-            None => {
-                self.by_identity.insert(identity, self.objects.len());
-                self.objects.push(object);
-            }
+        if let Some(&index) = self.by_identity.get(&identity) {
+            self.objects[index] = object;
+        } else {
+            self.by_identity.insert(identity, self.objects.len());
+            self.objects.push(object);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a scalar or a tree of a policy. Out, once a run: a [`Template`] or a [`Tree`] whose expressions are parsed;
 //! then, for each resource, the value after substitution. A part of a policy without variables costs nothing: it
-//! stays the node it was. References `$(…)` are resolved when a policy is compiled, see [`references`](super::references).
+//! stays the node it was. References `$(…)` are resolved when a policy is compiled, not here.
 //!
 //! Kyverno: what a variable inserts into a longer text is itself searched for variables, so `{{ a.{{ b }} }}` and
 //! values that hold `{{ }}` expand again (`tests/engine/variables/`); the number of such rounds is bounded here.

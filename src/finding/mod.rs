@@ -12,7 +12,7 @@ use std::{cmp::Ordering, fmt::Write as _};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use outcome::resource_ref;
-pub(crate) use place::{Excerpt, Place};
+pub(crate) use place::Place;
 
 /// How much a finding weighs. The order is that of urgency: `Error` is the smallest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,6 @@
 //! Conditions that can't be evaluated.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 use crate::finding::{Place, resource_ref};
 
 rule! {

@@ -7,8 +7,7 @@
 pub(crate) fn parse(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     // The common case is a plain decimal, and everything Rust reads as one Go reads alike.
-    if bytes.first().is_some_and(|byte| byte.is_ascii_digit())
-        && bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    if bytes.first().is_some_and(u8::is_ascii_digit) && bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
     {
         return text.parse().ok().filter(|value: &f64| value.is_finite());
     }
@@ -160,7 +159,7 @@ fn hexadecimal(digits: &str, exponent: i64) -> f64 {
 /// `1.234567e+06`, `123456.7`, `1e-05`.
 pub(crate) fn general(value: f64) -> String {
     let Some((negative, digits, exponent)) = shortest(value) else { return special(value) };
-    if exponent < -4 || exponent >= 6 {
+    if !(-4..6).contains(&exponent) {
         return scientific(negative, &digits, exponent, 'e');
     }
     format!("{value}")

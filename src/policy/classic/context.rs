@@ -3,10 +3,7 @@
 use crate::{
     document::Node,
     expr::template::{Template, Tree},
-    policy::{
-        error::Problem,
-        fields::{Fields, Problems},
-    },
+    policy::fields::{Fields, Problems},
     span::Span,
 };
 
@@ -33,7 +30,7 @@ pub(crate) enum Source {
         /// The value when the expression fails.
         default: Option<Tree>,
     },
-    /// A ConfigMap.
+    /// A `ConfigMap`.
     ConfigMap {
         /// Its name.
         name: Template,

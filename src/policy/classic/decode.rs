@@ -23,7 +23,6 @@ use crate::{
     k8s::wildcard::Wildcard,
     policy::{
         Action, Head,
-        error::Problem,
         fields::{Fields, Problems},
         matching::{self, Block, Forms, Join},
         pod_security,

@@ -107,6 +107,7 @@ impl Rule {
 
 /// What a rule does.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every rule validates")]
 pub(crate) enum Body {
     /// Checks the resource.
     Validate(Validate),
