@@ -107,11 +107,6 @@ impl Cluster {
         }
     }
 
-    /// Gives a namespace labels, whether or not there is an object for it.
-    pub(crate) fn set_namespace_labels(&mut self, namespace: &str, labels: serde_json::Value) {
-        self.namespace_labels.insert(namespace.to_owned(), labels);
-    }
-
     /// Gives an entry of the global context a value.
     pub(crate) fn set_global(&mut self, name: &str, value: serde_json::Value) {
         self.globals.insert(name.to_owned(), value);

@@ -546,15 +546,6 @@ impl Builder {
         self.push(Payload::Map { first, len: entries.len() as u32 }, span)
     }
 
-    /// Widens or moves the span of a node.
-    pub(crate) fn set_span(&mut self, id: NodeId, span: Span) {
-        let raw = &mut self.document.nodes[id.0 as usize];
-        if raw.key_span == raw.span {
-            raw.key_span = span;
-        }
-        raw.span = span;
-    }
-
     /// Notes a key that a later one replaced.
     pub(crate) fn duplicate(&mut self, key: Span) {
         self.document.duplicates.push(key);

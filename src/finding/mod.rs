@@ -290,11 +290,6 @@ impl Finding {
         self
     }
 
-    /// Whether it weighs `severity` or more and no exception covers it.
-    pub(crate) fn counts_from(&self, severity: Severity) -> bool {
-        self.waived.is_none() && self.severity <= severity
-    }
-
     /// The order of every report: path, line, column, ID, message, and the rest so that it is total.
     pub(crate) fn order(&self, other: &Self) -> Ordering {
         self.sort_key().cmp(&other.sort_key())

@@ -58,11 +58,6 @@ pub(crate) struct ResourceKind<'k> {
 }
 
 impl PolicySet {
-    /// Whether there is no policy at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.classic.is_empty()
-    }
-
     /// An empty set for policies and exceptions that Kyverno's command line would take.
     pub(crate) fn for_command_line() -> Self {
         Self { measure: Measure::CommandLine, ..Self::default() }

@@ -4,7 +4,6 @@ use crate::{
     document::Node,
     expr::template::{Template, Tree},
     policy::fields::{Fields, Problems},
-    span::Span,
 };
 
 /// One entry of a `context` list.
@@ -14,8 +13,6 @@ pub(crate) struct ContextEntry {
     pub name: String,
     /// Where the value comes from.
     pub source: Source,
-    /// Where the entry stands.
-    pub span: Span,
 }
 
 /// Where the value of a context entry comes from.
@@ -89,7 +86,7 @@ fn entry(node: Node<'_>, problems: &Problems) -> Option<ContextEntry> {
     let fields = Fields::read(node, "a context entry", problems)?;
     let name = fields.string("name").unwrap_or_default().to_owned();
     let (kind, node) = KINDS.into_iter().find_map(|kind| Some((kind, fields.get(kind)?)))?;
-    Some(ContextEntry { name, source: source(kind, node, problems)?, span: node.span() })
+    Some(ContextEntry { name, source: source(kind, node, problems)? })
 }
 
 fn source(kind: &str, node: Node<'_>, problems: &Problems) -> Option<Source> {

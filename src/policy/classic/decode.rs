@@ -14,7 +14,7 @@ use super::{
     references,
 };
 use crate::{
-    document::{Document, Kind, Node, NodeId},
+    document::{Document, Node, NodeId},
     expr::{
         Value,
         jmespath::Expression,
@@ -90,11 +90,7 @@ fn failure_action(
             })
         })
         .collect();
-    FailureAction {
-        action: fields.string(action).and_then(Action::parse),
-        overrides,
-        span: fields.get(action).map(Node::span),
-    }
+    FailureAction { action: fields.string(action).and_then(Action::parse), overrides }
 }
 
 /// The rules for Pod controllers, in the order `autogen-…` of each rule, then `autogen-cronjob-…` of each rule.
@@ -282,13 +278,4 @@ fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
 /// The flavor of the generated rules of a rule name, for suggestions.
 pub(crate) fn generated_names(rule: &str) -> [String; 2] {
     [Flavor::Controllers.rule_name(rule), Flavor::CronJob.rule_name(rule)]
-}
-
-/// A text of a scalar key or value, for messages.
-pub(crate) fn scalar_text(node: Node<'_>) -> Option<String> {
-    match node.kind() {
-        Kind::String(text) => Some(text.to_owned()),
-        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => Some(format!("{node:?}")),
-        Kind::List | Kind::Map => None,
-    }
 }

@@ -52,8 +52,6 @@ pub(crate) struct FailureAction {
     pub action: Option<Action>,
     /// Other actions for some namespaces, the first that matches counts.
     pub overrides: Vec<ActionOverride>,
-    /// Where the action stands.
-    pub span: Option<Span>,
 }
 
 /// Another action for some namespaces.
