@@ -87,6 +87,7 @@ impl Action {
 }
 
 /// Which of Kyverno's policy types judged; the words are those of `results[].source` in a policy report.
+#[expect(dead_code, reason = "only the first is evaluated yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Source {
     /// `ClusterPolicy` and `Policy`.

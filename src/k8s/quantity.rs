@@ -204,11 +204,6 @@ impl Quantity {
         }
     }
 
-    /// The value as an integer, if it is one and fits.
-    pub(crate) fn as_i64(self) -> Option<i64> {
-        self.integer().and_then(|it| it.try_into().ok())
-    }
-
     /// The nearest float.
     pub(crate) fn as_f64(self) -> f64 {
         format!("{}e{}", self.mantissa, self.scale).parse().unwrap_or(f64::NAN)
@@ -507,7 +502,7 @@ mod tests {
         #[test]
         fn never_panics(text in "[-+.0-9eEinumkKMGTP]{0,48}", factor in any::<f64>()) {
             if let Some(value) = parse(&text) {
-                let _ = (value.to_string(), value.as_f64(), value.as_i64());
+                let _ = (value.to_string(), value.as_f64());
                 let _ = (value.mul(factor), value.div(factor), value.add(value), value.rem(value), value.ratio(value));
             }
         }

@@ -51,8 +51,6 @@ pub(crate) enum Source {
     ImageRegistry {
         /// The image.
         reference: Template,
-        /// An expression over the data.
-        jmes_path: Option<Template>,
     },
     /// An entry of the global context.
     Global {
@@ -120,10 +118,7 @@ fn source(kind: &str, node: Node<'_>, problems: &Problems) -> Option<Source> {
         }
         "imageRegistry" => {
             let fields = Fields::read(node, "imageRegistry", problems)?;
-            Source::ImageRegistry {
-                reference: template(fields, "reference").unwrap_or_else(|| Template::compile("")),
-                jmes_path: template(fields, "jmesPath"),
-            }
+            Source::ImageRegistry { reference: template(fields, "reference").unwrap_or_else(|| Template::compile("")) }
         }
         _ => {
             let fields = Fields::read(node, "globalReference", problems)?;

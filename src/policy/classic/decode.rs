@@ -228,7 +228,6 @@ fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
         action: failure_action(fields, "failureAction", "failureActionOverrides", problems),
         allow_existing: fields.boolean("allowExistingViolations").unwrap_or(true),
         check: check.unwrap_or(Check::Nothing),
-        span: node.span(),
     })
 }
 

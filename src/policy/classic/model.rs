@@ -112,6 +112,7 @@ pub(crate) enum Body {
     /// Changes the resource.
     Mutate(NodeId),
     /// Makes other resources.
+    #[expect(dead_code, reason = "generation is not evaluated yet")]
     Generate(NodeId),
     /// Checks the images of the resource.
     VerifyImages(NodeId),
@@ -130,8 +131,6 @@ pub(crate) struct Validate {
     pub allow_existing: bool,
     /// The check.
     pub check: Check,
-    /// Where the block stands.
-    pub span: Span,
 }
 
 /// What a `validate` block or a `foreach` item checks.
