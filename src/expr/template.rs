@@ -149,7 +149,7 @@ enum Part {
 }
 
 impl Template {
-    /// Compiles a text. Expressions that don't parse are kept as errors, found through [`Template::errors`].
+    /// Compiles a text. Expressions that don't parse are kept as errors, which substitution gives back.
     pub(crate) fn compile(text: &str) -> Self {
         let found = variables(text);
         let form = match found.as_slice() {
