@@ -99,18 +99,12 @@ impl Cluster {
             self.objects.push(object);
             return;
         };
-        match self.by_identity.get(&identity) {
-            Some(&index) => self.objects[index] = object,
-            None => {
-                self.by_identity.insert(identity, self.objects.len());
-                self.objects.push(object);
-            }
+        if let Some(&index) = self.by_identity.get(&identity) {
+            self.objects[index] = object;
+        } else {
+            self.by_identity.insert(identity, self.objects.len());
+            self.objects.push(object);
         }
-    }
-
-    /// Gives a namespace labels, whether or not there is an object for it.
-    pub(crate) fn set_namespace_labels(&mut self, namespace: &str, labels: serde_json::Value) {
-        self.namespace_labels.insert(namespace.to_owned(), labels);
     }
 
     /// Gives an entry of the global context a value.

@@ -2,7 +2,6 @@
 //!
 //! The modules stand in reading order, left to right in the way of the data; each names only those above it. The
 //! library promises no stability: [`run`] is the program, and [`testing`] is for its own tests, benches and fuzzers.
-#![allow(dead_code, unused_imports, reason = "the skeleton: modules land one by one")]
 
 mod k8s;
 mod span;

@@ -32,7 +32,7 @@ pub(crate) struct LintArgs {
 /// Runs `admit lint`; `now` is in nanoseconds since 1970.
 pub(crate) fn run(args: &LintArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     args.output.validate()?;
-    let progress = Progress::start(args.output.wants_progress());
+    let progress = Progress::start(OutputArgs::wants_progress());
     let work = || {
         let mut case = tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?;
         case.governance = case.governance.filter(|_| !args.no_governance);

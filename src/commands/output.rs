@@ -98,7 +98,7 @@ impl OutputArgs {
     }
 
     /// Whether somebody looks at standard error while the run lasts.
-    pub(crate) fn wants_progress(&self) -> bool {
+    pub(crate) fn wants_progress() -> bool {
         io::stderr().is_terminal()
     }
 

@@ -39,15 +39,7 @@ pub(crate) enum Trust {
     Head,
 }
 
-impl Trust {
-    /// The word in `admit.yaml`.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Trust::Base => "base",
-            Trust::Head => "head",
-        }
-    }
-}
+impl Trust {}
 
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.

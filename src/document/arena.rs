@@ -111,6 +111,7 @@ impl Document {
     /// Spans of keys that a merge (`<<`) replaced, or that replaced one which a merge had brought.
     ///
     /// The API server's strict reading, which policies get, refuses these like duplicates; resources may have them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "so far only tests tell these from duplicates"))]
     pub(crate) fn overridden(&self) -> &[Span] {
         &self.overridden
     }
@@ -549,15 +550,6 @@ impl Builder {
         }
         let first = entries.first().map_or(NONE, |(_, id)| id.0);
         self.push(Payload::Map { first, len: entries.len() as u32 }, span)
-    }
-
-    /// Widens or moves the span of a node.
-    pub(crate) fn set_span(&mut self, id: NodeId, span: Span) {
-        let raw = &mut self.document.nodes[id.0 as usize];
-        if raw.key_span == raw.span {
-            raw.key_span = span;
-        }
-        raw.span = span;
     }
 
     /// Notes a key that a later one replaced.

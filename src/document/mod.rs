@@ -16,8 +16,7 @@ mod tabs;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use arena::{Builder, Document, Integers, Key, Kind, Node, NodeId};
+pub(crate) use arena::{Builder, Document, Integers, Kind, Node, NodeId};
 pub(crate) use error::DocumentError;
 pub(crate) use limits::Limits;
-pub(crate) use parse::{Parsed, Parser, parse};
-pub(crate) use scalar::{Scalar, plain as plain_scalar};
+pub(crate) use parse::{Parsed, parse};

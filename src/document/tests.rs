@@ -1,4 +1,5 @@
 //! What text becomes which document: typing, places, streams, hostile input.
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "real repositories are read where they are")]
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, sync::Arc};
 

@@ -12,7 +12,7 @@ use crate::{
     expr::{
         Arena, Map, Value,
         jmespath::{EvalError, Expression, Scope},
-        template::{Path, Template, resolve_text},
+        template::{Path, Template},
     },
     k8s::gvk,
     policy::classic::context::{ContextEntry, Source},
@@ -445,9 +445,4 @@ fn nest_values<'v>(pairs: impl Iterator<Item = (&'v str, Value<'v>)>, arena: &'v
         Value::Map(map) => map,
         _ => Map::Entries(&[]),
     }
-}
-
-/// Substitutes a text that is not part of a compiled policy.
-pub(crate) fn substitute<'v>(text: &str, scope: &RuleScope<'v, '_>) -> Option<Value<'v>> {
-    resolve_text(text, &Path::Root, scope, scope.arena()).ok()
 }

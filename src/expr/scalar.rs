@@ -108,7 +108,7 @@ impl ScalarPattern {
                 Value::Bool(value) => !value,
                 Value::Number(number) => number.as_f64() == 0.0,
                 Value::String(text) => text.is_empty(),
-                Value::List(list) => list.len() == 0,
+                Value::List(list) => list.is_empty(),
                 Value::Map(_) => false,
             },
             Form::Bool(wanted) => matches!(value, Value::Bool(value) if value == *wanted),

@@ -2,7 +2,7 @@
 //!
 //! In: a scalar or a tree of a policy. Out, once a run: a [`Template`] or a [`Tree`] whose expressions are parsed;
 //! then, for each resource, the value after substitution. A part of a policy without variables costs nothing: it
-//! stays the node it was. References `$(…)` are resolved when a policy is compiled, see [`references`](super::references).
+//! stays the node it was. References `$(…)` are resolved when a policy is compiled, not here.
 //!
 //! Kyverno: what a variable inserts into a longer text is itself searched for variables, so `{{ a.{{ b }} }}` and
 //! values that hold `{{ }}` expand again (`tests/engine/variables/`); the number of such rounds is bounded here.
@@ -149,7 +149,7 @@ enum Part {
 }
 
 impl Template {
-    /// Compiles a text. Expressions that don't parse are kept as errors, found through [`Template::errors`].
+    /// Compiles a text. Expressions that don't parse are kept as errors, which substitution gives back.
     pub(crate) fn compile(text: &str) -> Self {
         let found = variables(text);
         let form = match found.as_slice() {
@@ -183,11 +183,6 @@ impl Template {
         &self.text
     }
 
-    /// Whether the text holds no variable.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.form, Form::Plain(_))
-    }
-
     /// The text of a template without variables, escapes undone.
     pub(crate) fn plain(&self) -> Option<&str> {
         match &self.form {
@@ -199,16 +194,6 @@ impl Template {
     /// The parsed expressions of the text, in order. Nested ones are known only when they are resolved.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
         self.variables().filter_map(|variable| variable.expression.as_ref().ok())
-    }
-
-    /// Expressions that don't parse: text and error.
-    pub(crate) fn errors(&self) -> impl Iterator<Item = (&str, &ParseError)> {
-        self.variables().filter_map(|variable| Some((variable.text.as_str(), variable.expression.as_ref().err()?)))
-    }
-
-    /// The texts between the braces, in order.
-    pub(crate) fn variable_texts(&self) -> impl Iterator<Item = &str> {
-        self.variables().map(|variable| variable.text.as_str())
     }
 
     fn variables(&self) -> impl Iterator<Item = &Variable> {

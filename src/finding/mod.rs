@@ -12,7 +12,7 @@ use std::{cmp::Ordering, fmt::Write as _};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use outcome::resource_ref;
-pub(crate) use place::{Excerpt, Place};
+pub(crate) use place::Place;
 
 /// How much a finding weighs. The order is that of urgency: `Error` is the smallest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +87,7 @@ impl Action {
 }
 
 /// Which of Kyverno's policy types judged; the words are those of `results[].source` in a policy report.
+#[expect(dead_code, reason = "only the first is evaluated yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Source {
     /// `ClusterPolicy` and `Policy`.
@@ -288,11 +289,6 @@ impl Finding {
     pub(crate) fn waived(mut self, waiver: Waiver) -> Self {
         self.waived = Some(waiver);
         self
-    }
-
-    /// Whether it weighs `severity` or more and no exception covers it.
-    pub(crate) fn counts_from(&self, severity: Severity) -> bool {
-        self.waived.is_none() && self.severity <= severity
     }
 
     /// The order of every report: path, line, column, ID, message, and the rest so that it is total.

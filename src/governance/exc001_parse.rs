@@ -1,6 +1,6 @@
 //! Exceptions that a cluster refuses.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 use crate::finding::Place;
 
 rule! {

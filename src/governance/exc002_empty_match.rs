@@ -1,6 +1,6 @@
 //! Exceptions that can match nothing.
 
-use super::{Context, Item, Out, rule};
+use super::{Context, Item, Out};
 use crate::policy::matching::Join;
 
 rule! {

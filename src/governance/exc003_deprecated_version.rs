@@ -1,6 +1,6 @@
 //! Versions of exceptions that are on their way out.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 
 rule! {
     /// Exceptions are written in the version that is stored.

@@ -1,6 +1,6 @@
 //! Names of rules that a policy doesn't have.
 
-use super::{Context, Out, context::listed, rule};
+use super::{Context, Out, context::listed};
 use crate::policy::error::nearest;
 
 rule! {

@@ -1,6 +1,6 @@
 //! Wildcards where none count.
 
-use super::{Context, Out, context::listed, rule};
+use super::{Context, Out, context::listed};
 use crate::k8s::wildcard;
 
 rule! {

@@ -1,6 +1,6 @@
 //! Exceptions of one group that name policies of the other.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 
 rule! {
     /// An exception is of the group of the policy that it names, and names its kind.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Context, Item, Out, rule};
+use super::{Context, Item, Out};
 use crate::{expr::Value, finding::Place};
 
 rule! {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Out, context::listed, rule};
+use super::{Context, Out, context::listed};
 use crate::k8s::wildcard;
 
 rule! {

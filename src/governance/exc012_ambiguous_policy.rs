@@ -1,6 +1,6 @@
 //! Names that two policies could have.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 
 rule! {
     /// The name of a policy means one policy.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Out, context::listed, rule};
+use super::{Context, Out, context::listed};
 
 rule! {
     /// An exception for a namespaced policy means one namespace.

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context, Item, Out,
     context::{listed, literal_prefix},
-    rule,
 };
 use crate::{document::Node, k8s::wildcard::Wildcard};
 

@@ -6,7 +6,6 @@ use super::{
     Context, Item, Out,
     context::listed,
     matching::{meet, named_rules},
-    rule,
 };
 use crate::{
     document::Node,

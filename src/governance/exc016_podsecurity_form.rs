@@ -1,6 +1,6 @@
 //! Entries of `podSecurity` that exempt something else than they say.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 
 rule! {
     /// The entries of `podSecurity` fit the controls that they name.

@@ -1,6 +1,6 @@
 //! Fields of `match` that don't do what they say.
 
-use super::{Context, Item, Out, matching::only_cluster_scoped, rule};
+use super::{Context, Item, Out, matching::only_cluster_scoped};
 use crate::document::Node;
 
 rule! {

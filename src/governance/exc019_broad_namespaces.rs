@@ -6,7 +6,6 @@ use super::{
     Context, Item, Out,
     context::{listed, literal_prefix},
     matching::only_cluster_scoped,
-    rule,
 };
 use crate::{document::Node, k8s::wildcard::Wildcard};
 

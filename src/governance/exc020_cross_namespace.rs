@@ -1,6 +1,6 @@
 //! Exceptions for other namespaces than their own.
 
-use super::{Context, Item, Out, rule};
+use super::{Context, Item, Out};
 use crate::document::Node;
 
 rule! {

@@ -3,7 +3,6 @@
 use super::{
     Context, Out,
     matching::{kinds_meet, named_rules},
-    rule,
 };
 use crate::policy::{
     classic::{Policy, Rule},

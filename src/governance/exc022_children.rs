@@ -1,6 +1,6 @@
 //! Exceptions that let a controller in and block what it creates.
 
-use super::{Context, Effect, Item, Out, rule};
+use super::{Context, Effect, Item, Out};
 use crate::{
     document::{self, Document, Limits, Node},
     engine::{

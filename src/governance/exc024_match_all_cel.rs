@@ -1,6 +1,6 @@
 //! Exceptions of `policies.kyverno.io` that match everything.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 use crate::document::Node;
 
 rule! {

@@ -1,6 +1,6 @@
 //! Exceptions for whoever comes.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 
 rule! {
     /// Exceptions name who may use them.

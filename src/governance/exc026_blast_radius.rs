@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Out, context::listed, rule};
+use super::{Context, Out, context::listed};
 use crate::finding::resource_ref;
 
 rule! {

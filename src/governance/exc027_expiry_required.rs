@@ -6,7 +6,6 @@ use super::{
     Context, Out,
     context::listed,
     expiry::{self, Expiry, TTL},
-    rule,
 };
 use crate::document::Node;
 

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context, Out, exc027_expiry_required as required,
     expiry::{self, Expiry},
-    rule,
 };
 
 rule! {

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Out, metadata, rule};
+use super::{Context, Out, metadata};
 
 rule! {
     /// Exceptions say who owns them, and why they are there.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Out, matching::named_rules, rule};
+use super::{Context, Out, matching::named_rules};
 use crate::{
     finding::Severity,
     policy::{

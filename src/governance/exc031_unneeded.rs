@@ -1,6 +1,6 @@
 //! Exceptions for what would pass anyway.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 use crate::{
     engine::Status,
     finding::{Place, resource_ref},

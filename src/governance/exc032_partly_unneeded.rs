@@ -1,6 +1,6 @@
 //! Parts of exceptions that contribute nothing.
 
-use super::{Context, Item, Out, exc030_unused::can_be_told, rule};
+use super::{Context, Item, Out, exc030_unused::can_be_told};
 use crate::{
     document::Node,
     engine::Status,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 use crate::finding::Place;
 
 rule! {

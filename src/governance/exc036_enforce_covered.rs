@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Out, exc007_wildcard_rules::enforces, metadata, rule};
+use super::{Context, Out, exc007_wildcard_rules::enforces, metadata};
 use crate::k8s::wildcard;
 
 rule! {

@@ -1,6 +1,6 @@
 //! Exemptions that reports count as passes.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 
 rule! {
     /// An exempted result is reported as skipped.

@@ -1,7 +1,10 @@
 //! Conditions that can't be evaluated.
 
-use super::{Context, Out, rule};
-use crate::finding::{Place, resource_ref};
+use super::{Context, Out};
+use crate::{
+    document::Node,
+    finding::{Place, resource_ref},
+};
 
 rule! {
     /// The conditions of an exception can be evaluated for whatever it matches.
@@ -50,7 +53,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     for item in &context.exceptions {
         let mut broken = effects.broken.iter().filter(|it| Some(it.exception as usize) == item.counted);
         let Some(first) = broken.next() else { continue };
-        let at = item.node.at(&["spec", "conditions"]).map_or(item.name_span(), |node| node.key_span());
+        let at = item.node.at(&["spec", "conditions"]).map_or(item.name_span(), Node::key_span);
         let mut finding = out.finding(item, at, format!("the conditions can't be evaluated: {}", first.message));
         if let Some(object) = context.objects.get(first.object as usize) {
             let name = object.at(&["metadata", "name"]).unwrap_or(*object);

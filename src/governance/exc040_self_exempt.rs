@@ -6,7 +6,6 @@ use super::{
     Context, Item, Out,
     context::listed,
     matching::{named_rules, takes_kind},
-    rule,
 };
 use crate::{k8s::wildcard, policy::matching::Filter};
 

@@ -4,6 +4,7 @@ use super::{RULES, Rule, context::listed};
 use crate::config::governance::Level;
 
 /// The policy that examples speak of when they hold none of their own.
+#[cfg(test)]
 pub(crate) const EXAMPLE_POLICY: &str = "\
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy
@@ -47,11 +48,13 @@ impl Page {
     }
 
     /// The text of a section.
+    #[cfg(test)]
     pub(crate) fn section(&self, title: &str) -> Option<&str> {
         self.sections.iter().find(|(it, _)| it == title).map(|(_, text)| text.trim())
     }
 
     /// The blocks of YAML in a section, each with the words behind `yaml`.
+    #[cfg(test)]
     pub(crate) fn examples(&self, title: &str) -> Vec<(String, String)> {
         let mut out: Vec<(String, String)> = Vec::new();
         let mut inside = false;

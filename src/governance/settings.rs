@@ -68,6 +68,7 @@ impl Rules {
     }
 
     /// The same, with the rules on that are off where nothing is written.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn with_all_on(mut self) -> Self {
         self.all_on = true;

@@ -2,7 +2,7 @@
 
 use super::wildcard::Wildcard;
 
-/// The group and the version of an `apiVersion`: `apps/v1` is (`apps`, `v1`), `v1` is (``, `v1`).
+/// The group and the version of an `apiVersion`: `apps/v1` is (`apps`, `v1`), `v1` is (empty, `v1`).
 pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
@@ -61,7 +61,7 @@ impl KindPattern {
     }
 
     /// The only kind that can match; `None` when the entry has a wildcard there. An entry that matches nothing has the
-    /// kind ``.
+    /// kind of no name.
     pub(crate) fn literal_kind(&self) -> Option<&str> {
         self.parts.as_ref().map_or(Some(""), |it| it.kind.literal())
     }

@@ -78,11 +78,6 @@ impl<'t> ImageRef<'t> {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
 
-    /// `registry/path`.
-    pub(crate) fn repository(&self) -> String {
-        format!("{}/{}", self.registry, self.path)
-    }
-
     /// `registry/path@digest`, or `registry/path:tag` without digest.
     pub(crate) fn reference(&self) -> String {
         if self.digest.is_empty() {

@@ -189,11 +189,6 @@ impl Quantity {
         if value.fract() == 0.0 && value.abs() < 1e15 { Self::from_f64(value) } else { parse(&format!("{value:.6}")) }
     }
 
-    /// How the quantity is written.
-    pub(crate) fn format(self) -> Format {
-        self.format
-    }
-
     /// Compares the values; formats do not count.
     pub(crate) fn compare(self, other: Self) -> Ordering {
         if self.scale == other.scale || self.mantissa == 0 || other.mantissa == 0 {
@@ -207,16 +202,6 @@ impl Quantity {
             // At the finer scale it does not fit, so its magnitude is beyond that of the other.
             None => self.mantissa.cmp(&0),
         }
-    }
-
-    /// -1, 0 or 1.
-    pub(crate) fn sign(self) -> i64 {
-        self.mantissa.signum() as i64
-    }
-
-    /// The value as an integer, if it is one and fits.
-    pub(crate) fn as_i64(self) -> Option<i64> {
-        self.integer().and_then(|it| it.try_into().ok())
     }
 
     /// The nearest float.
@@ -517,7 +502,7 @@ mod tests {
         #[test]
         fn never_panics(text in "[-+.0-9eEinumkKMGTP]{0,48}", factor in any::<f64>()) {
             if let Some(value) = parse(&text) {
-                let _ = (value.to_string(), value.as_f64(), value.as_i64());
+                let _ = (value.to_string(), value.as_f64());
                 let _ = (value.mul(factor), value.div(factor), value.add(value), value.rem(value), value.ratio(value));
             }
         }

@@ -127,11 +127,6 @@ impl Wildcard {
     pub(crate) fn literal(&self) -> Option<&str> {
         (self.form == Form::Literal).then_some(&*self.text)
     }
-
-    /// Whether every text matches.
-    pub(crate) fn is_any(&self) -> bool {
-        self.form == Form::Any
-    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,6 @@ pub(crate) struct Exception {
     pub node: NodeId,
     /// `metadata.name`.
     pub name: String,
-    /// `metadata.namespace`; may be empty.
-    pub namespace: String,
     /// `namespace/name`, or `name` without a namespace: how results name it.
     pub key: String,
     /// Where `metadata.name` stands.
@@ -89,7 +87,6 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
         node,
         key: if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") },
         name,
-        namespace,
         name_span: name_node.span(),
         background: spec.boolean("background").unwrap_or(true),
         references,

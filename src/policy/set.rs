@@ -58,11 +58,6 @@ pub(crate) struct ResourceKind<'k> {
 }
 
 impl PolicySet {
-    /// Whether there is no policy at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.classic.is_empty()
-    }
-
     /// An empty set for policies and exceptions that Kyverno's command line would take.
     pub(crate) fn for_command_line() -> Self {
         Self { measure: Measure::CommandLine, ..Self::default() }
@@ -78,19 +73,16 @@ impl PolicySet {
                 problems.at_span(object, *key, Problem::Duplicate { key: key_text });
             }
         }
-        match kinds::find(object) {
-            Some(kind) => {
-                schema::check(object, kind.schema, &problems);
-                // What the API server refuses reaches nobody who could refuse it for other reasons.
-                if problems.is_empty() {
-                    self.take(kind.family, document, node, &problems);
-                }
+        if let Some(kind) = kinds::find(object) {
+            schema::check(object, kind.schema, &problems);
+            // What the API server refuses reaches nobody who could refuse it for other reasons.
+            if problems.is_empty() {
+                self.take(kind.family, document, node, &problems);
             }
-            None => {
-                let problem = unknown(object);
-                let at = if matches!(problem, Problem::Version { .. }) { "apiVersion" } else { "kind" };
-                problems.at(object.get(at).unwrap_or(object), problem);
-            }
+        } else {
+            let problem = unknown(object);
+            let at = if matches!(problem, Problem::Version { .. }) { "apiVersion" } else { "kind" };
+            problems.at(object.get(at).unwrap_or(object), problem);
         }
         if problems.is_empty() { Ok(()) } else { Err(problems.into_vec()) }
     }

@@ -1,8 +1,8 @@
 //! The report for programs: everything that is known, under names that stay.
 //!
-//! In: a report. Out: one JSON object, described by [`SCHEMA`]. Fields are added within a version of the format, never
-//! renamed or removed. Every finding is there, whatever the caps of other formats. Strings are exact; what could steer
-//! a terminal is written as `\u001b`.
+//! In: a report. Out: one JSON object, described by `json_schema.json` beside this file. Fields are added within a
+//! version of the format, never renamed or removed. Every finding is there, whatever the caps of other formats. Strings
+//! are exact; what could steer a terminal is written as `\u001b`.
 
 use std::io;
 
@@ -13,6 +13,7 @@ use super::{Options, Report, TOOL, escape};
 use crate::finding::{Place, ResourceRef, Verdict};
 
 /// JSON Schema of what [`write`] writes.
+#[cfg(test)]
 pub(crate) const SCHEMA: &str = include_str!("json_schema.json");
 
 /// Version of the format; a new one means that a field went away or changed its meaning.

@@ -23,7 +23,6 @@ use std::{collections::BTreeMap, io};
 
 use crate::finding::{self, Finding, Severity, Verdict};
 
-pub(crate) use json::SCHEMA as JSON_SCHEMA;
 pub(crate) use progress::Progress;
 pub(crate) use text::wrap;
 

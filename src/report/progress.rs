@@ -54,6 +54,7 @@ impl Progress {
     }
 
     /// How much is done.
+    #[cfg(test)]
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }

@@ -265,7 +265,7 @@ fn sarif_keeps_the_most_urgent_of_too_many() {
 
 #[test]
 fn json_has_the_fields_that_its_schema_demands() {
-    let schema: serde_json::Value = serde_json::from_str(JSON_SCHEMA).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(json::SCHEMA).unwrap();
     let report: serde_json::Value = serde_json::from_str(&written("json", &sample(), &Options::default())).unwrap();
     assert_matches(&schema, &schema, &report, "report");
 }

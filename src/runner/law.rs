@@ -57,7 +57,7 @@ impl Law {
                 }
             }
         }
-        law.findings.extend(law.policies.classic.iter().flat_map(unheeded));
+        law.findings.extend(law.policies.classic.iter().filter_map(unheeded));
         law
     }
 

@@ -9,7 +9,6 @@ mod law;
 mod load;
 mod panic;
 
-pub(crate) use judge::Judged;
 pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, Scopes, Tree, TreeFile, skipped};

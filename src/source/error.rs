@@ -95,6 +95,7 @@ pub(crate) enum SourceError {
         max_entries: usize,
     },
     /// What a hook was told is not what Git writes.
+    #[allow(dead_code, reason = "as `push`")]
     #[error("line {line} of standard input is not `OLD NEW REF`")]
     Push {
         /// Counted from 1.

@@ -68,6 +68,7 @@ impl Environment {
     }
 
     /// Whether pushed objects are in quarantine: they disappear if the hook says no.
+    #[cfg(test)]
     pub(crate) fn is_quarantined(&self) -> bool {
         self.get("GIT_QUARANTINE_PATH").is_some()
     }
@@ -295,6 +296,7 @@ impl Repository {
     }
 
     /// Why the `git` program reads this repository instead of libgit2; `None` when libgit2 does.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is for people who ask for details"))]
     pub(crate) fn backend_reason(&self) -> Option<&str> {
         match &self.means {
             Means::Libgit2 { .. } => None,

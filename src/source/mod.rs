@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use error::SourceError;
-pub(crate) use filter::{Filter, is_hidden, is_manifest_name};
+pub(crate) use filter::{Filter, is_hidden};
 pub(crate) use git::{Comparison, Environment, Repository, Revision};
 pub(crate) use git_diff::Diff;
 pub(crate) use git_tree::Trees;

@@ -4,6 +4,8 @@
 //! ref the two trees to compare. History is only asked where a ref is new; parents may be missing everywhere else.
 //! <https://git-scm.com/docs/githooks#pre-receive>
 
+#![allow(dead_code, reason = "the base of hooks that know every kind of push; the first hook does without")]
+
 use super::error::SourceError;
 use super::git::{Comparison, Repository, Revision};
 use super::objects::Oid;
@@ -22,6 +24,7 @@ pub(crate) struct RefUpdate {
 
 /// What a ref would come to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each ref, no more")]
 pub(crate) enum Pushed {
     /// Nothing: it is to go.
     Removed,

@@ -25,8 +25,7 @@ fn real_repositories_are_checked_to_the_end_and_alike_by_any_number_of_threads()
         let check = |jobs: &str| -> (Run, Vec<u8>) {
             let text = format!("text={}", it.path("out.txt").display());
             let arguments = ["check", "--jobs", jobs, "--format", "json", "--format", &text, "--policies"];
-            let arguments =
-                arguments.iter().map(|it| it.as_ref()).chain([policies.as_os_str(), repository.as_os_str()]);
+            let arguments = arguments.iter().map(AsRef::as_ref).chain([policies.as_os_str(), repository.as_os_str()]);
             let run = it.admit(&arguments.collect::<Vec<_>>());
             (run, fs::read(it.path("out.txt")).unwrap())
         };

@@ -121,7 +121,7 @@ impl Push<'_> {
     /// What the pusher sees of the hook.
     fn remote(&self) -> String {
         let lines = self.run.stderr.lines().filter_map(|line| line.strip_prefix("remote: "));
-        lines.map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+        lines.map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 
     /// Fails unless the push went through.

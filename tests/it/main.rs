@@ -1,6 +1,10 @@
 //! Everything that needs more than one module, or none: the order of the source itself, and real worlds: the built
 //! program on trees, on changes, in hooks, on real repositories.
 
+#![expect(clippy::disallowed_methods, reason = "tests make files and start programs")]
+#![expect(clippy::print_stderr, reason = "a test says what it could not check")]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod change;
 mod check;
 mod compat;

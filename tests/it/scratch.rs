@@ -197,7 +197,7 @@ pub(crate) fn command(program: &str, directory: &Path) -> Command {
     command
 }
 
-/// A ClusterPolicy that wants `spec.field` of every Widget to be `value`.
+/// A `ClusterPolicy` that wants `spec.field` of every Widget to be `value`.
 pub(crate) fn policy(name: &str, field: &str, value: &str) -> String {
     format!(
         "apiVersion: kyverno.io/v1

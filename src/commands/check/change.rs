@@ -27,7 +27,7 @@ use crate::{
     report::Progress,
     runner::{self, Input, Law, Loader, Roles, Scopes, Tree},
     source::{
-        At, Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, Trees, git_diff, git_tree,
+        Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, Trees, git_diff, git_tree,
         is_hidden, staged::Snapshot,
     },
     span::{File, Span},
@@ -124,7 +124,9 @@ impl<'r> Change<'r> {
                 }
             }
         };
-        findings.iter_mut().for_each(|it| it.notes.push(format!("until then that of {held_by} counts")));
+        for it in &mut findings {
+            it.notes.push(format!("until then that of {held_by} counts"));
+        }
         let tree = TreeAt::Stored { law: tree, new };
         let side = Side { repository, environment, tree, settings, trust, held_by: held_by.to_string() };
         Ok(Self { comparison, side, findings, notes })
@@ -232,7 +234,7 @@ impl Side<'_> {
         let mut telling = self.telling(&diff)?;
         let mut scopes = law_tree.scopes.clone();
         let mut tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
-        if self.knows_too_little(&tree, &compiled) {
+        if Self::knows_too_little(&tree, &compiled) {
             let around = self.surroundings(progress)?;
             telling.extend(around.telling);
             scopes.extend(around.scopes);
@@ -417,7 +419,7 @@ impl Side<'_> {
 
     /// Whether what changed can't be told without a look at the rest: a workload that lacks what it needs may be the
     /// patch of a kustomization elsewhere, and a kind that nobody knows may be one outside of namespaces.
-    fn knows_too_little(&self, tree: &Tree, law: &Law) -> bool {
+    fn knows_too_little(tree: &Tree, law: &Law) -> bool {
         tree.files.iter().flat_map(runner::TreeFile::subjects).any(|object| {
             let kind = crate::engine::request::kind_of(object);
             if law.policies.rules_for(kind).is_empty() {
@@ -511,12 +513,11 @@ impl LawInputs {
                 self.on_disk.insert(Arc::clone(&entry.path));
             }
             let key = (Arc::clone(&entry.path), on_disk);
-            match self.known.get(&key) {
-                Some(&at) => self.inputs[at].roles.join(roles),
-                None => {
-                    self.known.insert(key, self.inputs.len());
-                    self.inputs.push(Input { entry, roles });
-                }
+            if let Some(&at) = self.known.get(&key) {
+                self.inputs[at].roles.join(roles);
+            } else {
+                self.known.insert(key, self.inputs.len());
+                self.inputs.push(Input { entry, roles });
             }
         }
         // Links and submodules of the whole tree are no news in a change; what can't be read is, and so is a policy

@@ -42,7 +42,7 @@ pub(crate) struct CheckArgs {
     pub(crate) staged: bool,
     #[command(flatten)]
     pub(crate) law: LawArgs,
-    /// Who applies the manifests: a document of kind UserInfo [default: `userinfo` of admit.yaml]
+    /// Who applies the manifests: a document of kind `UserInfo` [default: `userinfo` of admit.yaml]
     #[arg(long, value_name = "FILE", help_heading = "What judges")]
     pub(crate) userinfo: Option<PathBuf>,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(crate) struct LawArgs {
 /// Runs `admit check`; `now` is in nanoseconds since 1970.
 pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     args.output.validate()?;
-    let progress = Progress::start(args.output.wants_progress());
+    let progress = Progress::start(OutputArgs::wants_progress());
     let work = || -> Result<(Report, bool), RunError> {
         let user = args.userinfo.as_deref().map(|path| user(path, environment)).transpose()?;
         let mut case = match &args.diff {

@@ -7,7 +7,7 @@
 //! module ever sees YAML. An alias becomes a copy: its top node has the span of the alias (`*name`), the nodes below
 //! that keep the spans of the definition. A value that isn't written (`key:` and nothing more) has the span of its key.
 //!
-//! Two readers make the same [`Tree`](tree::Tree): [`quick`] reads what most manifests are written in and gives up on
+//! Two readers make the same [`Tree`]: [`quick`] reads what most manifests are written in and gives up on
 //! anything else, [`full`] reads all of YAML and alone says what is wrong. A test holds them to the same trees.
 
 mod full;

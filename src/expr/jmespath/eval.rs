@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     document::Integers,
-    expr::{Arena, List, Map, Number, Value},
+    expr::{Arena, Number, Value},
 };
 
 /// Steps that one evaluation may take: a visited node, an element, some dozen bytes compared or copied.

@@ -159,19 +159,13 @@ impl<'v> Scope<'v> for ValueScope<'v> {
 /// A parsed expression.
 #[derive(Debug)]
 pub(crate) struct Expression {
-    text: Box<str>,
     ast: ast::Ast,
 }
 
 impl Expression {
     /// Parses an expression; white space around it is ignored.
     pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
-        Ok(Expression { ast: parser::parse(text)?, text: text.into() })
-    }
-
-    /// The text as parsed.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+        Ok(Expression { ast: parser::parse(text)? })
     }
 
     /// The value in a scope. Cost is bounded by [`eval::MAX_STEPS`] and [`eval::MAX_BYTES`].
@@ -184,21 +178,10 @@ impl Expression {
         paths::root_names(&self.ast).into_iter()
     }
 
-    /// The path of the value that the expression begins with: `a.b[0]` of `a.b[0] || 'x'`, `a.l` of `a.l[?b]`.
-    /// `None` when it begins with something else.
-    pub(crate) fn static_path(&self) -> Option<Path> {
-        paths::leading(&self.ast)
-    }
-
     /// The paths below the root that evaluation may read, in order of appearance. Best effort: a field of a computed
     /// value has none.
     pub(crate) fn paths(&self) -> Vec<Path> {
         paths::read(&self.ast)
-    }
-
-    /// Names of the functions that the expression calls, in order of appearance.
-    pub(crate) fn functions(&self) -> Vec<&str> {
-        paths::functions(&self.ast)
     }
 
     /// The syntax tree, a node a line.

@@ -51,8 +51,6 @@ pub(crate) struct Condition {
     pub message: Option<Template>,
     /// Where the condition stands.
     pub span: Span,
-    /// Where its value stands.
-    pub value_span: Span,
 }
 
 /// Whether the old form, a plain list, is allowed.
@@ -110,6 +108,5 @@ fn condition(node: Node<'_>, problems: &Problems) -> Option<Condition> {
             _ => None,
         }),
         span: node.span(),
-        value_span: value.map_or(node.span(), Node::span),
     })
 }

@@ -3,11 +3,7 @@
 use crate::{
     document::Node,
     expr::template::{Template, Tree},
-    policy::{
-        error::Problem,
-        fields::{Fields, Problems},
-    },
-    span::Span,
+    policy::fields::{Fields, Problems},
 };
 
 /// One entry of a `context` list.
@@ -17,8 +13,6 @@ pub(crate) struct ContextEntry {
     pub name: String,
     /// Where the value comes from.
     pub source: Source,
-    /// Where the entry stands.
-    pub span: Span,
 }
 
 /// Where the value of a context entry comes from.
@@ -33,7 +27,7 @@ pub(crate) enum Source {
         /// The value when the expression fails.
         default: Option<Tree>,
     },
-    /// A ConfigMap.
+    /// A `ConfigMap`.
     ConfigMap {
         /// Its name.
         name: Template,
@@ -57,8 +51,6 @@ pub(crate) enum Source {
     ImageRegistry {
         /// The image.
         reference: Template,
-        /// An expression over the data.
-        jmes_path: Option<Template>,
     },
     /// An entry of the global context.
     Global {
@@ -92,7 +84,7 @@ fn entry(node: Node<'_>, problems: &Problems) -> Option<ContextEntry> {
     let fields = Fields::read(node, "a context entry", problems)?;
     let name = fields.string("name").unwrap_or_default().to_owned();
     let (kind, node) = KINDS.into_iter().find_map(|kind| Some((kind, fields.get(kind)?)))?;
-    Some(ContextEntry { name, source: source(kind, node, problems)?, span: node.span() })
+    Some(ContextEntry { name, source: source(kind, node, problems)? })
 }
 
 fn source(kind: &str, node: Node<'_>, problems: &Problems) -> Option<Source> {
@@ -126,10 +118,7 @@ fn source(kind: &str, node: Node<'_>, problems: &Problems) -> Option<Source> {
         }
         "imageRegistry" => {
             let fields = Fields::read(node, "imageRegistry", problems)?;
-            Source::ImageRegistry {
-                reference: template(fields, "reference").unwrap_or_else(|| Template::compile("")),
-                jmes_path: template(fields, "jmesPath"),
-            }
+            Source::ImageRegistry { reference: template(fields, "reference").unwrap_or_else(|| Template::compile("")) }
         }
         _ => {
             let fields = Fields::read(node, "globalReference", problems)?;

@@ -14,7 +14,7 @@ use super::{
     references,
 };
 use crate::{
-    document::{Document, Kind, Node, NodeId},
+    document::{Document, Node, NodeId},
     expr::{
         Value,
         jmespath::Expression,
@@ -23,7 +23,6 @@ use crate::{
     k8s::wildcard::Wildcard,
     policy::{
         Action, Head,
-        error::Problem,
         fields::{Fields, Problems},
         matching::{self, Block, Forms, Join},
         pod_security,
@@ -91,11 +90,7 @@ fn failure_action(
             })
         })
         .collect();
-    FailureAction {
-        action: fields.string(action).and_then(Action::parse),
-        overrides,
-        span: fields.get(action).map(Node::span),
-    }
+    FailureAction { action: fields.string(action).and_then(Action::parse), overrides }
 }
 
 /// The rules for Pod controllers, in the order `autogen-…` of each rule, then `autogen-cronjob-…` of each rule.
@@ -233,7 +228,6 @@ fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
         action: failure_action(fields, "failureAction", "failureActionOverrides", problems),
         allow_existing: fields.boolean("allowExistingViolations").unwrap_or(true),
         check: check.unwrap_or(Check::Nothing),
-        span: node.span(),
     })
 }
 
@@ -283,13 +277,4 @@ fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
 /// The flavor of the generated rules of a rule name, for suggestions.
 pub(crate) fn generated_names(rule: &str) -> [String; 2] {
     [Flavor::Controllers.rule_name(rule), Flavor::CronJob.rule_name(rule)]
-}
-
-/// A text of a scalar key or value, for messages.
-pub(crate) fn scalar_text(node: Node<'_>) -> Option<String> {
-    match node.kind() {
-        Kind::String(text) => Some(text.to_owned()),
-        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => Some(format!("{node:?}")),
-        Kind::List | Kind::Map => None,
-    }
 }

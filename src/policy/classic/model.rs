@@ -52,8 +52,6 @@ pub(crate) struct FailureAction {
     pub action: Option<Action>,
     /// Other actions for some namespaces, the first that matches counts.
     pub overrides: Vec<ActionOverride>,
-    /// Where the action stands.
-    pub span: Option<Span>,
 }
 
 /// Another action for some namespaces.
@@ -107,12 +105,14 @@ impl Rule {
 
 /// What a rule does.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every rule validates")]
 pub(crate) enum Body {
     /// Checks the resource.
     Validate(Validate),
     /// Changes the resource.
     Mutate(NodeId),
     /// Makes other resources.
+    #[expect(dead_code, reason = "generation is not evaluated yet")]
     Generate(NodeId),
     /// Checks the images of the resource.
     VerifyImages(NodeId),
@@ -131,8 +131,6 @@ pub(crate) struct Validate {
     pub allow_existing: bool,
     /// The check.
     pub check: Check,
-    /// Where the block stands.
-    pub span: Span,
 }
 
 /// What a `validate` block or a `foreach` item checks.

@@ -125,11 +125,6 @@ impl Pattern {
     pub(crate) fn compile(value: Value<'_>, node: Option<Node<'_>>, numbers: Numbers) -> Self {
         compile(value, node, numbers, Parent::Other)
     }
-
-    /// Wraps a pattern for Pod controllers: `{spec: {template: …}}`.
-    pub(crate) fn span_or(&self, other: Span) -> Span {
-        self.span.unwrap_or(other)
-    }
 }
 
 /// What a map pattern stands in, as far as it matters.

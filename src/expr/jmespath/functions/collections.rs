@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{
-    ANY, ARRAY, Call, EXPRESSION, Function, NUMBER, OBJECT, OBJECT_OR_ARRAY, Parameter, STRING, STRING_OR_NUMBER, Type,
+    ANY, ARRAY, Call, EXPRESSION, Function, OBJECT, OBJECT_OR_ARRAY, Parameter, STRING, STRING_OR_NUMBER, Type,
 };
 use crate::expr::{
     Number, Value,

@@ -4,7 +4,6 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use sha2::Digest as _;
 
 use super::{Call, Function, STRING};
 use crate::{

@@ -22,7 +22,7 @@ pub(super) fn check(draft: &Draft<'_>, rule: Node<'_>) {
             let message = "one of pattern, anyPattern, deny, foreach, cel must be specified";
             match given(validate, "assert") {
                 Some(assert) => {
-                    draft.refuse_key(assert, message, "`assert` is not evaluated by this release of Kyverno")
+                    draft.refuse_key(assert, message, "`assert` is not evaluated by this release of Kyverno");
                 }
                 None => draft.refuse_key(validate, message, "add one of them"),
             }

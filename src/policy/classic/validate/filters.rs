@@ -51,7 +51,7 @@ fn kinds(draft: &Draft<'_>, resources: Node<'_>) {
 }
 
 /// The filters of a block, whatever its form.
-pub(super) fn of_block<'d>(block: Node<'d>) -> Vec<Node<'d>> {
+pub(super) fn of_block(block: Node<'_>) -> Vec<Node<'_>> {
     let listed: Vec<_> = ["any", "all"].into_iter().filter_map(|key| given(block, key)).flat_map(Node::items).collect();
     if listed.is_empty() { vec![block] } else { listed }
 }

@@ -29,8 +29,6 @@ mod user;
 mod variables;
 mod walk;
 
-pub(crate) use filters::{filters as check_filters, user_info};
-
 use super::{Policy, Rule};
 use crate::{
     document::Node,
@@ -135,6 +133,6 @@ fn given_of<'d>(node: Node<'d>, keys: &[&str]) -> Vec<Node<'d>> {
 }
 
 /// The name of a rule, for messages.
-fn name_of<'d>(rule: Node<'d>) -> &'d str {
+fn name_of(rule: Node<'_>) -> &str {
     rule.str_at(&["name"]).unwrap_or_default()
 }

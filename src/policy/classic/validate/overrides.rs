@@ -18,7 +18,6 @@ pub(super) fn check(draft: &Draft<'_>) {
 struct Named<'d> {
     action: Action,
     text: &'d str,
-    node: Node<'d>,
 }
 
 fn conflicts(draft: &Draft<'_>, list: Node<'_>) {
@@ -43,7 +42,7 @@ fn conflicts(draft: &Draft<'_>, list: Node<'_>) {
                 };
                 draft.refuse(node, message, "give each namespace one action");
             }
-            named.push(Named { action, text, node });
+            named.push(Named { action, text });
         }
     }
 }

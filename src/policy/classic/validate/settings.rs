@@ -15,11 +15,11 @@ fn modes(draft: &Draft<'_>) {
     if draft.policy.admission {
         return;
     }
-    if !draft.background() {
-        if let Some(node) = draft.spec.get("background") {
-            let message = "disabling both admission and background processing is not allowed";
-            draft.refuse(node, message, "leave one of `admission` and `background` on");
-        }
+    if !draft.background()
+        && let Some(node) = draft.spec.get("background")
+    {
+        let message = "disabling both admission and background processing is not allowed";
+        draft.refuse(node, message, "leave one of `admission` and `background` on");
     }
     for rule in draft.declared() {
         for key in ["mutate", "generate", "verifyImages"] {

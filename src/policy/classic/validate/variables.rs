@@ -67,7 +67,7 @@ fn misplaced(draft: &Draft<'_>, rule: Node<'_>) {
 }
 
 fn unknown(draft: &Draft<'_>, rule: Node<'_>, variable: &Variable<'_>, entries: &Entries<'_>) {
-    let patterns: Vec<String> = entries.list.iter().map(|entry| entry.pattern()).collect();
+    let patterns: Vec<String> = entries.list.iter().map(Entry::pattern).collect();
     let message = format!(
         "variable substitution failed for rule {}: variable {} must match regex \"{}\" or patterns [{}]",
         name_of(rule),
