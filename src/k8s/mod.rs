@@ -3,6 +3,7 @@
 //! Nothing here knows spans or documents. Every parser takes any text, never panics, and works in time linear in its
 //! input unless its file says otherwise.
 
+pub(crate) mod cron;
 pub(crate) mod duration;
 pub(crate) mod gofloat;
 pub(crate) mod goregex;

@@ -352,15 +352,16 @@ impl Parser {
             depth = depth.max(value.depth);
             pairs.push((key.into_boxed_str(), value.ast));
             match self.current() {
-                Token::Comma => self.advance(),
+                Token::Comma => {
+                    self.advance();
+                }
                 Token::RightBrace => {
                     self.advance();
                     break;
                 }
-                other => {
-                    return Err(self.error(format!("Expected tRbrace, received: {}", other.name())));
-                }
-            };
+                // Kyverno: a comma is not asked for between pairs.
+                _ => {}
+            }
         }
         Ok(Tree { ast: Ast::MultiSelectHash(pairs), depth: self.check(depth + 1)? })
     }

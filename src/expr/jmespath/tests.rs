@@ -192,6 +192,7 @@ fn what_is_no_expression() {
         ("l[0:1:2:3]", "SyntaxError: Expected tColon or tNumber, received: tColon", 7),
         ("\"f\"(a)", "SyntaxError: Can't have quoted identifier as function name.", 0),
         ("{a}", "SyntaxError: Expected tColon, received: tRbrace", 2),
+        ("{a: b", "SyntaxError: Expected tQuotedIdentifier or tUnquotedIdentifier", 5),
         ("{'a': b}", "SyntaxError: Expected tQuotedIdentifier or tUnquotedIdentifier", 1),
         ("a ? b", "SyntaxError: Unknown char: '?'", 2),
         ("a = b", "SyntaxError: Unexpected token at the end of the expression: tUnknown", 2),
@@ -294,6 +295,8 @@ fn precedence_is_that_of_the_grammar() {
         ("a | @", "5"),
         ("deep.a.b.c | [1]", r#""v""#),
         ("[deep.a, deep][0].b.c[1]", r#""v""#),
+        // Policies that the library takes lack commas between pairs.
+        ("{x: a y: m.k2}", r#"{"x":5,"y":2}"#),
     ]);
 }
 
