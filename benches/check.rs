@@ -112,7 +112,8 @@ fn read_and_parse(bencher: Bencher<'_, '_>) {
 fn check(bencher: Bencher<'_, '_>) {
     let tree = tree();
     let out = tree.with_extension("json");
-    let mut arguments: Vec<OsString> = ["admit", "check", "--jobs", "1", "--format", "json", "-o"].map(Into::into).into();
+    let mut arguments: Vec<OsString> =
+        ["admit", "check", "--jobs", "1", "--format", "json", "-o"].map(Into::into).into();
     arguments.extend([out.clone().into(), tree.into()]);
     bencher.bench(|| {
         let code = admit::run(arguments.iter().cloned());
