@@ -101,6 +101,9 @@ pub(crate) enum SourceError {
         /// Counted from 1.
         line: usize,
     },
+    /// A ref is new, and nobody knows what it goes beside.
+    #[error("HEAD names no branch that exists, so that no policies judge new ones")]
+    NoDefaultBranch,
     /// Standard input can't be read.
     #[error("standard input can't be read: {0}")]
     Stdin(std::io::Error),
@@ -150,6 +153,8 @@ impl SourceError {
             Self::NotOwner { path } => {
                 format!("if you trust it: git config --global --add safe.directory '{}'", path.display())
             }
+            Self::NoDefaultBranch => "on the server: git symbolic-ref HEAD refs/heads/main".to_owned(),
+            Self::Push { .. } => "this command is run by Git".to_owned(),
             Self::NoRepository { .. } => "without a repository, name files or directories".to_owned(),
             _ => return Vec::new(),
         };

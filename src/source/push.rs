@@ -32,7 +32,7 @@ pub(crate) enum Pushed {
     NoTree,
     /// A tree, to be compared with what was there.
     Tree {
-        /// The two sides; the old one is missing where there is nothing to compare with.
+        /// The two sides, and what the change goes into; the old one is missing where there is nothing to compare with.
         comparison: Comparison,
         /// Where the old side comes from.
         base: Base,
@@ -81,26 +81,44 @@ pub(crate) fn resolve(repository: &Repository, update: &RefUpdate) -> Result<Pus
         Err(SourceError::NotATree { .. }) => return Ok(Pushed::NoTree),
         new => new?,
     };
-    let (old, base) = if update.old.is_zero() {
-        match common_with_default_branch(repository, &new)? {
-            Some(old) => (Some(old), Base::DefaultBranch),
-            None => (None, Base::Nothing),
-        }
-    } else {
+    if !update.old.is_zero() {
         match repository.resolve(&update.old.to_string()) {
-            Ok(old) => (Some(old), Base::Before),
-            Err(SourceError::UnknownRevision { .. } | SourceError::NotATree { .. }) => (None, Base::Lost),
+            Ok(old) => {
+                let comparison = Comparison { base: Some(old.clone()), old: Some(old), new };
+                return Ok(Pushed::Tree { comparison, base: Base::Before });
+            }
+            Err(SourceError::UnknownRevision { .. } | SourceError::NotATree { .. }) => {}
             Err(error) => return Err(error),
         }
+    }
+    // The law is that of the default branch as it is now, wherever history left it.
+    let Some(law) = default_branch(repository)? else {
+        let base = if update.old.is_zero() { Base::Nothing } else { Base::Lost };
+        return Ok(Pushed::Tree { comparison: Comparison { old: None, new, base: None }, base });
     };
-    Ok(Pushed::Tree { comparison: Comparison { base: old.clone(), old, new }, base })
+    let old = match (law.commit, new.commit) {
+        (Some(ours), Some(theirs)) if update.old.is_zero() => repository.merge_base(ours, theirs)?,
+        _ => None,
+    };
+    let old = old.map(|it| repository.resolve(&it.to_string())).transpose()?;
+    let base = match &old {
+        Some(_) => Base::DefaultBranch,
+        None if update.old.is_zero() => Base::Nothing,
+        None => Base::Lost,
+    };
+    Ok(Pushed::Tree { comparison: Comparison { old, new, base: Some(law) }, base })
 }
 
-fn common_with_default_branch(repository: &Repository, new: &Revision) -> Result<Option<Revision>, SourceError> {
-    let Some(head) = repository.head()? else { return Ok(None) };
-    let (Some(ours), Some(theirs)) = (head.commit, new.commit) else { return Ok(None) };
-    let found = repository.merge_base(ours, theirs)?;
-    found.map(|it| repository.resolve(&it.to_string())).transpose()
+/// The branch that new ones go beside: that of `HEAD`, or the only one there is; `None` in an empty repository.
+fn default_branch(repository: &Repository) -> Result<Option<Revision>, SourceError> {
+    if let Some(head) = repository.head()? {
+        return Ok(Some(head));
+    }
+    match repository.branches(2)?.as_slice() {
+        [] => Ok(None),
+        [only] => repository.resolve(only).map(Some),
+        _ => Err(SourceError::NoDefaultBranch),
+    }
 }
 
 #[cfg(test)]

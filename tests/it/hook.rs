@@ -240,7 +240,7 @@ fn a_new_branch_is_judged_by_the_default_branch_as_it_is() {
     push.says("error[color/check]")
         .says("apps/b.yaml:4")
         .says("1 error")
-        .says("judged by the policies of HEAD (")
+        .says("judged by the policies of the default branch (")
         .says("hint: admit check --diff");
     it.work.write("apps/b.yaml", widget("b", "size", "small").replace("small }", "small, color: red }"));
     it.work.commit("b");
@@ -317,7 +317,7 @@ fn without_a_default_branch_the_only_one_counts_and_among_several_none() {
     it.work.commit("loose");
     it.push(&["origin", "main:other"])
         .refused()
-        .says("judged by the policies of refs/heads/main")
+        .says("judged by the policies of the default branch (")
         .says("apps/b.yaml:4:15");
     it.undo();
     it.push(&["origin", "main:other"]).accepted();

@@ -38,12 +38,18 @@ pub(crate) fn read(
         let entry = stdin::read(input, gathering.options.max_bytes).map_err(|error| from_source(&error))?;
         gathering.add([entry], Roles { judged: true, ..Roles::default() });
     }
-    if streams.is_empty() || !paths.is_empty() {
+    // Without a root the paths are all there is.
+    let names_all = workspace.root.is_none() && !(paths.is_empty() && !streams.is_empty());
+    let judges_all = names_all || (paths.is_empty() && streams.is_empty());
+    if !paths.is_empty() && !judges_all {
         let judged = Filter::new(&workspace.settings.include, &workspace.settings.exclude);
         let listing = gathering.list(&paths, judged.map_err(|error| from_source(&error))?)?;
         gathering.take(listing, Roles { judged: true, ..Roles::default() });
     }
-    gathering.law(law, &paths, !streams.is_empty())?;
+    gathering.named(law)?;
+    if judges_all || workspace.root.is_some() {
+        gathering.found(law, if names_all { &paths } else { &[] }, judges_all)?;
+    }
 
     let tree = gathering.load(&gathering.inputs, progress)?;
     let mut compiled = Law::compile(tree.files.iter());
@@ -170,54 +176,61 @@ impl<'w> Gathering<'w> {
         }
     }
 
-    /// Adds what judges: what flags name, and for the rest what the root holds.
-    fn law(&mut self, law: &LawArgs, paths: &[PathBuf], is_stream: bool) -> Result<(), RunError> {
-        let settings = &self.workspace.settings;
-        let policies = Roles { policies: true, ..Roles::default() };
-        let exceptions = Roles { exceptions: true, ..Roles::default() };
-        let cluster = Roles { cluster: true, ..Roles::default() };
-        for (given, roles) in [(&law.policies, policies), (&law.exceptions, exceptions), (&law.cluster, cluster)] {
+    /// Adds what flags name.
+    fn named(&mut self, law: &LawArgs) -> Result<(), RunError> {
+        let LawArgs { policies, exceptions, cluster } = law;
+        for (given, roles) in [
+            (policies, Roles { policies: true, ..Roles::default() }),
+            (exceptions, Roles { exceptions: true, ..Roles::default() }),
+            (cluster, Roles { cluster: true, ..Roles::default() }),
+        ] {
             for name in given {
                 let listing = disk::named(&self.root, name, &self.options)?;
                 self.take(listing, roles);
             }
         }
+        Ok(())
+    }
+
+    /// Adds what the root holds, or the paths: what is judged, if that is all of it, and what judges where no flag says
+    /// where to look. One look at the file system is enough for all of it.
+    fn found(&mut self, law: &LawArgs, paths: &[PathBuf], judges_all: bool) -> Result<(), RunError> {
+        let settings = &self.workspace.settings;
+        let places = [(&law.policies, &settings.policies), (&law.exceptions, &settings.exceptions)];
         // Where the settings say where to look, nothing else counts; by default everything may.
-        let anywhere = |given: &[String], set: &[String]| given.is_empty() && set.is_empty();
-        let found = Roles {
-            policies: anywhere(&law.policies, &settings.policies),
-            exceptions: anywhere(&law.exceptions, &settings.exceptions),
-            cluster: law.cluster.is_empty(),
-            screened: true,
-            ..Roles::default()
-        };
-        let places =
-            [(&law.policies, &settings.policies, policies), (&law.exceptions, &settings.exceptions, exceptions)];
-        for (_, set, roles) in places.into_iter().filter(|(given, ..)| given.is_empty()) {
-            for pattern in set {
-                let filter = Filter::new(std::slice::from_ref(pattern), &settings.exclude)
-                    .map_err(|error| from_source(&error))?;
-                let mut listing = self.list(&[], filter)?;
-                let top = disk::fixed_part(pattern);
-                listing.entries.retain(|it| !is_hidden(it.path.strip_prefix(top).unwrap_or(&it.path)));
-                self.take(listing, roles);
+        let anywhere = places.map(|(given, set)| given.is_empty() && set.is_empty());
+        let somewhere = places.map(|(given, set)| if given.is_empty() { set.as_slice() } else { &[] });
+        let [somewhere_policies, somewhere_exceptions] = [Somewhere::new(somewhere[0])?, Somewhere::new(somewhere[1])?];
+        let is_needed = judges_all || anywhere.contains(&true) || somewhere.iter().any(|it| !it.is_empty());
+        if !is_needed && !law.cluster.is_empty() {
+            self.add_telling();
+            return Ok(());
+        }
+        let judged = Filter::new(&settings.include, &settings.exclude).map_err(|error| from_source(&error))?;
+        let all = Filter::new(&[], &settings.exclude).map_err(|error| from_source(&error))?;
+        let listing = self.list(paths, all)?;
+        for entry in listing.entries {
+            let path = &*entry.path;
+            let is_open = !is_hidden(path);
+            let is_named = !paths.is_empty();
+            let (policies, exceptions) = (somewhere_policies.holds(path), somewhere_exceptions.holds(path));
+            let judged = judges_all && (is_named || judged.takes(path));
+            let cluster = law.cluster.is_empty();
+            let roles = Roles {
+                judged,
+                policies: policies || (anywhere[0] && is_open),
+                exceptions: exceptions || (anywhere[1] && is_open),
+                cluster,
+                // It may be anything, unless something says what it is.
+                screened: !(judged || policies || exceptions),
+            };
+            let is_telling = TELLING.contains(&path.rsplit('/').next().unwrap_or(path));
+            if is_telling || roles.judged || roles.policies || roles.exceptions || cluster {
+                self.add([entry], roles);
             }
         }
-        let is_marked = self.workspace.root.is_some();
-        if found.policies || found.exceptions || found.cluster {
-            let filter = Filter::new(&[], &settings.exclude).map_err(|error| from_source(&error))?;
-            // Without a root the paths are all there is.
-            let listing = match is_marked {
-                true => self.list(&[], filter)?,
-                false if is_stream && paths.is_empty() => Listing::default(),
-                false => self.list(paths, filter)?,
-            };
-            let (hidden, open): (Vec<Entry>, Vec<Entry>) =
-                listing.entries.into_iter().partition(|it| is_hidden(&it.path));
-            self.add(open, found);
-            self.add(hidden, Roles { policies: false, exceptions: false, ..found });
-            self.pass_over(listing.skipped);
-        } else {
+        self.pass_over(listing.skipped);
+        if !paths.is_empty() {
             self.add_telling();
         }
         Ok(())
@@ -244,6 +257,24 @@ impl<'w> Gathering<'w> {
             }
         }
         self.add(found, Roles::default());
+    }
+}
+
+/// Places that settings name, below the root.
+struct Somewhere<'s>(Vec<(Filter, &'s str)>);
+
+impl<'s> Somewhere<'s> {
+    fn new(patterns: &'s [String]) -> Result<Self, RunError> {
+        let place = |pattern: &'s String| {
+            let filter = Filter::new(std::slice::from_ref(pattern), &[]).map_err(|error| from_source(&error))?;
+            Ok((filter, disk::fixed_part(pattern)))
+        };
+        patterns.iter().map(place).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a path is in one of them. What is hidden in a place is not; a place itself may be.
+    fn holds(&self, path: &str) -> bool {
+        self.0.iter().any(|(filter, top)| filter.takes(path) && !is_hidden(path.strip_prefix(top).unwrap_or(path)))
     }
 }
 

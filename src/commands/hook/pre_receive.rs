@@ -14,7 +14,10 @@ use crate::{
     finding::Severity,
     report::{self, Options, Progress, Report},
     runner::{self, Wants},
-    source::{Comparison, Environment, Oid, Repository, Revision},
+    source::{
+        Comparison, Environment, Repository, Revision,
+        push::{self, Base, Pushed, RefUpdate},
+    },
 };
 
 /// Columns of what a pusher sees: `remote: ` comes before it.
@@ -36,14 +39,6 @@ pub(crate) struct PreReceiveArgs {
     jobs: usize,
 }
 
-/// One ref of a push.
-#[derive(Debug, PartialEq, Eq)]
-struct Update {
-    old: Oid,
-    new: Oid,
-    name: String,
-}
-
 /// Runs the hook; `now` is in nanoseconds since 1970.
 pub(crate) fn run(args: &PreReceiveArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     // A line may hold a name that is no UTF-8.
@@ -61,11 +56,13 @@ pub(crate) fn run(args: &PreReceiveArgs, now: i128, environment: &Environment) -
         Ok(repository) => repository,
         Err(error) => return Ok(failed(&from_source(&error))),
     };
-    for line in input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    let updates = match push::parse(&input) {
+        Ok(updates) => updates,
+        Err(error) => return Ok(failed(&from_source(&error))),
+    };
+    for update in &updates {
         // Every ref is judged, so that whoever pushes sees all that is wrong at once.
-        let judged = parse(&String::from_utf8_lossy(line)).and_then(|update| {
-            judge(args, environment, &repository, &update, now).map_err(|error| error.about(&update.name))
-        });
+        let judged = judge(args, environment, &repository, update, now).map_err(|error| error.about(&update.name));
         code = code.max(judged.unwrap_or_else(|error| failed(&error)));
     }
     Ok(code)
@@ -76,28 +73,28 @@ fn tell(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn parse(line: &str) -> Result<Update, RunError> {
-    let wrong = || RunError::new(format!("`{line}` is not `OLD NEW REF`")).hint("this command is run by Git");
-    let mut words = line.splitn(3, ' ');
-    let mut oid = || words.next().and_then(|it| it.parse().ok()).ok_or_else(wrong);
-    let (old, new) = (oid()?, oid()?);
-    let name = words.next().ok_or_else(wrong)?.to_owned();
-    Ok(Update { old, new, name })
-}
-
 fn judge(
     args: &PreReceiveArgs,
     environment: &Environment,
     repository: &Repository,
-    update: &Update,
+    update: &RefUpdate,
     now: i128,
 ) -> Result<u8, RunError> {
     let Some(branch) = update.name.strip_prefix("refs/heads/") else { return Ok(0) };
-    // A branch that goes away brings nothing to a cluster.
-    if update.new.is_zero() {
-        return Ok(0);
+    let mut comparison = match push::resolve(repository, update).map_err(|error| from_source(&error))? {
+        Pushed::Tree { comparison: Comparison { base: None, .. }, base: Base::Lost } => {
+            return Err(RunError::new(
+                "what it held before is not here, and no other branch is, so that no policies count",
+            ));
+        }
+        Pushed::Tree { comparison, .. } => comparison,
+        // A branch that goes away brings nothing to a cluster, and Git itself takes nothing but commits for one.
+        Pushed::Removed | Pushed::NoTree => return Ok(0),
+    };
+    branch.clone_into(&mut comparison.new.name);
+    if let Some(base) = &mut comparison.base {
+        if update.old.is_zero() { "the default branch" } else { branch }.clone_into(&mut base.name);
     }
-    let comparison = comparison(repository, update, branch)?;
     let again = again(&comparison);
     let change = Change::new(repository, environment, comparison)?;
     if !change.settings().guards(branch) {
@@ -142,52 +139,4 @@ fn text(report: &Report) -> String {
         let _ = (format.write)(report, &options, &mut out);
     }
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// What is compared: a branch with what it was, a new one with where it left the default branch.
-///
-/// A new branch is judged by the policies of the default branch as it is now; only the first of all has none but its
-/// own.
-fn comparison(repository: &Repository, update: &Update, branch: &str) -> Result<Comparison, RunError> {
-    let resolve = |it: &str| repository.resolve(it).map_err(|error| from_source(&error));
-    let named = |it: Revision, name: &str| Revision { name: name.to_owned(), ..it };
-    let new = named(resolve(&update.new.to_string())?, branch);
-    if !update.old.is_zero() {
-        let old = named(resolve(&update.old.to_string())?, branch);
-        return Ok(Comparison { base: Some(old.clone()), old: Some(old), new });
-    }
-    let Some(base) = default_branch(repository)? else { return Ok(Comparison { old: None, new, base: None }) };
-    let old = match (base.commit, new.commit) {
-        (Some(one), Some(two)) => repository.merge_base(one, two).map_err(|error| from_source(&error))?,
-        _ => None,
-    };
-    let old = old.map(|it| resolve(&it.to_string())).transpose()?;
-    Ok(Comparison { old, new, base: Some(base) })
-}
-
-/// The branch whose policies judge new ones; `None` in an empty repository.
-fn default_branch(repository: &Repository) -> Result<Option<Revision>, RunError> {
-    if let Some(head) = repository.head().map_err(|error| from_source(&error))? {
-        return Ok(Some(head));
-    }
-    match repository.branches(2).map_err(|error| from_source(&error))?.as_slice() {
-        [] => Ok(None),
-        [only] => repository.resolve(only).map(Some).map_err(|error| from_source(&error)),
-        _ => Err(RunError::new("HEAD names no branch that exists, so that no policies judge new ones")
-            .hint("on the server: git symbolic-ref HEAD refs/heads/main")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_two_ids_and_a_ref() {
-        let id = "1".repeat(40);
-        let update = parse(&format!("{id} {id} refs/heads/a b")).unwrap();
-        assert_eq!(update.name, "refs/heads/a b");
-        assert!(parse(&format!("{id} refs/heads/a")).is_err());
-        assert!(parse("").is_err());
-    }
 }
