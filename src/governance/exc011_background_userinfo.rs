@@ -1,6 +1,7 @@
 //! Exceptions for users that also count in background scans.
 
 use super::{Context, Item, Out, rule};
+use crate::document::Node;
 
 rule! {
     /// An exception that asks for a user says `background: false`.
@@ -47,7 +48,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         let filters = item.filters();
         for (filter, node) in filters.iter().filter(|(filter, _)| filter.asks_user()) {
             let field = ["subjects", "roles", "clusterRoles"].into_iter().find_map(|key| node.get(key));
-            let at = field.map_or(filter.span, |node| node.key_span());
+            let at = field.map_or(filter.span, Node::key_span);
             let message = "background scans know no user, so that a cluster refuses this";
             let finding = out.finding(item, at, message).help("write `background: false` below `spec`");
             out.add(item, related(item, finding));

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Out, rule};
+use crate::document::Node;
 
 rule! {
     /// An exception is for one policy and few rules.
@@ -64,7 +65,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         policies.sort();
         policies.dedup();
         let list = if item.is_cel() { "policyRefs" } else { "exceptions" };
-        let at = item.node.at(&["spec", list]).map_or(item.name_span(), |node| node.key_span());
+        let at = item.node.at(&["spec", list]).map_or(item.name_span(), Node::key_span);
         if policies.len() > options.max_policies {
             let message = format!("one exception for {} policies", policies.len());
             out.add(item, out.finding(item, at, message).help("write one exception for each policy"));

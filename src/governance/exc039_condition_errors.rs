@@ -1,6 +1,7 @@
 //! Conditions that can't be evaluated.
 
 use super::{Context, Out, rule};
+use crate::document::Node;
 use crate::finding::{Place, resource_ref};
 
 rule! {
@@ -50,7 +51,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     for item in &context.exceptions {
         let mut broken = effects.broken.iter().filter(|it| Some(it.exception as usize) == item.counted);
         let Some(first) = broken.next() else { continue };
-        let at = item.node.at(&["spec", "conditions"]).map_or(item.name_span(), |node| node.key_span());
+        let at = item.node.at(&["spec", "conditions"]).map_or(item.name_span(), Node::key_span);
         let mut finding = out.finding(item, at, format!("the conditions can't be evaluated: {}", first.message));
         if let Some(object) = context.objects.get(first.object as usize) {
             let name = object.at(&["metadata", "name"]).unwrap_or(*object);
