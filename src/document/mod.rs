@@ -19,4 +19,4 @@ mod tests;
 pub(crate) use arena::{Builder, Document, Integers, Kind, Node, NodeId};
 pub(crate) use error::DocumentError;
 pub(crate) use limits::Limits;
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use parse::{Parsed, Parser, parse};

@@ -194,6 +194,8 @@ pub(crate) struct Exclusion {
     pub field: Option<String>,
     /// Only those all of whose values match one of these; empty means any values.
     pub values: Vec<Wildcard>,
+    /// Where the entry stands.
+    pub span: Span,
     control_span: Span,
     field_span: Span,
     values_span: Span,
@@ -266,6 +268,7 @@ pub(crate) fn exclusion(node: Node<'_>, problems: &Problems) -> Option<Exclusion
         images: wildcards("images"),
         field: fields.string("restrictedField").filter(|text| !text.is_empty()).map(str::to_owned),
         values: wildcards("values"),
+        span: node.span(),
         control_span: control_node.span(),
         field_span: key_span("restrictedField"),
         values_span: key_span("values"),

@@ -8,4 +8,4 @@ mod parse;
 
 pub use case::{Asked, Row, judge};
 pub use evaluate::Policies;
-pub use parse::{Documents, Source};
+pub use parse::{Documents, Reader, Source};
