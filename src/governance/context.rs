@@ -1,10 +1,14 @@
 //! What rules see, and how they say what they found.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Effect, Effects, Rule, Rules};
 use crate::{
     cluster::Cluster,
+    config::Settings,
     document::{Document, Node, NodeId},
     finding::{Finding, Place, Severity},
     k8s::{gvk::split_api_version, wildcard::Wildcard},
@@ -16,7 +20,7 @@ use crate::{
         matching::{Filter, Join},
         set::PolicySet,
     },
-    span::Span,
+    span::{File, Span},
 };
 
 /// Everything that rules look at.
@@ -35,9 +39,40 @@ pub(crate) struct Context<'c> {
     pub effects: Option<&'c Effects>,
     /// Whether these are all objects of the tree, so that what none of them does nobody does.
     pub is_complete: bool,
+    /// The other side, where a change is judged.
+    pub change: Option<Change<'c>>,
     /// The time of the run.
     pub now: jiff::Timestamp,
     by_key: HashMap<&'c str, &'c Policy>,
+}
+
+/// What a change is compared with.
+pub(crate) struct Change<'c> {
+    /// The side before the change, without effects.
+    pub base: &'c Context<'c>,
+    /// Every path that changed.
+    pub changed: &'c HashSet<String>,
+    /// The paths of files that hold policies or exceptions, and changed.
+    pub law: HashSet<&'c str>,
+    /// The settings on both sides, if they changed.
+    pub configs: Option<Configs<'c>>,
+}
+
+impl Change<'_> {
+    /// Whether policies or exceptions stand in a file, before the change or after it.
+    pub(crate) fn holds_law(&self, path: &str) -> bool {
+        self.law.contains(path)
+    }
+}
+
+/// The settings on both sides of a change, with the rules as they say.
+pub(crate) struct Configs<'c> {
+    /// What counted before.
+    pub before: (&'c Settings, &'c Rules),
+    /// What counts after.
+    pub after: (&'c Settings, &'c Rules),
+    /// The file to point into.
+    pub file: &'c File,
 }
 
 /// A policy that can be named, whether or not it could be compiled.
@@ -207,6 +242,7 @@ impl<'c> Context<'c> {
             objects: Vec::new(),
             effects: None,
             is_complete: false,
+            change: None,
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
             by_key: set.classic.iter().map(|policy| (policy.head.key.as_str(), policy)).collect(),
         }
@@ -288,6 +324,11 @@ impl<'r> Out<'r> {
     /// Takes a finding about an exception.
     pub(super) fn add(&mut self, item: &Item<'_>, finding: Finding) {
         self.found.push((item.key.clone(), finding));
+    }
+
+    /// Takes a finding about something else than an exception.
+    pub(super) fn add_for(&mut self, key: &str, finding: Finding) {
+        self.found.push((key.to_owned(), finding));
     }
 
     pub(super) fn into_findings(self) -> impl Iterator<Item = (String, Finding)> {

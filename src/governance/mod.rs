@@ -13,7 +13,7 @@ pub(crate) mod page;
 pub(crate) mod register;
 pub(crate) mod settings;
 
-pub(crate) use context::{Context, Item, Out};
+pub(crate) use context::{Change, Configs, Context, Item, Out};
 pub(crate) use effects::{Effect, Effects};
 pub(crate) use settings::Rules;
 
@@ -112,10 +112,15 @@ table! {
     exc031_unneeded::EXC031,
     exc032_partly_unneeded::EXC032,
     exc034_shadowed::EXC034,
+    exc035_orphaned::EXC035,
     exc036_enforce_covered::EXC036,
     exc037_pass_report::EXC037,
     exc039_condition_errors::EXC039,
     exc040_self_exempt::EXC040,
+    gov005_mixed_change::GOV005,
+    gov006_policy_weakened::GOV006,
+    gov007_exception_widened::GOV007,
+    gov009_config_weakened::GOV009,
 }
 
 /// The rule of that ID.

@@ -69,7 +69,7 @@ pub(crate) struct Input {
 }
 
 /// One file that was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TreeFile {
     /// What it is for.
     pub roles: Roles,
@@ -80,7 +80,7 @@ pub(crate) struct TreeFile {
 }
 
 /// One document that was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TreeDocument {
     /// What it is.
     pub class: Class,

@@ -1,13 +1,17 @@
 //! The examples on the pages of rules, run as they stand.
 //!
 //! A line that ends in `# <-` is where the rule must say something; every other line is one where it must not. A
-//! document with `governance:` at its top is an `admit.yaml`. Where no policy stands in an example, that of
+//! document with `governance:` at its top is an `admit.yaml`. Two blocks, `before` and `after`, are a change. Where no policy stands in an example, that of
 //! [`EXAMPLE_POLICY`] counts.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    commands::check::Case,
+    cluster::Cluster,
+    commands::check::{
+        Case,
+        sides::{ConfigChange, Sides},
+    },
     config::Settings,
     document::Limits,
     governance::{
@@ -15,47 +19,117 @@ use crate::{
         page::{EXAMPLE_POLICY, Page},
     },
     report::Progress,
-    runner::{Input, Law, Loader, Roles, Scopes, Wants},
+    runner::{Input, Law, Loader, Roles, Scopes, Tree, Wants, hold},
     source::{At, Entry, Reader},
+    span::File,
 };
+
+/// How findings name the file of an example.
+const PAGE: &str = "page.yaml";
 
 /// The time at which examples are judged: 2026-01-01T00:00:00Z.
 const NOW: i128 = 1_767_225_600_000_000_000;
 
 /// What an example asks for in the file and what the rule says, as lines.
-fn run(rule: &'static Rule, text: &str) -> Result<(BTreeSet<u32>, BTreeSet<u32>), String> {
-    let is_settings = |part: &&str| part.starts_with("governance:");
-    let settings = text.split("---\n").find(is_settings).unwrap_or_default();
-    let settings = Settings::parse("admit.yaml", settings.as_bytes()).map_err(|error| error.to_string())?;
-    let rules = Rules::new(&settings.governance).map_err(|error| error.to_string())?.with_all_on();
-    let kinds = ["kind: ClusterPolicy", "kind: Policy", "kind: ValidatingPolicy", "kind: NamespacedValidatingPolicy"];
-    let mut files = vec![("page.yaml", text)];
-    if !text.lines().any(|line| kinds.contains(&line)) {
-        files.push(("policy.yaml", EXAMPLE_POLICY));
-    }
+type Lines = (BTreeSet<u32>, BTreeSet<u32>);
+
+/// The part of an example that is an `admit.yaml`.
+fn settings(text: &str) -> Result<Settings, String> {
+    let part = text.split("---\n").find(|part| part.starts_with("governance:")).unwrap_or_default();
+    Settings::parse("admit.yaml", part.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn rules(settings: &Settings) -> Result<Rules, String> {
+    Ok(Rules::new(&settings.governance).map_err(|error| error.to_string())?.with_all_on())
+}
+
+fn load(files: &[(&str, &str)]) -> Result<Tree, String> {
     let roles = Roles { judged: true, policies: true, exceptions: true, cluster: true, screened: false };
-    let inputs: Vec<Input> = files
-        .into_iter()
-        .map(|(path, text)| Input {
-            entry: Entry { path: path.into(), at: At::Memory(Arc::from(text.as_bytes())) },
-            roles,
-        })
-        .collect();
+    let input = |(path, text): &(&str, &str)| Input {
+        entry: Entry { path: (*path).into(), at: At::Memory(Arc::from(text.as_bytes())) },
+        roles,
+    };
+    let inputs: Vec<Input> = files.iter().map(input).collect();
     let progress = Progress::start(false);
     let reader = || Ok(Reader::files(1 << 20));
     let loader = Loader { reader: &reader, limits: Limits::default(), scopes: Scopes::default(), progress: &progress };
-    let tree = loader.load(&inputs, ["page.yaml"].into_iter()).map_err(|error| error.to_string())?;
+    loader.load(&inputs, [PAGE].into_iter()).map_err(|error| error.to_string())
+}
+
+fn law(tree: &Tree) -> Law {
     let mut law = Law::compile(tree.files.iter());
     law.stand_in(tree.files.iter());
-    let case = Case { law, tree, is_whole: true, is_root: true, governance: Some(rules), ..Case::default() };
-    let (report, _) = case.judge(NOW, Wants::default(), &progress);
+    law
+}
+
+/// The file with the policy of all examples, unless these hold one.
+fn example_policy(texts: &[&str]) -> Vec<(&'static str, &'static str)> {
+    let kinds = ["kind: ClusterPolicy", "kind: Policy", "kind: ValidatingPolicy", "kind: NamespacedValidatingPolicy"];
+    let has = texts.iter().any(|text| text.lines().any(|line| kinds.contains(&line)));
+    if has { Vec::new() } else { vec![("policy.yaml", EXAMPLE_POLICY)] }
+}
+
+fn lines(rule: &Rule, texts: &[&str], case: &Case) -> Result<Lines, String> {
+    let (report, _) = case.judge(NOW, Wants::default(), &Progress::start(false));
     if let Some(broken) = report.findings.iter().find(|it| it.id.starts_with("yaml/") || it.id.starts_with("document/"))
     {
         return Err(format!("line {}: {}", broken.primary.start.line, broken.message));
     }
-    let wanted = text.lines().zip(1..).filter(|(line, _)| line.ends_with("# <-")).map(|(_, n)| n).collect();
+    let marked = |text: &&str| -> Vec<u32> {
+        text.lines().zip(1..).filter(|(line, _)| line.ends_with("# <-")).map(|(_, n)| n).collect()
+    };
+    let wanted = texts.iter().flat_map(marked).collect();
     let said = report.findings.iter().filter(|it| it.id == rule.id).map(|it| it.primary.start.line).collect();
     Ok((wanted, said))
+}
+
+fn run(rule: &'static Rule, text: &str) -> Result<Lines, String> {
+    let mut files = vec![(PAGE, text)];
+    files.extend(example_policy(&[text]));
+    let tree = load(&files)?;
+    let governance = Some(rules(&settings(text)?)?);
+    let case = Case { law: law(&tree), tree, is_whole: true, is_root: true, governance, ..Case::default() };
+    lines(rule, &[text], &case)
+}
+
+fn run_change(rule: &'static Rule, before: &str, after: &str) -> Result<Lines, String> {
+    let law_tree = load(&example_policy(&[before, after]))?;
+    let (tree, old) = (load(&[(PAGE, after)])?, load(&[(PAGE, before)])?);
+    let mut held = Cluster::default();
+    hold(&mut held, old.files.iter());
+    let (settings_before, settings_after) = (settings(before)?, settings(after)?);
+    let governance = Some(rules(&settings_before)?);
+    let file = File::new(PAGE, after.as_bytes().to_vec());
+    let config = ConfigChange { before: settings_before, after: settings_after, file };
+    let sides = Some(Sides {
+        before: old.files.clone(),
+        after: tree.files.clone(),
+        changed: [PAGE.to_owned()].into(),
+        config: Some(config),
+    });
+    let law = law(&law_tree);
+    let case = Case { law, tree, law_tree, held, removes: true, governance, sides, ..Case::default() };
+    lines(rule, &[before, after], &case)
+}
+
+/// The examples of a section, with what came of each; two that are named `before` and `after` are one.
+fn run_section(page: &Page, rule: &'static Rule, section: &str) -> Vec<Result<Lines, String>> {
+    let examples = page.examples(section);
+    let mut rest = examples.as_slice();
+    let mut out = Vec::new();
+    while let Some(((info, text), others)) = rest.split_first() {
+        match others.split_first() {
+            Some(((next, after), others)) if info == "before" && next == "after" => {
+                out.push(run_change(rule, text, after));
+                rest = others;
+            }
+            _ => {
+                out.push(run(rule, text));
+                rest = others;
+            }
+        }
+    }
+    out
 }
 
 #[test]
@@ -64,13 +138,13 @@ fn each_page_fires_where_it_says_and_nowhere_else() {
     for rule in RULES {
         let page = Page::of(rule);
         for section in ["Fires", "Stays quiet"] {
-            let examples = page.examples(section);
-            if examples.is_empty() {
+            let results = run_section(&page, rule, section);
+            if results.is_empty() {
                 problems.push(format!("{}: no example under `{section}`", rule.id));
             }
-            for (n, (_, text)) in examples.iter().enumerate() {
+            for (n, result) in results.into_iter().enumerate() {
                 let case = format!("{} {section} {}", rule.id, n + 1);
-                match run(rule, text) {
+                match result {
                     Err(error) => problems.push(format!("{case}: {error}")),
                     Ok((wanted, _)) if section == "Fires" && wanted.is_empty() => {
                         problems.push(format!("{case}: no line is marked with `# <-`"));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::sides::Sides;
 use crate::{
     cluster::{Cluster, Identity},
     document::{
@@ -14,7 +15,7 @@ use crate::{
     governance::{self, Context, Effects, Rules},
     policy::set::PolicySet,
     report::{Progress, Report, Rule, Summary},
-    runner::{self, Law, Roles, Subject, Tree, Wants},
+    runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
 };
 
 /// Everything a run judges and judges by.
@@ -42,6 +43,8 @@ pub(crate) struct Case {
     pub is_root: bool,
     /// The rules that govern exceptions and policies; `None`: only what a cluster would refuse.
     pub governance: Option<Rules>,
+    /// For a change: both sides of what governs it.
+    pub sides: Option<Sides>,
 }
 
 impl Case {
@@ -57,8 +60,13 @@ impl Case {
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
         if let Some(rules) = &self.governance {
-            let context = self.context(&subjects, self.is_whole.then_some(&judged.effects), now);
-            let governed = governance::check(&context, rules);
+            let governed = match &self.sides {
+                Some(sides) => sides.check(self, &subjects, rules, now),
+                None => {
+                    let effects = self.is_whole.then_some(&judged.effects);
+                    governance::check(&self.context(&subjects, effects, now), rules)
+                }
+            };
             // What a rule says in its own words isn't said a second time.
             findings.retain(|it| !governed.iter().any(|other| says_the_same(it, other)));
             findings.extend(governed);
@@ -127,20 +135,10 @@ impl Case {
         (report, looked)
     }
 
-    /// What rules of governance look at; without effects only what is in the files.
+    /// What rules of governance look at in a tree.
     fn context<'c>(&'c self, subjects: &[Subject<'c>], effects: Option<&'c Effects>, now: i128) -> Context<'c> {
-        let of_class = |class: Class, takes: fn(&Roles) -> bool| {
-            let files = self.tree.files.iter().chain(&self.law_tree.files).filter(move |file| takes(&file.roles));
-            files
-                .flat_map(|file| &file.documents)
-                .filter(move |it| it.class == class)
-                .flat_map(|it| objects(it.document.root()).into_iter().map(move |node| (&it.document, node.id())))
-        };
-        let exceptions = of_class(Class::Exception, |roles| roles.exceptions);
-        let policies = of_class(Class::Policy, |roles| roles.policies).map(|(document, id)| document.node(id));
-        let mut out = Context::new(exceptions, policies, &self.law.policies, &self.law.cluster, now);
-        out.objects = subjects.iter().filter_map(|it| it.object.or(it.old_object)).collect();
-        out.effects = effects;
+        let files = self.tree.files.iter().chain(&self.law_tree.files);
+        let mut out = context(files, &self.law, subjects, effects, now);
         out.is_complete = self.is_root;
         out
     }
@@ -148,7 +146,7 @@ impl Case {
     fn subjects(&self, findings: &mut Vec<Finding>) -> Vec<Subject<'_>> {
         let mut out = Vec::new();
         let mut here: HashSet<Identity> = HashSet::new();
-        for object in self.tree.files.iter().flat_map(runner::TreeFile::subjects) {
+        for object in self.tree.files.iter().flat_map(TreeFile::subjects) {
             if !is_object(object) {
                 findings.push(not_an_object(object));
                 continue;
@@ -166,6 +164,29 @@ impl Case {
         }
         out
     }
+}
+
+/// What rules of governance look at; without effects only what is in the files.
+pub(super) fn context<'c>(
+    files: impl Iterator<Item = &'c TreeFile> + Clone,
+    law: &'c Law,
+    subjects: &[Subject<'c>],
+    effects: Option<&'c Effects>,
+    now: i128,
+) -> Context<'c> {
+    let of_class = |class: Class, takes: fn(&Roles) -> bool| {
+        let files = files.clone().filter(move |file| takes(&file.roles));
+        files
+            .flat_map(|file| &file.documents)
+            .filter(move |it| it.class == class)
+            .flat_map(|it| objects(it.document.root()).into_iter().map(move |node| (&it.document, node.id())))
+    };
+    let exceptions = of_class(Class::Exception, |roles| roles.exceptions);
+    let policies = of_class(Class::Policy, |roles| roles.policies).map(|(document, id)| document.node(id));
+    let mut out = Context::new(exceptions, policies, &law.policies, &law.cluster, now);
+    out.objects = subjects.iter().filter_map(|it| it.object.or(it.old_object)).collect();
+    out.effects = effects;
+    out
 }
 
 /// Whether two findings only differ in who says it.

@@ -10,7 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Case, LawArgs, TELLING, disk};
+use super::{
+    Case, LawArgs, TELLING, disk,
+    sides::{ConfigChange, Sides},
+};
 use crate::{
     cluster::Cluster,
     commands::{
@@ -23,9 +26,10 @@ use crate::{
         classify::{directory, is_kustomization, is_partial_workload},
     },
     finding::{Finding, Place, Severity},
+    governance::Rules,
     k8s::gvk::{self, split_api_version},
     report::Progress,
-    runner::{self, Input, Law, Loader, Roles, Scopes, Tree},
+    runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile},
     source::{
         Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, Trees, git_diff, git_tree,
         is_hidden, staged::Snapshot,
@@ -69,7 +73,7 @@ pub(super) fn staged(environment: &Environment, law: &LawArgs, progress: &Progre
     };
     let options = side.judged()?;
     let diff = snapshot.compare(&options).map_err(|error| from_source(&error))?;
-    side.case(diff, law, progress)
+    side.case(diff, None, law, progress)
 }
 
 fn repository(environment: &Environment) -> Result<Repository, RunError> {
@@ -82,6 +86,7 @@ pub(crate) struct Change<'r> {
     side: Side<'r>,
     findings: Vec<Finding>,
     notes: Vec<String>,
+    config: Option<ConfigChange>,
 }
 
 impl<'r> Change<'r> {
@@ -98,6 +103,7 @@ impl<'r> Change<'r> {
         let new = comparison.new.tree;
         let after = Config::read(repository, &mut trees, new)?;
         let mut findings: Vec<Finding> = after.iter().filter_map(Config::finding).collect();
+        let mut config = None;
         let mut notes = Vec::new();
         let chosen = |it: &Option<Config>| match it {
             None => Ok(Settings::default()),
@@ -107,6 +113,7 @@ impl<'r> Change<'r> {
             None => (new, chosen(&after)?, Trust::Head, &comparison.new),
             Some(base) => {
                 let before = Config::read(repository, &mut trees, base.tree)?;
+                config = Config::change(before.as_ref(), after.as_ref());
                 let broken = before.as_ref().and_then(|it| it.settings.as_ref().err());
                 let settings = match broken {
                     Some(error) if findings.is_empty() => {
@@ -129,7 +136,7 @@ impl<'r> Change<'r> {
         }
         let tree = TreeAt::Stored { law: tree, new };
         let side = Side { repository, environment, tree, settings, trust, held_by: held_by.to_string() };
-        Ok(Self { comparison, side, findings, notes })
+        Ok(Self { comparison, side, findings, notes, config })
     }
 
     /// The settings that count.
@@ -139,12 +146,23 @@ impl<'r> Change<'r> {
 
     /// Reads what changed, and what judges it.
     pub(crate) fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
-        let Self { comparison, side, findings, mut notes } = self;
+        let Self { comparison, side, findings, mut notes, config } = self;
         let mut trees = side.repository.trees().map_err(|error| from_source(&error))?;
         let old = comparison.old.as_ref().map(|it| it.tree);
         let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &side.judged()?)
             .map_err(|error| from_source(&error))?;
-        let mut case = side.case(diff, law, progress)?;
+        let all = side.options(&[])?;
+        // What judges is looked for everywhere, not only where objects are judged.
+        let law_diff = if side.settings.include.is_empty() {
+            None
+        } else {
+            let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &all);
+            Some(diff.map_err(|error| from_source(&error))?)
+        };
+        let mut case = side.case(diff, law_diff.as_ref(), law, progress)?;
+        if let Some(sides) = &mut case.sides {
+            sides.config = config;
+        }
         case.findings.extend(findings);
         notes.append(&mut case.notes);
         case.notes = notes;
@@ -167,6 +185,20 @@ impl Config {
         let blob = reader.read(&entry).map_err(|skip| RunError::new(format!("{FILE_NAME}: {skip}")))?;
         let settings = Settings::parse(FILE_NAME, &blob.bytes);
         Ok(Some(Self { file: File::new(FILE_NAME, blob.bytes), settings }))
+    }
+
+    /// What changes for the settings; `None` when nothing does, or when one side can't be read.
+    fn change(before: Option<&Self>, after: Option<&Self>) -> Option<ConfigChange> {
+        let text = |it: Option<&Self>| it.map(|it| it.file.text().to_owned());
+        if text(before) == text(after) {
+            return None;
+        }
+        let settings = |it: Option<&Self>| match it {
+            None => Some(Settings::default()),
+            Some(config) => config.settings.as_ref().ok().cloned(),
+        };
+        let file = Arc::clone(&after.or(before)?.file);
+        Some(ConfigChange { before: settings(before)?, after: settings(after)?, file })
     }
 
     fn finding(&self) -> Option<Finding> {
@@ -211,7 +243,7 @@ impl Side<'_> {
         self.options(&self.settings.include)
     }
 
-    fn case(&self, diff: Diff, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
+    fn case(&self, diff: Diff, law_diff: Option<&Diff>, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
         let changed: HashSet<&str> = diff
             .changes
             .iter()
@@ -245,14 +277,66 @@ impl Side<'_> {
         let mut held = Cluster::default();
         runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
 
+        let governance = Rules::new(&self.settings.governance).map_err(|error| from_config(&error))?;
+        let sides = match law_diff {
+            None => self.sides(&before.files, &tree.files, &diff, law)?,
+            Some(diff) => {
+                let before = self.load(&inputs(diff, false, &telling), &scopes, progress)?;
+                let after = self.load(&inputs(diff, true, &telling), &scopes, progress)?;
+                self.sides(&before.files, &after.files, diff, law)?
+            }
+        };
         self.stand_in(&mut compiled, &tree, law, progress)?;
         let mut findings = runner::skipped(&diff.skipped);
         findings.extend(law_inputs.findings);
         findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
         let mut notes = law_inputs.notes;
         notes.insert(0, format!("judged by the policies of {}", self.held_by));
-        let user = self.settings.user.clone();
-        Ok(Case { law: compiled, tree, law_tree, held, removes: true, user, findings, notes, ..Case::default() })
+        let (governance, sides) = (Some(governance), Some(sides));
+        Ok(Case {
+            law: compiled,
+            tree,
+            law_tree,
+            held,
+            removes: true,
+            user: self.settings.user.clone(),
+            findings,
+            notes,
+            governance,
+            sides,
+            ..Case::default()
+        })
+    }
+
+    /// The files that changed, with what they count as before the law.
+    fn sides(&self, before: &[TreeFile], after: &[TreeFile], diff: &Diff, law: &LawArgs) -> Result<Sides, RunError> {
+        let settings = &self.settings;
+        let filter = |given: &[String], set: &[String]| -> Result<Option<Filter>, RunError> {
+            let below: Vec<String> = given.iter().filter_map(|name| self.below_root(name)).collect();
+            // Law from elsewhere is no part of any change.
+            if !given.is_empty() && below.is_empty() {
+                return Ok(None);
+            }
+            let include = if given.is_empty() { set } else { &below };
+            Filter::new(include, &settings.exclude).map(Some).map_err(|error| from_source(&error))
+        };
+        let policies = filter(&law.policies, &settings.policies)?;
+        let exceptions = filter(&law.exceptions, &settings.exceptions)?;
+        let takes = |filter: &Option<Filter>, path: &str| {
+            filter.as_ref().is_some_and(|filter| filter.takes(path)) && !is_hidden(path)
+        };
+        let entries = diff.changes.iter().flat_map(|it| [it.old.as_ref(), it.new.as_ref()]).flatten();
+        let changed: HashSet<String> = entries.map(|it| it.path.to_string()).collect();
+        let of_law = |files: &[TreeFile]| {
+            let files = files.iter().filter(|file| changed.contains(&**file.file.path()));
+            let with_roles = |file: &TreeFile| {
+                let path = file.file.path();
+                let (policies, exceptions) = (takes(&policies, path), takes(&exceptions, path));
+                TreeFile { roles: Roles { policies, exceptions, ..file.roles }, ..file.clone() }
+            };
+            files.map(with_roles).collect()
+        };
+        Ok(Sides { before: of_law(before), after: of_law(after), changed: changed.clone(), config: None })
     }
 
     fn load(&self, inputs: &[Input], scopes: &Scopes, progress: &Progress) -> Result<Tree, RunError> {
@@ -420,7 +504,7 @@ impl Side<'_> {
     /// Whether what changed can't be told without a look at the rest: a workload that lacks what it needs may be the
     /// patch of a kustomization elsewhere, and a kind that nobody knows may be one outside of namespaces.
     fn knows_too_little(tree: &Tree, law: &Law) -> bool {
-        tree.files.iter().flat_map(runner::TreeFile::subjects).any(|object| {
+        tree.files.iter().flat_map(TreeFile::subjects).any(|object| {
             let kind = crate::engine::request::kind_of(object);
             if law.policies.rules_for(kind).is_empty() {
                 return false;

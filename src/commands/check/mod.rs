@@ -5,6 +5,7 @@
 mod case;
 pub(crate) mod change;
 mod disk;
+pub(crate) mod sides;
 pub(crate) mod tree;
 
 use std::{

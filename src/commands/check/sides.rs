@@ -1,0 +1,98 @@
+//! Both sides of a change, for the rules of governance that compare them.
+//!
+//! What a change does to policies and exceptions is told by what both sides come to, not by the difference of their
+//! texts: a finding counts when the side after the change has it and the side before has not.
+
+use std::collections::{HashMap, HashSet};
+
+use super::case::{Case, context};
+use crate::{
+    config::Settings,
+    document::classify::Class,
+    engine::World,
+    finding::Finding,
+    governance::{self, Change, Rules},
+    runner::{self, Law, Subject, TreeFile, Wants},
+    span::File,
+};
+
+/// Policies, exceptions and settings before and after a change, as far as they changed.
+#[derive(Debug, Default)]
+pub(crate) struct Sides {
+    /// Files that changed, as they were; their roles say what they count as.
+    pub before: Vec<TreeFile>,
+    /// Files that changed, as they are.
+    pub after: Vec<TreeFile>,
+    /// Every path that changed.
+    pub changed: HashSet<String>,
+    /// `admit.yaml`, if it changed.
+    pub config: Option<ConfigChange>,
+}
+
+/// `admit.yaml` before and after a change, both readable.
+#[derive(Debug)]
+pub(crate) struct ConfigChange {
+    /// What counted before.
+    pub before: Settings,
+    /// What counts after.
+    pub after: Settings,
+    /// The file as it is, or as it was when it is gone.
+    pub file: std::sync::Arc<File>,
+}
+
+impl Sides {
+    /// The files that hold policies or exceptions.
+    fn law(&self) -> HashSet<&str> {
+        let holds = |file: &&TreeFile| {
+            file.documents.iter().any(|it| match it.class {
+                Class::Policy => file.roles.policies,
+                Class::Exception => file.roles.exceptions,
+                _ => false,
+            })
+        };
+        self.before.iter().chain(&self.after).filter(holds).map(|file| &**file.file.path()).collect()
+    }
+
+    /// Whether nothing changed that rules of governance look at.
+    fn is_idle(&self) -> bool {
+        self.config.is_none() && self.law().is_empty()
+    }
+
+    /// What the change brings.
+    pub(super) fn check(&self, case: &Case, subjects: &[Subject<'_>], rules: &Rules, now: i128) -> Vec<Finding> {
+        if self.is_idle() {
+            return Vec::new();
+        }
+        let unchanged = || case.law_tree.files.iter().filter(|file| !self.changed.contains(&**file.file.path()));
+        let law_before = Law::compile(unchanged().chain(&self.before));
+        let mut law = Law::compile(unchanged().chain(&self.after));
+        law.cluster = case.law.cluster.clone();
+        let world = World { policies: &law.policies, cluster: &law.cluster, now };
+        let judged = runner::judge(world, case.user.as_ref(), subjects, Wants::default(), &|_| ());
+        let base = context(unchanged().chain(&self.before), &law_before, subjects, None, now);
+        let rules_before = self.config.as_ref().and_then(|it| Rules::new(&it.before.governance).ok());
+        let rules_after = self.config.as_ref().and_then(|it| Rules::new(&it.after.governance).ok());
+        let configs = match (&self.config, &rules_before, &rules_after) {
+            (Some(it), Some(before), Some(after)) => {
+                Some(governance::Configs { before: (&it.before, before), after: (&it.after, after), file: &it.file })
+            }
+            _ => None,
+        };
+        let known: HashMap<String, usize> =
+            governance::check(&base, rules).iter().fold(HashMap::new(), |mut out, it| {
+                *out.entry(it.fingerprint()).or_default() += 1;
+                out
+            });
+        let mut after = context(unchanged().chain(&self.after), &law, subjects, Some(&judged.effects), now);
+        after.change = Some(Change { base: &base, changed: &self.changed, law: self.law(), configs });
+        let mut known = known;
+        let mut is_new = |it: &Finding| match known.get_mut(&it.fingerprint()) {
+            Some(n) if *n > 0 => {
+                *n -= 1;
+                false
+            }
+            _ => true,
+        };
+        governance::check(&after, rules).into_iter().filter(|it| is_new(it)).collect()
+    }
+}

@@ -1,0 +1,124 @@
+//! Changes that relax the rules by which changes are judged.
+
+use super::{Configs, Context, Out, RULES, rule};
+use crate::{
+    config::Trust,
+    finding::Place,
+    span::Span,
+};
+
+rule! {
+    /// A change doesn't relax the configuration in passing.
+    ///
+    /// ## Why
+    /// A change is judged by the `admit.yaml` from before it; the next one by what this one leaves behind. Rules that are
+    /// switched off or weigh less, paths that are left alone, rules that may be broken: each deserves a change of its own.
+    /// Together with anything else it weighs as an error.
+    ///
+    /// ## Fires
+    /// ```yaml before
+    /// governance:
+    ///   rules:
+    ///     EXC014: { severity: error }
+    /// ```
+    /// ```yaml after
+    /// governance:
+    ///   rules:
+    ///     EXC014: { severity: info } # <-
+    ///   allow:
+    ///     - rule: EXC019 # <-
+    ///       exception: delta/tool
+    ///       reason: runs on every node
+    /// ```
+    ///
+    /// ## Stays quiet
+    /// ```yaml before
+    /// governance:
+    ///   rules:
+    ///     EXC014: { severity: warning }
+    /// ```
+    /// ```yaml after
+    /// governance:
+    ///   rules:
+    ///     EXC014: { severity: error }
+    ///     EXC020: { severity: error }
+    /// ```
+    ///
+    /// ## Fix
+    /// Relax the configuration in a change of its own.
+    GOV009, "config-weakened", Warning, check
+}
+
+fn check(context: &Context<'_>, out: &mut Out<'_>) {
+    let Some(change) = &context.change else { return };
+    let Some(configs) = &change.configs else { return };
+    let is_alone = change.changed.len() < 2;
+    let say = |out: &mut Out<'_>, key: &str, at: Span, message: String| {
+        let finding = out.finding_at(place(configs, at), message);
+        let finding = if is_alone { finding } else { out.raise(finding) };
+        out.add_for(key, finding);
+    };
+    let (before, rules_before) = configs.before;
+    let (after, rules_after) = configs.after;
+    for rule in RULES {
+        let (was, is) = (rules_before.level(rule), rules_after.level(rule));
+        let written = after.governance.rules.iter().find(|it| it.id == rule.id);
+        let at = written.map(|it| it.at).unwrap_or_default();
+        if (is as u8) < was as u8 {
+            let message = format!("{} was `{}` and is `{}`", rule.id, was.name(), is.name());
+            say(out, rule.id, at, message);
+            continue;
+        }
+        let options = |it: &crate::config::Settings| {
+            it.governance.rules.iter().find(|it| it.id == rule.id).map(|it| it.options.clone()).unwrap_or_default()
+        };
+        if options(before) != options(after) {
+            let message = format!("what {} asks for changes", rule.id);
+            // Whether it asks for less only people can tell.
+            let finding = out.finding_at(place(configs, at), message);
+            out.add_for(rule.id, finding);
+        }
+    }
+    for allow in &after.governance.allow {
+        let same = |it: &crate::config::governance::Allow| {
+            it.rule == allow.rule && it.exception == allow.exception && it.path == allow.path && it.until >= allow.until
+        };
+        if !before.governance.allow.iter().any(same) {
+            let message = format!("{} may be broken: {}", allow.rule, allow.reason);
+            say(out, &allow.rule, allow.rule_at, message);
+        }
+    }
+    let added = |was: &[String], is: &[String]| is.iter().filter(|it| !was.contains(it)).cloned().collect::<Vec<_>>();
+    let said = [
+        ("exclude", "is left alone", added(&before.exclude, &after.exclude)),
+        ("exceptions", "holds exceptions", if before.exceptions.is_empty() { Vec::new() } else { added(&before.exceptions, &after.exceptions) }),
+        ("policies", "holds policies no longer", added(&after.policies, &before.policies)),
+        ("include", "is all that is judged", if before.include.is_empty() { after.include.clone() } else { Vec::new() }),
+    ];
+    for (key, what, globs) in said {
+        for glob in globs {
+            say(out, key, key_span(configs, key), format!("`{glob}` {what}"));
+        }
+    }
+    if before.trust == Trust::Base && after.trust == Trust::Head {
+        let message = "changes are judged by what they bring themselves";
+        say(out, "trust", key_span(configs, "trust"), message.to_owned());
+    }
+    if before.guard.is_none() && after.guard.is_some() {
+        let message = "not every branch is guarded any more";
+        say(out, "guard", key_span(configs, "guard"), message.to_owned());
+    }
+}
+
+fn place(configs: &Configs<'_>, at: Span) -> Place {
+    let at = if at == Span::default() { configs.file.line_span(1) } else { at };
+    Place::new(configs.file, at)
+}
+
+/// Where a key at the top of the file stands.
+fn key_span(configs: &Configs<'_>, key: &str) -> Span {
+    let text = configs.file.text();
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    let found = starts.into_iter().find(|at| text[*at..].strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    found.map_or(Span::default(), |at| Span::new(at as u32, (at + key.len()) as u32))
+}
