@@ -13,7 +13,7 @@ rule! {
     /// An exception for a controller names the rule that Kyverno generates for it, and the one for its Pods.
     ///
     /// ## Why
-    /// A rule `r` for Pods comes with `autogen-r` for Deployments and their like and `autogen-cronjob-r` for CronJobs.
+    /// A rule `r` for Pods comes with `autogen-r` for Deployments and their like and `autogen-cronjob-r` for a `CronJob`.
     /// `ruleNames` is compared with those names: `r` alone leaves the Deployment blocked, `autogen-r` alone lets the
     /// Deployment in and blocks its Pods.
     ///

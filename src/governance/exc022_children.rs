@@ -20,7 +20,7 @@ rule! {
     /// An exception for a controller also covers what the controller creates.
     ///
     /// ## Why
-    /// A Deployment `tool` creates a ReplicaSet `tool-7d4b9c6f58` and Pods `tool-7d4b9c6f58-x2v7k`. An exception that
+    /// A Deployment `tool` creates a `ReplicaSet` `tool-7d4b9c6f58` and Pods `tool-7d4b9c6f58-x2v7k`. An exception that
     /// names only `tool`, or only the kind Deployment, is green in Git, and in the cluster the Pods never start.
     ///
     /// ## Fires

@@ -1,6 +1,6 @@
 //! Exceptions whose policy goes away.
 
-use super::{Context, Out, rule};
+use super::{Context, Out};
 use crate::finding::Place;
 
 rule! {

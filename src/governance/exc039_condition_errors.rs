@@ -1,10 +1,8 @@
 //! Conditions that can't be evaluated.
 
 use super::{Context, Out};
-use crate::{
-    document::Node,
-    finding::{Place, resource_ref},
-};
+use crate::document::Node;
+use crate::finding::{Place, resource_ref};
 
 rule! {
     /// The conditions of an exception can be evaluated for whatever it matches.

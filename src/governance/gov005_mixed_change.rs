@@ -1,6 +1,6 @@
 //! Exceptions that come with what they exempt.
 
-use super::{Context, Item, Out, rule};
+use super::{Context, Item, Out};
 use crate::{
     expr::Value,
     finding::{Place, resource_ref},

@@ -1,6 +1,6 @@
 //! Policies that demand less than before.
 
-use super::{Context, Out, matching::meet, rule};
+use super::{Context, Out, matching::meet};
 use crate::{
     document::Node,
     expr::Value,

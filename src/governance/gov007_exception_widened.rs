@@ -2,8 +2,7 @@
 
 use super::{
     Context, Item, Out, exc027_expiry_required as required,
-    expiry::{self, Expiry},
-    rule,
+    expiry::{self, Expiry}
 };
 use crate::{
     document::Node,

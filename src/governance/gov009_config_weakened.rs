@@ -1,6 +1,6 @@
 //! Changes that relax the rules by which changes are judged.
 
-use super::{Configs, Context, Out, RULES, rule};
+use super::{Configs, Context, Out, RULES};
 use crate::{
     config::Trust,
     finding::Place,

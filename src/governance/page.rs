@@ -1,5 +1,7 @@
 //! The page of a rule: from the lines of its doc comment to text for people, and to examples for tests.
 
+use std::fmt::Write as _;
+
 use super::{RULES, Rule, context::listed};
 use crate::config::governance::Level;
 
@@ -81,16 +83,16 @@ impl Page {
     pub(crate) fn markdown(&self) -> String {
         let Self { rule, summary, sections } = self;
         let mut out = format!("# {} {}\n\n{summary}\n\n", rule.id, rule.name);
-        out.push_str(&match rule.level {
-            Level::Off => "Off unless `admit.yaml` switches it on.\n".to_owned(),
-            level => format!("Severity: {}.\n", level.name()),
-        });
+        let _ = match rule.level {
+            Level::Off => writeln!(out, "Off unless `admit.yaml` switches it on."),
+            level => writeln!(out, "Severity: {}.", level.name()),
+        };
         for (title, text) in sections {
-            out.push_str(&format!("\n## {title}\n\n{}\n", text.trim()));
+            let _ = writeln!(out, "\n## {title}\n\n{}", text.trim());
         }
         let uses_example_policy = sections.iter().any(|(_, text)| text.contains("policyName: host-ns"));
         if uses_example_policy {
-            out.push_str(&format!("\n{ABOUT_EXAMPLES}\n"));
+            let _ = writeln!(out, "\n{ABOUT_EXAMPLES}");
         }
         let defaults = (rule.defaults)();
         let options = defaults.as_object().filter(|it| !it.is_empty());
@@ -101,10 +103,11 @@ impl Page {
                 format!("{{ severity: {}, {} }}", rule.level.name(), pairs.join(", "))
             },
         );
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "\n## In `admit.yaml`, with the defaults\n\n```yaml\ngovernance:\n  rules:\n    {}: {body}\n```\n",
             rule.id
-        ));
+        );
         out
     }
 }
@@ -115,7 +118,7 @@ pub(crate) fn list() -> String {
     for rule in RULES {
         let page = Page::of(rule);
         let summary = page.summary.lines().next().unwrap_or_default();
-        out.push_str(&format!("{:<7} {:<8} {:<22} {summary}\n", rule.id, rule.level.name(), rule.name));
+        let _ = writeln!(out, "{:<7} {:<8} {:<22} {summary}", rule.id, rule.level.name(), rule.name);
     }
     out
 }

@@ -60,16 +60,13 @@ impl Case {
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
         if let Some(rules) = &self.governance {
-            let governed = match &self.sides {
-                Some(sides) => sides.check(self, &subjects, rules, now),
-                None => {
-                    let effects = self.is_whole.then_some(&judged.effects);
-                    governance::check(&self.context(&subjects, effects, now), rules)
-                }
+            let governed = if let Some(sides) = &self.sides {
+                sides.check(self, &subjects, rules, now)
+            } else {
+                let effects = self.is_whole.then_some(&judged.effects);
+                governance::check(&self.context(&subjects, effects, now), rules)
             };
-            // What a rule says in its own words isn't said a second time.
-            findings.retain(|it| !governed.iter().any(|other| says_the_same(it, other)));
-            findings.extend(governed);
+            take(governed, &mut findings);
         }
         let summary = Summary {
             files: self.tree.n_files + self.law_tree.n_files,
@@ -115,8 +112,7 @@ impl Case {
         if let Some(rules) = &self.governance {
             let subjects = self.subjects(&mut Vec::new());
             let governed = governance::check(&self.context(&subjects, None, now), rules);
-            findings.retain(|it| !governed.iter().any(|other| says_the_same(it, other)));
-            findings.extend(governed);
+            take(governed, &mut findings);
         }
         // What judges is read with everything else of the root; only what was asked for is told.
         findings.retain(|it| !elsewhere.contains(&*it.primary.path));
@@ -189,12 +185,12 @@ pub(super) fn context<'c>(
     out
 }
 
-/// Whether two findings only differ in who says it.
-fn says_the_same(policy: &Finding, rule: &Finding) -> bool {
-    matches!(&*policy.id, "policy/schema" | "policy/invalid")
-        && policy.primary.path == rule.primary.path
-        && policy.primary.span == rule.primary.span
-        && policy.message == rule.message
+/// Adds what rules of governance say. What one of them says in its own words isn't said a second time.
+fn take(governed: Vec<Finding>, findings: &mut Vec<Finding>) {
+    let key = |it: &Finding| (it.primary.path.to_string(), it.primary.span, it.message.clone());
+    let said: HashSet<_> = governed.iter().map(key).collect();
+    findings.retain(|it| !matches!(&*it.id, "policy/schema" | "policy/invalid") || !said.contains(&key(it)));
+    findings.extend(governed);
 }
 
 /// An item of a list that no API server takes.
