@@ -10,6 +10,7 @@ mod check;
 mod compat;
 mod corpus;
 mod examples;
+mod governance;
 mod hook;
 mod scratch;
 mod tidy;
