@@ -13,7 +13,7 @@ use std::{
     sync::OnceLock,
 };
 
-use admit::testing::Source;
+use admit::testing::{Reader, Source};
 use divan::Bencher;
 use tempfile::TempDir;
 
@@ -102,7 +102,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 fn read_and_parse(bencher: Bencher<'_, '_>) {
     let tree = tree();
     bencher.bench(|| {
-        let read = |path: PathBuf| Source::new(&path.to_string_lossy(), fs::read(&path).expect("can be read")).parse();
+        let mut reader = Reader::default();
+        let read = |path: PathBuf| {
+            Source::new(&path.to_string_lossy(), fs::read(&path).expect("can be read")).parse(&mut reader)
+        };
         files(tree).into_iter().map(read).collect::<Vec<_>>()
     });
 }

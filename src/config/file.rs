@@ -165,7 +165,8 @@ fn item(text: &str, message: &str, line: usize) -> Option<(usize, usize)> {
 }
 
 fn suggestion(message: &str) -> Option<String> {
-    let unknown = message.split_once("unknown field `")?.1.split('`').next()?;
+    // Below a key of the file the message itself says which ones are known.
+    let unknown = message.strip_prefix("unknown field `")?.split('`').next()?;
     let known = KEYS.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
     Some(match nearest(unknown, KEYS.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),

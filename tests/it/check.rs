@@ -567,5 +567,5 @@ fn who_asks_is_said_by_a_flag_or_the_settings_or_the_rule_is_not_decided() {
     );
     it.admit(&["check", "--userinfo", "jim.yaml"]).exits(0);
     it.write("admit.yaml", "userinfo: { name: jane }\n");
-    it.admit(&["check"]).exits(2).says("admit.yaml:1:");
+    it.admit(&["check"]).exits(2).complains("admit.yaml:1:13: userinfo: unknown field `name`");
 }

@@ -116,14 +116,15 @@ impl Case {
         }
         // What judges is read with everything else of the root; only what was asked for is told.
         findings.retain(|it| !elsewhere.contains(&*it.primary.path));
-        let counts = self.tree.counts;
+        let judged = || self.tree.files.iter().filter(|it| it.roles.judged);
+        let count = |class: Class| judged().flat_map(|it| &it.documents).filter(|it| it.class == class).count();
         let documents = crate::report::Documents {
-            policies: counts.policies,
-            exceptions: counts.exceptions,
+            policies: count(Class::Policy),
+            exceptions: count(Class::Exception),
             ..crate::report::Documents::default()
         };
-        let looked = counts.policies + counts.exceptions > 0;
-        let mut report = Report::new(findings, Summary { files: self.tree.n_files, documents, ..Summary::default() });
+        let looked = documents.policies + documents.exceptions > 0;
+        let mut report = Report::new(findings, Summary { files: judged().count(), documents, ..Summary::default() });
         report.notes.clone_from(&self.notes);
         if !looked {
             report.notes.push("nothing was checked: no policy and no exception was found".to_owned());

@@ -274,7 +274,3 @@ fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
     PatternSource { compiled, tree, numbers }
 }
 
-/// The flavor of the generated rules of a rule name, for suggestions.
-pub(crate) fn generated_names(rule: &str) -> [String; 2] {
-    [Flavor::Controllers.rule_name(rule), Flavor::CronJob.rule_name(rule)]
-}
