@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    autogen::{self, Flavor},
+    autogen,
     condition::{self, FlatList},
     context,
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
