@@ -133,6 +133,21 @@ const SUBRESOURCE_KINDS: [&str; 9] = [
     "TokenRequest",
 ];
 
+/// Whether a kind of Kubernetes has a subresource. One that also is a custom kind may have what these have.
+pub(crate) fn has_subresource(kind: &str, subresource: &str) -> bool {
+    let own: &[&str] = match kind {
+        "CertificateSigningRequest" => &["approval"],
+        "Namespace" => &["finalize"],
+        "Node" | "Service" => &["proxy"],
+        "Pod" => {
+            &["attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward", "proxy", "resize"]
+        }
+        "ServiceAccount" => &["token"],
+        _ => &[],
+    };
+    matches!(subresource, "status" | "scale") || own.contains(&subresource)
+}
+
 /// The resource type of a plural name, such as `pods` or `ingresses`.
 pub(crate) fn builtin_by_plural(group: &str, plural: &str) -> Option<Builtin> {
     builtins().find(|it| it.plural == plural && it.group == group)

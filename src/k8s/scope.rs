@@ -2,6 +2,10 @@
 //!
 //! Source: `kubectl api-resources --namespaced=false` of Kubernetes 1.34, and Kyverno's own cluster-scoped kinds.
 
+use std::collections::HashMap;
+
+use super::gvk::builtin;
+
 /// Group and kind of each, sorted by group.
 const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("", &["ComponentStatus", "Namespace", "Node", "PersistentVolume"]),
@@ -37,6 +41,39 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("storagemigration.k8s.io", &["StorageVersionMigration"]),
     ("wgpolicyk8s.io", &["ClusterPolicyReport"]),
 ];
+
+/// Where the objects of a kind live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In namespaces.
+    Namespaced,
+    /// Outside of them.
+    Cluster,
+}
+
+/// Where objects live, of the kinds of Kubernetes, of Kyverno and of definitions that were read.
+#[derive(Debug, Default)]
+pub(crate) struct Scopes {
+    defined: HashMap<(String, String), Scope>,
+}
+
+impl Scopes {
+    /// Notes a kind that a CustomResourceDefinition defines.
+    pub(crate) fn define(&mut self, group: &str, kind: &str, scope: Scope) {
+        self.defined.insert((group.to_owned(), kind.to_owned()), scope);
+    }
+
+    /// Where the objects of a kind live; `None` when that is not known.
+    pub(crate) fn of(&self, group: &str, kind: &str) -> Option<Scope> {
+        if is_cluster_scoped(group, kind) {
+            return Some(Scope::Cluster);
+        }
+        if builtin(group, kind).is_some() {
+            return Some(Scope::Namespaced);
+        }
+        self.defined.get(&(group.to_owned(), kind.to_owned())).copied()
+    }
+}
 
 /// Whether a kind is known to live outside of namespaces. Unknown kinds count as namespaced, as on Kyverno's command
 /// line.

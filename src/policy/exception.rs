@@ -5,7 +5,11 @@
 use std::sync::Arc;
 
 use super::{
-    classic::condition::{self, Conditions, FlatList},
+    classic::{
+        condition::{self, Conditions, FlatList},
+        validate,
+    },
+    error::Problem,
     fields::{Fields, Problems},
     matching::{self, Block, Forms},
     pod_security::{self, Exclusion},
@@ -108,4 +112,28 @@ fn reference(node: Node<'_>, problems: &Problems) -> Option<Reference> {
 }
 
 /// Notes what a cluster would refuse in an exception that its schema lets in.
-pub(crate) fn check(_object: Node<'_>, _problems: &Problems) {}
+///
+/// Kyverno's command line looks at none of this and applies the exception as it is written.
+pub(crate) fn check(object: Node<'_>, problems: &Problems) {
+    let Some(spec) = object.get("spec") else { return };
+    if let Some(block) = spec.get("match") {
+        validate::check_filters(block, problems);
+        if spec.get("background").and_then(Node::as_bool) != Some(false) {
+            for list in validate::user_info(block) {
+                let message = format!("`{}` can't be used in an exception for background scans", list.key());
+                let help = "set `background: false`: nobody asks for what is already there";
+                problems.at_key(list, Problem::invalid_with(message, help));
+            }
+        }
+    }
+    for name in spec.get("exceptions").into_iter().flat_map(Node::items).filter_map(|it| it.get("policyName")) {
+        if name.as_str() == Some("") {
+            problems.at(name, Problem::invalid_with("An exception requires a policy name", "name a policy"));
+        }
+    }
+    for entry in spec.get("podSecurity").into_iter().flat_map(Node::items) {
+        for (at, problem) in pod_security::exclusion(entry, problems).iter().flat_map(Exclusion::flaws) {
+            problems.at_span(entry, at, problem);
+        }
+    }
+}

@@ -16,7 +16,10 @@ use super::{
     matching::Block,
     schema,
 };
-use crate::document::{Document, Node, NodeId};
+use crate::{
+    document::{Document, Node, NodeId},
+    k8s::scope::{Scope, Scopes},
+};
 
 /// Compiled policies and exceptions.
 #[derive(Debug, Default)]
@@ -28,6 +31,7 @@ pub(crate) struct PolicySet {
     /// Positions of the exceptions that name a policy, by its key.
     by_policy: HashMap<String, Vec<u32>>,
     measure: Measure,
+    scopes: Scopes,
 }
 
 /// A rule of a set, by position.
@@ -63,6 +67,17 @@ impl PolicySet {
         Self { measure: Measure::CommandLine, ..Self::default() }
     }
 
+    /// Takes note of the kind that a CustomResourceDefinition defines, for policies that are added later.
+    pub(crate) fn define(&mut self, object: Node<'_>) {
+        let (group, kind) = (object.str_at(&["spec", "group"]), object.str_at(&["spec", "names", "kind"]));
+        if object.str_at(&["kind"]) == Some("CustomResourceDefinition")
+            && let (Some(group), Some(kind)) = (group, kind)
+        {
+            let is_cluster = object.str_at(&["spec", "scope"]) == Some("Cluster");
+            self.scopes.define(group, kind, if is_cluster { Scope::Cluster } else { Scope::Namespaced });
+        }
+    }
+
     /// Compiles a policy or exception and adds it; gives what is wrong with it otherwise.
     pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) -> Result<(), Vec<PolicyError>> {
         let problems = Problems::default();
@@ -93,7 +108,7 @@ impl PolicySet {
             Family::Classic => {
                 let policy = classic::decode::decode(document, node, problems);
                 if let Some(policy) = policy {
-                    classic::validate::check(&policy, self.measure, problems);
+                    classic::validate::check(&policy, self.measure, &self.scopes, problems);
                     if problems.is_empty() {
                         self.classic.push(policy);
                     }

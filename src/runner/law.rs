@@ -38,6 +38,7 @@ impl Law {
     /// Compiles the policies and exceptions of the files whose roles say so.
     pub(crate) fn compile<'f>(files: impl Iterator<Item = &'f TreeFile> + Clone) -> Self {
         let mut law = Self { cluster: Cluster::new(Measure::Admission), ..Self::default() };
+        define(&mut law.policies, files.clone());
         for file in files {
             for TreeDocument { class, document, .. } in &file.documents {
                 let counts = match class {
@@ -77,8 +78,9 @@ pub(crate) fn hold<'f>(cluster: &mut Cluster, files: impl Iterator<Item = &'f Tr
 }
 
 /// The findings of policies and exceptions that are judged but are not the law.
-pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile>) -> Vec<Finding> {
+pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile> + Clone) -> Vec<Finding> {
     let mut scratch = PolicySet::default();
+    define(&mut scratch, files.clone());
     let mut out = Vec::new();
     for file in files {
         // What lies in hidden directories are drafts and tests: it is no law, so that it can't be wrong as one.
@@ -98,6 +100,14 @@ pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile>) -> Vec<Fin
         }
     }
     out
+}
+
+/// Tells a set of the kinds that files define.
+fn define<'f>(set: &mut PolicySet, files: impl Iterator<Item = &'f TreeFile>) {
+    for TreeDocument { document, .. } in files.flat_map(|file| &file.documents).filter(|it| it.class == Class::Manifest)
+    {
+        resource::objects(document.root()).into_iter().for_each(|object| set.define(object));
+    }
 }
 
 /// Adds what a document holds to a set, and gives a finding for each problem that is wanted.

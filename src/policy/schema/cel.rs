@@ -90,7 +90,7 @@ static GENERATING_SPEC: Object = object!(
         FAILURE_POLICY,
         EVALUATION,
         WEBHOOK,
-        required!("generate", Shape::Some(&Shape::Object(&GENERATION))),
+        field!("generate", Shape::List(&Shape::Object(&GENERATION))),
     ],
 );
 

@@ -3,10 +3,7 @@
 use super::{Draft, given, given_of};
 use crate::{
     document::Node,
-    k8s::{
-        gvk::{builtin, split_api_version},
-        scope,
-    },
+    k8s::{gvk::split_api_version, scope::Scope},
     policy::{Measure, classic::pattern::Anchor},
 };
 
@@ -65,7 +62,7 @@ fn one(draft: &Draft<'_>, target: Node<'_>) {
     }
     let (Some(api_version), Some(kind)) = (target.str_at(&["apiVersion"]), target.str_at(&["kind"])) else { return };
     let namespace = given(target, "namespace").filter(|it| it.as_str() != Some(""));
-    match (scope(draft.measure, split_api_version(api_version).0, kind), namespace) {
+    match (scope(draft, split_api_version(api_version).0, kind), namespace) {
         (Some(Scope::Namespaced), None) => {
             let message = "target namespace must be set for a namespaced resource";
             draft.refuse_key(target, message, "add `namespace`");
@@ -86,7 +83,7 @@ fn clone_list(draft: &Draft<'_>, list: Node<'_>) {
         .flat_map(Node::items)
         .filter_map(|node| {
             let (api_version, kind) = node.as_str()?.rsplit_once('/')?;
-            Some((node, scope(draft.measure, split_api_version(api_version).0, kind)?))
+            Some((node, scope(draft, split_api_version(api_version).0, kind)?))
         })
         .collect();
     let namespace = given(list, "namespace").filter(|it| it.as_str() != Some(""));
@@ -116,24 +113,14 @@ fn clone_list(draft: &Draft<'_>, list: Node<'_>) {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    Namespaced,
-    Cluster,
-}
-
 /// Where objects of a kind live; `None` when that is not known.
-fn scope(measure: Measure, group: &str, kind: &str) -> Option<Scope> {
+fn scope(draft: &Draft<'_>, group: &str, kind: &str) -> Option<Scope> {
     if kind.contains("{{") || group.contains("{{") {
         return None;
     }
     // Kyverno: its command line takes every kind for a namespaced one.
-    if measure == Measure::CommandLine {
+    if draft.measure == Measure::CommandLine {
         return Some(Scope::Namespaced);
     }
-    let kind = kind.split('/').next().unwrap_or(kind);
-    if let Some(builtin) = builtin(group, kind) {
-        return Some(if builtin.namespaced { Scope::Namespaced } else { Scope::Cluster });
-    }
-    scope::is_cluster_scoped(group, kind).then_some(Scope::Cluster)
+    draft.scopes.of(group, kind.split('/').next().unwrap_or(kind))
 }

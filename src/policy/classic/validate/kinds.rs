@@ -3,7 +3,7 @@
 use super::{Draft, filters, given};
 use crate::{
     document::Node,
-    k8s::gvk::{KindPattern, is_subresource_kind},
+    k8s::gvk::{KindPattern, builtins_of_kind, has_subresource, is_subresource_kind},
     policy::{Measure, classic::pattern::Anchor},
 };
 
@@ -19,6 +19,36 @@ pub(super) fn check(draft: &Draft<'_>, rule: Node<'_>) {
             kinds.items().for_each(|kind| subresource(draft, kind));
         }
     }
+}
+
+/// A policy all of whose kinds are none of the API server's is refused; of custom kinds nobody here knows.
+pub(super) fn exist(draft: &Draft<'_>) {
+    if draft.measure == Measure::CommandLine {
+        return;
+    }
+    let blocks = draft.declared().filter_map(|rule| given(rule.object(), "match"));
+    let kinds: Vec<_> = blocks
+        .flat_map(filters::of_block)
+        .filter_map(|filter| filter.at(&["resources", "kinds"]))
+        .flat_map(Node::items)
+        .collect();
+    if kinds.iter().all(|kind| is_impossible(kind.as_str().unwrap_or_default())) {
+        for kind in kinds {
+            let message = format!(
+                "the kind defined in the match resource is invalid: unable to convert GVK to GVR for kinds {}",
+                kind.as_str().unwrap_or_default()
+            );
+            draft.refuse(kind, message, "the kind has no such subresource");
+        }
+    }
+}
+
+/// Whether an entry asks for a subresource that its kind can't have.
+fn is_impossible(entry: &str) -> bool {
+    let pattern = KindPattern::parse(entry);
+    let Some((_, _, kind, subresource)) = pattern.parts() else { return false };
+    let is_literal = |text: &str| !text.is_empty() && !text.contains(['*', '?']);
+    is_literal(subresource) && builtins_of_kind(kind).next().is_some() && !has_subresource(kind, subresource)
 }
 
 /// A rule for every kind there is.

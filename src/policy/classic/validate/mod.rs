@@ -29,9 +29,15 @@ mod user;
 mod variables;
 mod walk;
 
+pub(crate) use filters::{filters as check_filters, user_info};
+pub(crate) use overlap::equal;
+pub(crate) use variables::{calls_function, context_names};
+pub(crate) use walk::{Variable, variables_below};
+
 use super::{Policy, Rule};
 use crate::{
     document::Node,
+    k8s::scope::Scopes,
     policy::{Measure, error::Problem, fields::Problems},
     span::Span,
 };
@@ -50,6 +56,7 @@ const CHECKS: &[Check] = &[
     Check::Policy(overrides::check),
     Check::Policy(rule_names::check),
     Check::Policy(namespaced::check),
+    Check::Policy(kinds::exist),
     Check::Rule(user::check),
     Check::Rule(expressions::check),
     Check::Rule(variables::check),
@@ -71,9 +78,9 @@ const CHECKS: &[Check] = &[
 ];
 
 /// Notes everything that a cluster, or Kyverno's command line, would refuse in a policy.
-pub(crate) fn check(policy: &Policy, measure: Measure, problems: &Problems) {
+pub(crate) fn check(policy: &Policy, measure: Measure, scopes: &Scopes, problems: &Problems) {
     let Some(spec) = policy.object().get("spec") else { return };
-    let draft = Draft { policy, spec, measure, problems };
+    let draft = Draft { policy, spec, measure, scopes, problems };
     for check in CHECKS {
         match check {
             Check::Policy(check) => check(&draft),
@@ -87,6 +94,7 @@ struct Draft<'p> {
     policy: &'p Policy,
     spec: Node<'p>,
     measure: Measure,
+    scopes: &'p Scopes,
     problems: &'p Problems,
 }
 

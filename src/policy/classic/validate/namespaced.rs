@@ -3,7 +3,10 @@
 use super::{Draft, filters, given};
 use crate::{
     document::Node,
-    k8s::gvk::{KindPattern, builtins_of_kind},
+    k8s::{
+        gvk::{KindPattern, builtins_of_kind},
+        scope::Scope,
+    },
     policy::Measure,
 };
 
@@ -34,7 +37,7 @@ fn of_filter(draft: &Draft<'_>, filter: Node<'_>, is_match: bool) {
     // Kyverno: its command line knows no scopes.
     if is_match && draft.measure == Measure::Cluster {
         for kind in resources.get("kinds").into_iter().flat_map(Node::items) {
-            if kind.as_str().is_some_and(is_cluster_scoped) {
+            if kind.as_str().is_some_and(|it| is_cluster_scoped(draft, it)) {
                 let message = format!(
                     "namespaced policy should not match cluster-scoped resources: {}",
                     kind.as_str().unwrap_or_default()
@@ -45,15 +48,14 @@ fn of_filter(draft: &Draft<'_>, filter: Node<'_>, is_match: bool) {
     }
 }
 
-/// Whether an entry of `kinds` can only mean objects of Kubernetes' own that live in no namespace.
-fn is_cluster_scoped(entry: &str) -> bool {
+/// Whether an entry of `kinds` can only mean objects that live in no namespace.
+fn is_cluster_scoped(draft: &Draft<'_>, entry: &str) -> bool {
     let pattern = KindPattern::parse(entry);
     let Some((group, _, kind, _)) = pattern.parts() else { return false };
-    builtins_of_kind(kind)
-        .filter(|it| group == "*" || group == it.group)
-        .map(|it| !it.namespaced)
-        .reduce(|a, b| a && b)
-        .unwrap_or(false)
+    if group != "*" {
+        return draft.scopes.of(group, kind) == Some(Scope::Cluster);
+    }
+    builtins_of_kind(kind).map(|it| !it.namespaced).reduce(|a, b| a && b).unwrap_or(false)
 }
 
 /// What a rule changes or makes must be in the policy's namespace.

@@ -37,7 +37,7 @@ fn form(block: Node<'_>) -> Join {
 }
 
 /// Whether two trees hold the same.
-fn equal(a: Node<'_>, b: Node<'_>) -> bool {
+pub(crate) fn equal(a: Node<'_>, b: Node<'_>) -> bool {
     match (a.kind(), b.kind()) {
         (Kind::Map, Kind::Map) => {
             a.len() == b.len() && a.entries().all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other)))

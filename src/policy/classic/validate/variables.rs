@@ -52,9 +52,7 @@ fn misplaced(draft: &Draft<'_>, rule: Node<'_>) {
         .flat_map(Node::items)
         .filter_map(|entry| Some((given(entry, "imageReferences")?, "imageReferences")));
     for (part, section) in blocks.chain(references) {
-        let mut found = Vec::new();
-        walk::texts_in(part, &mut |leaf| walk::variables(leaf, &mut found));
-        for variable in found {
+        for variable in walk::variables_below(part) {
             let message = format!("rule \"{}\" should not have variables in {section} section", name_of(rule));
             draft.refuse_at(
                 variable.node,
@@ -102,7 +100,7 @@ fn is_known(text: &str) -> bool {
 }
 
 /// Whether a parenthesis follows a name.
-fn calls_function(text: &str) -> bool {
+pub(crate) fn calls_function(text: &str) -> bool {
     text.match_indices('(').any(|(at, _)| text[..at].ends_with(|it: char| it.is_ascii_alphanumeric() || it == '_'))
 }
 
@@ -133,6 +131,13 @@ impl Entry<'_> {
     fn pattern(&self) -> String {
         if self.is_config_map { format!("{0}.data*, {0}.metadata*", self.name) } else { format!("{}*", self.name) }
     }
+}
+
+/// The names of the context entries of an object that holds some.
+pub(crate) fn context_names(holder: Node<'_>) -> Vec<&str> {
+    let mut list = Vec::new();
+    collect(holder, &mut list);
+    list.into_iter().map(|entry| entry.name).collect()
 }
 
 impl<'d> Entries<'d> {

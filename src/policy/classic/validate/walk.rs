@@ -32,10 +32,12 @@ pub(super) fn texts<'d>(rule: Node<'d>, visit: &mut dyn FnMut(Leaf<'d>)) {
     below(rule, &mut Vec::new(), false, visit);
 }
 
-/// Calls `visit` for each text in a part of a rule.
-pub(super) fn texts_in<'d>(part: Node<'d>, visit: &mut dyn FnMut(Leaf<'d>)) {
+/// The variables of all texts in a part of an object.
+pub(crate) fn variables_below(part: Node<'_>) -> Vec<Variable<'_>> {
+    let mut out = Vec::new();
     // The part stands at no path of a rule, so that nothing in it is passed over.
-    below(part, &mut vec![""], false, visit);
+    below(part, &mut vec![""], false, &mut |leaf| variables(leaf, &mut out));
+    out
 }
 
 fn below<'d>(node: Node<'d>, path: &mut Vec<&'d str>, in_foreach: bool, visit: &mut dyn FnMut(Leaf<'d>)) {
@@ -77,7 +79,7 @@ fn is_passed_over(path: &[&str]) -> bool {
 
 /// One variable of a text.
 #[derive(Clone)]
-pub(super) struct Variable<'d> {
+pub(crate) struct Variable<'d> {
     /// The expression between the braces, variables in it replaced by `null`.
     pub text: String,
     /// The node in which it stands.
@@ -89,7 +91,7 @@ pub(super) struct Variable<'d> {
 
 impl Variable<'_> {
     /// Where it stands.
-    pub(super) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         self.span
     }
 }
