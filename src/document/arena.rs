@@ -678,8 +678,8 @@ impl Builder {
         let document = &mut self.document;
         Document {
             file: Arc::clone(&document.file),
-            nodes: document.nodes.as_slice().to_vec(),
-            pool: document.pool.as_str().to_owned(),
+            nodes: document.nodes.clone(),
+            pool: document.pool.clone(),
             root: root.0,
             integers: document.integers,
             duplicates: std::mem::take(&mut document.duplicates),

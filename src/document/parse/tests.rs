@@ -306,7 +306,7 @@ fn block() -> impl Strategy<Value = String> {
                 }),
             ]
         })
-        .prop_map(|text| text.replace("%", "").trim_start_matches(['\n', ' ']).to_owned())
+        .prop_map(|text| text.replace('%', "").trim_start_matches(['\n', ' ']).to_owned())
 }
 
 proptest! {
