@@ -26,16 +26,33 @@ pub(crate) struct NodeId(u32);
 /// End of a chain of siblings.
 const NONE: u32 = u32::MAX;
 
+/// The bits of a number in two halves, so that a node needs no padding.
+#[derive(Clone, Copy, Debug)]
+struct Bits(u32, u32);
+
+impl Bits {
+    fn new(bits: u64) -> Self {
+        Self((bits >> 32) as u32, bits as u32)
+    }
+
+    fn get(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.1)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Payload {
     Null,
     Bool(bool),
-    Int(i64),
-    Float(f64),
+    Int(Bits),
+    Float(Bits),
     String(Text),
     List { first: u32, len: u32 },
     Map { first: u32, len: u32 },
 }
+
+/// Documents are made of these, so their size counts.
+const _: () = assert!(size_of::<Raw>() == 40);
 
 #[derive(Clone, Copy, Debug)]
 struct Raw {
@@ -230,8 +247,8 @@ impl<'d> Node<'d> {
         match self.raw().payload {
             Payload::Null => Kind::Null,
             Payload::Bool(value) => Kind::Bool(value),
-            Payload::Int(value) => Kind::Int(value),
-            Payload::Float(value) => Kind::Float(value),
+            Payload::Int(bits) => Kind::Int(bits.get() as i64),
+            Payload::Float(bits) => Kind::Float(f64::from_bits(bits.get())),
             Payload::String(text) => Kind::String(self.document.text(text)),
             Payload::List { .. } => Kind::List,
             Payload::Map { .. } => Kind::Map,
@@ -420,12 +437,12 @@ impl Builder {
 
     /// An integer node.
     pub(crate) fn int(&mut self, value: i64, span: Span) -> NodeId {
-        self.push(Payload::Int(value), span)
+        self.push(Payload::Int(Bits::new(value as u64)), span)
     }
 
     /// A float node; the value is finite.
     pub(crate) fn float(&mut self, value: f64, span: Span) -> NodeId {
-        self.push(Payload::Float(value), span)
+        self.push(Payload::Float(Bits::new(value.to_bits())), span)
     }
 
     /// A string node whose text is copied into the document.
@@ -653,8 +670,8 @@ impl Builder {
         let document = &mut self.document;
         Document {
             file: Arc::clone(&document.file),
-            nodes: document.nodes.as_slice().to_vec(),
-            pool: document.pool.as_str().to_owned(),
+            nodes: document.nodes.clone(),
+            pool: document.pool.clone(),
             root: root.0,
             integers: document.integers,
             duplicates: std::mem::take(&mut document.duplicates),

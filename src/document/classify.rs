@@ -297,6 +297,7 @@ mod tests {
 
     #[test]
     fn what_a_kustomization_reads_is_no_object_unless_one_applies_it() {
+        use Class::{Kustomize, Manifest};
         let files = [
             ("base/kustomization.yaml", "{resources: [both.yaml, pod.yaml]}"),
             ("base/pod.yaml", POD),
@@ -312,13 +313,13 @@ mod tests {
             ("prod/d.yaml", POD),
             ("prod/e.yaml", POD),
         ];
-        use Class::{Kustomize, Manifest};
         let expected = [Kustomize, Manifest, Manifest, Kustomize, Kustomize, Kustomize, Kustomize, Kustomize, Manifest];
         assert_eq!(classes(&files), expected);
     }
 
     #[test]
     fn files_of_charts_are_templates_or_values() {
+        use Class::{HelmTemplate, Manifest, Values};
         let files = [
             ("charts/a/Chart.yaml", "{apiVersion: v2, name: a}"),
             ("charts/a/values.yaml", "{x: 1}"),
@@ -329,7 +330,6 @@ mod tests {
             ("charts/b/templates/pod.yaml", POD),
             ("templates/pod.yaml", POD),
         ];
-        use Class::{HelmTemplate, Manifest, Values};
         let expected = [Values, Values, Values, HelmTemplate, HelmTemplate, Manifest, Manifest, Manifest];
         assert_eq!(classes(&files), expected);
         assert!(Layout::of(["Chart.yaml"].into_iter()).is_template("templates/a.yaml"));

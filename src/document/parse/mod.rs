@@ -42,6 +42,9 @@ pub(crate) fn parse(file: &Arc<File>, limits: &Limits) -> Parsed {
     Parser::new(*limits).parse(file)
 }
 
+/// The scratch memory of a larger file isn't kept for the next one.
+const UNUSUAL_BYTES: usize = 4 << 20;
+
 /// Parses files one after another with the same scratch memory.
 pub(crate) struct Parser {
     limits: Limits,
@@ -56,6 +59,14 @@ impl Parser {
 
     /// Parses a file.
     pub(crate) fn parse(&mut self, file: &Arc<File>) -> Parsed {
+        let parsed = self.documents(file);
+        if file.text().len() > UNUSUAL_BYTES {
+            self.tree = Tree::new(self.limits);
+        }
+        parsed
+    }
+
+    fn documents(&mut self, file: &Arc<File>) -> Parsed {
         let limits = self.limits;
         let mut parsed = Parsed::default();
         let text = file.text();

@@ -80,6 +80,9 @@ struct Value {
     height: u16,
 }
 
+/// Nodes that room is made for beforehand, at most.
+const MOST_RESERVED: usize = 1 << 16;
+
 /// A tree under construction, one after another with the same scratch memory.
 pub(super) struct Tree {
     limits: Limits,
@@ -134,7 +137,7 @@ impl Tree {
     /// Forgets what was read of a document and begins another one, of so many bytes.
     pub(super) fn begin_document(&mut self, bytes: usize) {
         self.builder.reset(None);
-        self.builder.reserve(bytes / 24);
+        self.builder.reserve((bytes / 24).min(MOST_RESERVED));
         self.frames.clear();
         self.items.clear();
         self.entries.clear();
