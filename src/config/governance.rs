@@ -80,7 +80,6 @@ pub(crate) struct Allow {
     /// A glob of paths.
     pub path: Option<String>,
     /// Why.
-    #[expect(dead_code, reason = "it has to be given; nothing shows it yet")]
     pub reason: String,
     /// The first day on which it no longer counts.
     pub until: Option<jiff::civil::Date>,
