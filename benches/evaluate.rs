@@ -3,9 +3,10 @@
 //! Run with `cargo bench --bench evaluate`. Each line is the time for all objects of 400 generated apps (3,200 objects,
 //! 400 of them with Pods); `nothing matches` is the floor, and the throughput counts objects.
 
+#[allow(dead_code, reason = "each bench takes the manifests that it needs")]
 mod manifests;
 
-use admit::testing::{Documents, Policies, Source};
+use admit::testing::{Documents, Policies, Reader, Source};
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 
 #[global_allocator]
@@ -50,7 +51,7 @@ fn policy(name: &str, kinds: &str, annotations: &str, validate: &str) -> String 
 
 fn documents() -> Documents {
     let text = manifests::apps(7, 400).join("---\n");
-    Source::new("bench.yaml", text.into_bytes()).parse().prepare()
+    Source::new("bench.yaml", text.into_bytes()).parse(&mut Reader::default()).prepare()
 }
 
 fn run(bencher: Bencher<'_, '_>, policies: &str, matches: bool) {

@@ -2,6 +2,7 @@
 //!
 //! Run with `cargo bench --bench parse`.
 
+#[allow(dead_code, reason = "each bench takes the manifests that it needs")]
 mod manifests;
 
 use admit::testing::{Documents, Reader, Source};

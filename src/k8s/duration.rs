@@ -140,11 +140,6 @@ impl Duration {
         whole as f64 + rest as f64 / 1e9
     }
 
-    /// Seconds, the fraction dropped.
-    pub(crate) const fn whole_seconds(self) -> i64 {
-        self.0 / SECOND as i64
-    }
-
     /// The sum, if it fits.
     pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
@@ -265,7 +260,6 @@ mod tests {
     #[test]
     fn seconds_lose_their_fraction() {
         assert_eq!(Duration::from_whole_seconds(60.9), parse("1m").expect("a duration"));
-        assert_eq!(parse("-1500ms").expect("a duration").whole_seconds(), -1);
         assert_eq!(parse("1h").expect("a duration").scaled(1.5).map(|it| it.to_string()).as_deref(), Some("1h30m0s"));
     }
 

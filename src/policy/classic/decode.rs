@@ -273,4 +273,3 @@ fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
     let compiled = tree.is_literal().then(|| Pattern::compile(Value::from(node), Some(node), numbers));
     PatternSource { compiled, tree, numbers }
 }
-
