@@ -58,7 +58,7 @@ pub(crate) struct Scopes {
 }
 
 impl Scopes {
-    /// Notes a kind that a CustomResourceDefinition defines.
+    /// Notes a kind that a `CustomResourceDefinition` defines.
     pub(crate) fn define(&mut self, group: &str, kind: &str, scope: Scope) {
         self.defined.insert((group.to_owned(), kind.to_owned()), scope);
     }

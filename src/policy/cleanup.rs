@@ -45,7 +45,9 @@ pub(crate) fn check(object: Node<'_>, problems: &Problems) {
     }
     let names = context_names(spec);
     for part in ["context", "conditions"].into_iter().filter_map(|key| spec.get(key)) {
-        variables_below(part).iter().for_each(|it| variable(it, &names, problems));
+        for it in &variables_below(part) {
+            variable(it, &names, problems);
+        }
     }
 }
 

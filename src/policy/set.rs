@@ -67,7 +67,7 @@ impl PolicySet {
         Self { measure: Measure::CommandLine, ..Self::default() }
     }
 
-    /// Takes note of the kind that a CustomResourceDefinition defines, for policies that are added later.
+    /// Takes note of the kind that a `CustomResourceDefinition` defines, for policies that are added later.
     pub(crate) fn define(&mut self, object: Node<'_>) {
         let (group, kind) = (object.str_at(&["spec", "group"]), object.str_at(&["spec", "names", "kind"]));
         if object.str_at(&["kind"]) == Some("CustomResourceDefinition")

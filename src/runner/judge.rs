@@ -285,9 +285,10 @@ impl<'d> Judging<'d> {
 fn broken(id: String, resource: Node<'_>, message: &str) -> Finding {
     let place = secret::place(resource.file(), resource.at(&["metadata", "name"]).unwrap_or(resource).span());
     // The text of a panic may quote anything.
-    let message = match secret::is_secret(resource) {
-        true => "judging this object failed inside admit".to_owned(),
-        false => format!("judging this object failed inside admit: {message}"),
+    let message = if secret::is_secret(resource) {
+        "judging this object failed inside admit".to_owned()
+    } else {
+        format!("judging this object failed inside admit: {message}")
     };
     Finding::new(id, Severity::Error, place, message)
         .help("this is a bug in admit: please report it with the object and the policy")

@@ -106,7 +106,9 @@ pub(crate) fn problems<'f>(files: impl Iterator<Item = &'f TreeFile> + Clone) ->
 fn define<'f>(set: &mut PolicySet, files: impl Iterator<Item = &'f TreeFile>) {
     for TreeDocument { document, .. } in files.flat_map(|file| &file.documents).filter(|it| it.class == Class::Manifest)
     {
-        resource::objects(document.root()).into_iter().for_each(|object| set.define(object));
+        for object in resource::objects(document.root()) {
+            set.define(object);
+        }
     }
 }
 

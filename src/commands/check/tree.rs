@@ -42,7 +42,7 @@ pub(crate) fn read(
         gathering.add([entry], Roles { judged: true, ..Roles::default() });
     }
     // Without a root the paths are all there is.
-    let names_all = workspace.root.is_none() && !(paths.is_empty() && !streams.is_empty());
+    let names_all = workspace.root.is_none() && (streams.is_empty() || !paths.is_empty());
     let judges_all = names_all || (paths.is_empty() && streams.is_empty());
     if !paths.is_empty() && !judges_all {
         let judged = Filter::new(&workspace.settings.include, &workspace.settings.exclude);
