@@ -4,6 +4,8 @@
 //! Run with `cargo bench --bench check`. Everything runs on one thread over one generated tree in a temporary directory,
 //! which the operating system has in memory. `peak` below is the resident memory of the process that checks.
 
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench is no part of the program")]
+
 #[allow(dead_code, reason = "each bench takes the manifests that it needs")]
 mod manifests;
 
