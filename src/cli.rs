@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{RunError, apply, check, exceptions, explain, hook, jp, lint, test},
+    runner::quietly,
     source::Environment,
 };
 
@@ -55,7 +56,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
-    match dispatch(cli.command) {
+    let done = quietly(|| dispatch(cli.command)).unwrap_or_else(|message| {
+        let hint = "this is a bug in admit: please report it with what was run";
+        Err(RunError::new(format!("admit failed: {message}")).hint(hint))
+    });
+    match done {
         Ok(code) => code,
         Err(error) => {
             let _ = write!(anstream::stderr(), "{error}");

@@ -279,7 +279,18 @@ impl<'d> Node<'d> {
 
     /// The value under `key`; `None` when the node is no map or lacks the key. Linear in the number of entries.
     pub(crate) fn get(self, key: &str) -> Option<Self> {
-        self.entries().find_map(|(name, value)| (name == key).then_some(value))
+        let mut next = match self.raw().payload {
+            Payload::Map { first, .. } => first,
+            _ => NONE,
+        };
+        while let Some(raw) = self.document.nodes.get(next as usize) {
+            // Most keys differ in their length, which is at hand; their text is not.
+            if (raw.key.len & !POOLED) as usize == key.len() && self.document.text(raw.key) == key {
+                return Some(Self { document: self.document, id: next });
+            }
+            next = raw.next;
+        }
+        None
     }
 
     /// The value below several keys.

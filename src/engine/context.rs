@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use super::{images, request::Request};
 use crate::{
     cluster::{Cluster, Lookup},
-    document::{Document, Integers},
+    document::{Document, Integers, Node},
     expr::{
         Arena, Map, Value,
         jmespath::{EvalError, Expression, Scope},
@@ -30,12 +30,22 @@ pub(crate) struct Session<'v> {
     pub now: i128,
     root: Value<'v>,
     images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
+    /// The object that is known to be of the types of its kind.
+    pub fitting: Cell<Option<Node<'v>>>,
 }
 
 impl<'v> Session<'v> {
     /// Prepares the names that all rules share.
     pub(crate) fn new(request: &'v Request<'v>, cluster: &'v Cluster, now: i128, arena: &'v Arena) -> Self {
-        Self { arena, request, cluster, now, root: request_value(request, cluster, arena), images: RefCell::default() }
+        Self {
+            arena,
+            request,
+            cluster,
+            now,
+            root: request_value(request, cluster, arena),
+            images: RefCell::default(),
+            fitting: Cell::default(),
+        }
     }
 
     fn images(&self) -> Result<Option<Value<'v>>, EvalError> {

@@ -411,7 +411,7 @@ impl<'v, 's> Checking<'v, 's> {
 
     fn pod_security(&self, demanded: &'v PodSecurity) -> Verdict {
         let name = &self.rule.name;
-        match pod_security::judge(demanded, self.resource, self.exemptions) {
+        match pod_security::judge(demanded, self.resource, self.exemptions, &self.scope.session().fitting) {
             Judgement::Allowed => Verdict::new(Status::Pass, format!("Validation rule '{name}' passed.")),
             Judgement::Exempted => {
                 let keys = self.exemptions.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");

@@ -3,9 +3,10 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::panic::quietly;
 use crate::{
@@ -93,12 +94,21 @@ pub(crate) fn judge<'d>(
         .par_chunks(chunk)
         .enumerate()
         .map(|(n, part)| {
-            let mut judging =
-                Judging { world, user, wants, rules: HashMap::new(), index: 0, has_conditions, out: Judged::default() };
+            let mut judging = Judging {
+                world,
+                user,
+                wants,
+                rules: FxHashMap::default(),
+                index: 0,
+                has_conditions,
+                out: Judged::default(),
+            };
             let mut arena = Arena::new();
             for (index, subject) in part.iter().enumerate() {
                 judging.index = (n * chunk + index) as u32;
-                judging.subject(subject, &arena);
+                if let Err(message) = quietly(|| judging.subject(subject, &arena)) {
+                    judging.lost(subject, &message);
+                }
                 arena.reset();
             }
             tick(part.len() as u64);
@@ -135,7 +145,7 @@ struct Judging<'d> {
     user: Option<&'d UserInfo>,
     wants: Wants,
     /// The rules that may say something of a kind.
-    rules: HashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
+    rules: FxHashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
     /// Position of the subject at hand.
     index: u32,
     /// Whether any exception has conditions.
@@ -147,6 +157,13 @@ impl<'d> Judging<'d> {
     fn subject(&mut self, subject: &Subject<'d>, arena: &Arena) {
         let Some(resource) = subject.resource() else { return };
         let world = self.world;
+        let kind = kind_of(resource);
+        let rules = self.rules.entry(kind).or_insert_with(|| world.policies.rules_for(kind).into());
+        let rules = Arc::clone(rules);
+        // Most objects of a repository are of no kind that a rule is about.
+        if rules.is_empty() && !self.wants.traces {
+            return;
+        }
         let namespace = resource.str_at(&["metadata", "namespace"]).unwrap_or_default();
         let request = Request {
             operation: subject.operation(),
@@ -157,9 +174,6 @@ impl<'d> Judging<'d> {
             namespace_labels: world.cluster.namespace_labels(namespace, arena),
             supplied: Supplied::default(),
         };
-        let kind = kind_of(resource);
-        let rules = self.rules.entry(kind).or_insert_with(|| world.policies.rules_for(kind).into());
-        let rules = Arc::clone(rules);
         let redaction = Redaction::of([subject.object, subject.old_object]);
         let redaction = redaction.as_ref();
         if self.wants.traces {
@@ -168,9 +182,6 @@ impl<'d> Judging<'d> {
                     self.out.traces.push(trace(explained, resource, redaction));
                 }
             }
-        }
-        if rules.is_empty() {
-            return;
         }
         if self.has_conditions {
             for rule in rules.iter() {
@@ -257,21 +268,30 @@ impl<'d> Judging<'d> {
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
         let (policy, rule) = self.world.policies.get(rule);
-        self.out.rules.indeterminate += 1;
         let id = format!("{}/{}", policy.head.key, rule.name);
-        let place = secret::place(resource.file(), resource.at(&["metadata", "name"]).unwrap_or(resource).span());
-        // The text of a panic may quote anything.
-        let message = if secret::is_secret(resource) {
-            "judging this object failed inside admit".to_owned()
-        } else {
-            format!("judging this object failed inside admit: {message}")
-        };
-        self.out.findings.push(
-            Finding::new(id, Severity::Error, place, message)
-                .related(Place::new(&policy.head.file, rule.name_span), "by this rule")
-                .help("this is a bug in admit: please report it with the object and the policy"),
-        );
+        let finding = broken(id, resource, message);
+        self.out.rules.indeterminate += 1;
+        self.out.findings.push(finding.related(Place::new(&policy.head.file, rule.name_span), "by this rule"));
     }
+
+    /// Notes that what there is to say of an object is lost, at least in part.
+    fn lost(&mut self, subject: &Subject<'_>, message: &str) {
+        if let Some(resource) = subject.resource() {
+            self.out.findings.push(broken("internal/panic".to_owned(), resource, message));
+        }
+    }
+}
+
+fn broken(id: String, resource: Node<'_>, message: &str) -> Finding {
+    let place = secret::place(resource.file(), resource.at(&["metadata", "name"]).unwrap_or(resource).span());
+    // The text of a panic may quote anything.
+    let message = if secret::is_secret(resource) {
+        "judging this object failed inside admit".to_owned()
+    } else {
+        format!("judging this object failed inside admit: {message}")
+    };
+    Finding::new(id, Severity::Error, place, message)
+        .help("this is a bug in admit: please report it with the object and the policy")
 }
 
 /// An explanation as reports show it.

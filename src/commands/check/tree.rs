@@ -1,11 +1,14 @@
 //! A case from files: a working tree, named files, standard input.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
+    ffi::OsString,
     io::Read,
     path::{MAIN_SEPARATOR, Path, PathBuf},
     sync::Arc,
 };
+
+use rustc_hash::FxHashMap;
 
 use super::{Case, LawArgs, TELLING, disk};
 use crate::{
@@ -96,7 +99,8 @@ struct Gathering<'w> {
     prefix: String,
     options: Options,
     inputs: Vec<Input>,
-    places: HashMap<PathBuf, usize>,
+    /// Where each place is among them.
+    places: FxHashMap<OsString, usize>,
     findings: Vec<Finding>,
 }
 
@@ -115,7 +119,7 @@ impl<'w> Gathering<'w> {
             prefix: prefix.trim_start_matches("./").trim_end_matches(['/', '.']).to_owned(),
             options: Options { jobs: rayon::current_num_threads(), ..Options::default() },
             inputs: Vec::new(),
-            places: HashMap::new(),
+            places: FxHashMap::default(),
             findings: Vec::new(),
         })
     }
@@ -159,18 +163,18 @@ impl<'w> Gathering<'w> {
     fn add(&mut self, entries: impl IntoIterator<Item = Entry>, roles: Roles) {
         for entry in entries {
             let place = match &entry.at {
-                At::Worktree(place) | At::Named(place) => Some(place.clone()),
+                At::Worktree(place) | At::Named(place) => Some(place.as_path()),
                 At::Object(_) | At::Memory(_) => None,
             };
-            let known = place.as_ref().and_then(|place| self.places.get(place));
+            let known = place.and_then(|place| self.places.get(place.as_os_str()));
             if let Some(&known) = known {
                 self.inputs[known].roles.join(roles);
                 continue;
             }
-            let is_below = place.as_ref().is_some_and(|place| place.starts_with(&self.root));
+            let is_below = place.is_some_and(|place| place.starts_with(&self.root));
             let path = if is_below { self.display(&entry.path) } else { Arc::clone(&entry.path) };
             if let Some(place) = place {
-                self.places.insert(place, self.inputs.len());
+                self.places.insert(place.as_os_str().to_owned(), self.inputs.len());
             }
             self.inputs.push(Input { entry: Entry { path, ..entry }, roles });
         }

@@ -28,6 +28,8 @@ mod volume_types;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
+
 use pod::{Place, Pod, Unreadable};
 
 use super::{evidence, outcome::Evidence};
@@ -151,9 +153,15 @@ pub(crate) enum Judgement<'d> {
     Unreadable(String, Evidence),
 }
 
-/// Judges the Pod in an object by a rule, less what exceptions exempt.
-pub(crate) fn judge<'v>(demanded: &'v PodSecurity, object: Node<'v>, exemptions: &[&'v Exception]) -> Judgement<'v> {
-    let pod = match Pod::read(object) {
+/// Judges the Pod in an object by a rule, less what exceptions exempt. `fitting` keeps, from rule to rule, the object
+/// that is known to be of the types of its kind.
+pub(crate) fn judge<'v>(
+    demanded: &'v PodSecurity,
+    object: Node<'v>,
+    exemptions: &[&'v Exception],
+    fitting: &Cell<Option<Node<'v>>>,
+) -> Judgement<'v> {
+    let pod = match Pod::read(object, fitting) {
         Ok(pod) => pod,
         Err(problem) => return unreadable(problem, object),
     };

@@ -3,6 +3,8 @@
 //! A [`Pod`] is the whole Pod of an object, or the part of it that an exclusion is about. A [`Place`] is the Pod's own
 //! spec or one of its containers; fields are read from it by path, null counts as absent.
 
+use std::cell::Cell;
+
 use super::{
     Found, Violation,
     decode::{self, Misfit, integer},
@@ -43,14 +45,18 @@ pub(crate) enum Unreadable<'d> {
 }
 
 impl<'d> Pod<'d> {
-    /// The Pod of an object, after its kind.
-    pub(super) fn read(object: Node<'d>) -> Result<Self, Unreadable<'d>> {
+    /// The Pod of an object, after its kind. `fitting` is an object that is known to be of the types of its kind, and
+    /// becomes this one if it is.
+    pub(super) fn read(object: Node<'d>, fitting: &Cell<Option<Node<'d>>>) -> Result<Self, Unreadable<'d>> {
         let kind = object.str_at(&["kind"]).unwrap_or_default();
         let (Some(of), Some(spec_path)) = (schema::of_kind(kind), images::pod_spec_path(kind)) else {
             return Err(Unreadable::Kind);
         };
-        if let Some(misfit) = decode::misfit(object, of) {
-            return Err(Unreadable::Misfit(misfit));
+        if fitting.get() != Some(object) {
+            if let Some(misfit) = decode::misfit(object, of) {
+                return Err(Unreadable::Misfit(misfit));
+            }
+            fitting.set(Some(object));
         }
         let metadata_path: &[&str] = match kind {
             "Pod" => &["metadata"],
