@@ -52,10 +52,11 @@ fn inspect(bytes: &[u8], from: usize, base: u32, screened: &mut Screened) -> Res
                 continue;
             }
             b'\n' => continue,
-            0xEF if follows(1) == 0xBB && follows(2) == 0xBF => {
+            0xEF if follows(1) == 0xBB && follows(2) == 0xBF && at == 0 => {
                 screened.is_usual = false;
                 continue;
             }
+            0xEF if follows(1) == 0xBB && follows(2) == 0xBF => (0xFEFF, 3),
             byte @ (0..=0x1F | 0x7F) => (u32::from(byte), 1),
             0xC2 if (0x80..0xA0).contains(&follows(1)) => (u32::from(follows(1)), 2),
             0xE2 if follows(1) == 0x80 && matches!(follows(2), 0xA8 | 0xA9) => {
@@ -71,6 +72,12 @@ fn inspect(bytes: &[u8], from: usize, base: u32, screened: &mut Screened) -> Res
         return Err(match code {
             0x85 | 0x2028 | 0x2029 => DocumentError::Incompatible {
                 what: "U+0085, U+2028 and U+2029 are line breaks to Kubernetes and content to others",
+                help: "write it as an escape in double quotes, or remove it",
+                at,
+            },
+            // It makes Kubernetes' reader lose characters that stand far behind it.
+            0xFEFF => DocumentError::Incompatible {
+                what: "Kubernetes misreads a document with a byte order mark that isn't at its start",
                 help: "write it as an escape in double quotes, or remove it",
                 at,
             },

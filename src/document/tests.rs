@@ -515,7 +515,10 @@ fn documents_are_cut_at_lines_of_dashes() {
     assert_eq!(all("# only a comment\n"), [""; 0]);
     assert_eq!(all("\u{feff}a: 1\n---\n\u{feff}b: 2\n"), [r#"{"a": 1}"#, r#"{"b": 2}"#]);
     assert_eq!(one("\u{feff}a: 1\n").root().get("a").unwrap().key_span(), Span::new(3, 4));
-    assert_eq!(error("# c\n\u{feff}a: 1\n"), ("yaml/incompatible", "\u{feff}".to_owned()));
+    for text in ["# c\n\u{feff}a: 1\n", "# \u{feff}\na: 1\n", "\u{feff}\u{feff}a: 1\n", "a: '\u{feff}'"] {
+        assert_eq!(error(text), ("yaml/incompatible", "\u{feff}".to_owned()));
+    }
+    assert_eq!(shown("a: \"\\ufeff\"\n"), "{\"a\": \"\\u{feff}\"}");
     let text = "a: 1\n---\nb: 2\n";
     let documents = read(text).documents;
     assert_eq!(documents[1].root().span(), Span::new(9, 13));
@@ -546,7 +549,9 @@ fn what_stands_behind_the_end_of_a_document_is_an_error_beside_it() {
     }
     assert_eq!(shown("a: 1\n...\n"), r#"{"a": 1}"#);
     assert_eq!(shown("a: 1\n...\n# c\n"), r#"{"a": 1}"#);
-    assert_eq!(error("...\na: 1\n"), ("yaml/syntax", "...".to_owned()));
+    for text in ["...\na: 1\n", "\u{feff}...\na: 1\n", "# c\n...\na: 1\n"] {
+        assert_eq!(error(text), ("yaml/syntax", "...".to_owned()));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::panic::quietly;
 use crate::{
     document::{
-        self, Document, Limits, Node, Parsed,
+        Document, Limits, Node, Parsed, Parser,
         classify::{Class, Layout, classify, is_kustomization},
         resource,
     },
@@ -145,9 +145,11 @@ impl Loader<'_> {
         let parts: Result<Vec<Vec<Outcome>>, SourceError> = inputs
             .par_chunks(chunk)
             .map(|part| {
+                let mut parser = Parser::new(self.limits);
                 let mut reader = (self.reader)()?;
                 let read = |input: &Input| {
-                    let read = quietly(|| self.read(&mut reader, input, &layout)).unwrap_or_else(Outcome::Panicked);
+                    let read = quietly(|| self.read(&mut reader, &mut parser, input, &layout));
+                    let read = read.unwrap_or_else(Outcome::Panicked);
                     self.progress.tick(1);
                     read
                 };
@@ -190,7 +192,7 @@ impl Loader<'_> {
         Ok(tree)
     }
 
-    fn read(&self, reader: &mut Reader, input: &Input, layout: &Layout) -> Outcome {
+    fn read(&self, reader: &mut Reader, parser: &mut Parser, input: &Input, layout: &Layout) -> Outcome {
         if layout.is_template(&input.entry.path) {
             return Outcome::Template;
         }
@@ -199,7 +201,7 @@ impl Loader<'_> {
             Ok(blob) if input.roles.screened && !may_matter(&blob.bytes) => Outcome::Irrelevant,
             Ok(blob) => {
                 let file = File::new(blob.path, blob.bytes);
-                let parsed = document::parse(&file, &self.limits);
+                let parsed = parser.parse(&file);
                 Outcome::Parsed(file, parsed)
             }
         }

@@ -335,23 +335,17 @@ impl Reader<'_> {
 
 /// What Kubernetes' reader of YAML and the one behind this module read differently.
 impl Reader<'_> {
-    /// Refuses what may not stand before a document. `at` is where its start was noticed.
+    /// Refuses a document that begins with the end of one. `at` is where its start was noticed.
     fn check_start(&self, at: Span) -> Read<()> {
-        let mut from = self.base;
-        for line in self.file.text()[self.base..at.start as usize].split_inclusive(['\n', '\r']) {
-            let at = |length: u32| Span::new(from as u32, from as u32 + length);
+        let before = &self.file.text()[self.base..at.start as usize];
+        let lines = before.trim_start_matches('\u{feff}');
+        let mut from = self.base + before.len() - lines.len();
+        for line in lines.split_inclusive(['\n', '\r']) {
             if line.starts_with("...") {
                 return Err(DocumentError::Syntax {
                     message: "a document can't begin with `...`".to_owned(),
                     help: Some("remove the line"),
-                    at: at(3),
-                });
-            }
-            if line.starts_with('\u{feff}') && from > self.base {
-                return Err(DocumentError::Incompatible {
-                    what: "Kubernetes takes this byte order mark for a part of the document",
-                    help: "remove it",
-                    at: at(3),
+                    at: Span::new(from as u32, from as u32 + 3),
                 });
             }
             from += line.len();
