@@ -148,7 +148,7 @@ impl Loader<'_> {
                 let mut parser = Parser::new(self.limits);
                 let mut reader = (self.reader)()?;
                 let read = |input: &Input| {
-                    let read = quietly(|| self.read(&mut reader, &mut parser, input, &layout));
+                    let read = quietly(|| Self::read(&mut reader, &mut parser, input, &layout));
                     let read = read.unwrap_or_else(Outcome::Panicked);
                     self.progress.tick(1);
                     read
@@ -192,7 +192,7 @@ impl Loader<'_> {
         Ok(tree)
     }
 
-    fn read(&self, reader: &mut Reader, parser: &mut Parser, input: &Input, layout: &Layout) -> Outcome {
+    fn read(reader: &mut Reader, parser: &mut Parser, input: &Input, layout: &Layout) -> Outcome {
         if layout.is_template(&input.entry.path) {
             return Outcome::Template;
         }
