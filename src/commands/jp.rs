@@ -10,11 +10,12 @@ use std::{
 };
 
 use crate::{
-    document::Integers,
+    document::{self, Integers, Limits},
     expr::{
         Arena, Value,
         jmespath::{self, EvalError, Expression, Function, ParseError, ValueScope},
     },
+    span::File,
 };
 
 /// Most that is read of an input, in bytes.
@@ -233,11 +234,21 @@ fn read_file(path: &std::path::Path) -> Result<String, JpError> {
     }
 }
 
+/// Reads JSON, or else YAML as Kubernetes reads it: the first document.
 fn parse_input<'v>(arena: &'v Arena, text: &str, what: &str) -> Result<Value<'v>, JpError> {
-    match serde_json::from_str(text) {
-        Ok(json) => Ok(Value::from_json(arena, &json, Integers::Floats)),
-        Err(error) => Err(JpError::Input { what: what.to_owned(), text: error.to_string() }),
+    if let Ok(json) = serde_json::from_str(text) {
+        return Ok(Value::from_json(arena, &json, Integers::Floats));
     }
+    let failed = |text: String| JpError::Input { what: what.to_owned(), text };
+    let file = File::new(what, text.as_bytes().to_vec());
+    let parsed = document::parse(&file, &Limits::default());
+    if let Some(error) = parsed.errors.first() {
+        let at = file.position(error.at().start);
+        return Err(failed(format!("line {}, column {}: {error}", at.line, at.column)));
+    }
+    let Some(document) = parsed.documents.first() else { return Err(failed("no document".to_owned())) };
+    let json = Value::from(document.root()).to_serde();
+    Ok(Value::from_json(arena, &json, Integers::Floats))
 }
 
 #[cfg(test)]
@@ -307,5 +318,13 @@ mod tests {
     fn trees_are_printed_without_input() {
         assert_eq!(jp(&["--tree", "a"], "").1, "# a\nASTField {\n  value: \"a\"\n}\n");
         assert_eq!(jp(&["--tree"], " a \n").1, "# a\nASTField {\n  value: \"a\"\n}\n");
+    }
+
+    #[test]
+    fn a_document_may_be_yaml() {
+        let arena = Arena::new();
+        let value = parse_input(&arena, "a: { b: [1, yes] }\n", "x.yaml").expect("a document");
+        assert_eq!(value.to_json(), r#"{"a":{"b":[1,true]}}"#);
+        assert!(parse_input(&arena, "a: [1", "x.yaml").is_err_and(|error| error.to_string().contains("line 1")));
     }
 }

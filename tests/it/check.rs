@@ -569,3 +569,10 @@ fn who_asks_is_said_by_a_flag_or_the_settings_or_the_rule_is_not_decided() {
     it.write("admit.yaml", "userinfo: { name: jane }\n");
     it.admit(&["check"]).exits(2).complains("admit.yaml:1:13: userinfo: unknown field `name`");
 }
+
+#[test]
+fn a_tree_of_policies_alone_is_not_checked() {
+    let it = clean();
+    it.remove("apps/a.yaml");
+    it.admit(&["check"]).exits(3).says("nothing was checked: no manifest was found");
+}

@@ -14,7 +14,7 @@ use crate::{
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules},
     policy::set::PolicySet,
-    report::{Progress, Report, Rule, Summary},
+    report::{self, Progress, Report, Rule, Summary},
     runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
 };
 
@@ -64,7 +64,11 @@ impl Case {
                 sides.check(self, &subjects, rules, now)
             } else {
                 let effects = self.is_whole.then_some(&judged.effects);
-                governance::check(&self.context(&subjects, effects, now), rules)
+                let mut governed = governance::check(&self.context(&subjects, effects, now), rules);
+                // Whoever asks about one file is not told about the exceptions of others.
+                let elsewhere = self.elsewhere();
+                governed.retain(|it| !elsewhere.contains(&*it.primary.path));
+                governed
             };
             take(governed, &mut findings);
         }
@@ -74,6 +78,10 @@ impl Case {
             rules: judged.rules,
             waived: judged.waived,
         };
+        let documents = self.tree.files.iter().filter(|it| it.roles.judged).flat_map(|it| &it.documents);
+        // Policies and exceptions are objects, too, but unless a rule says something of them nothing was checked.
+        let is_empty =
+            !documents.into_iter().any(|it| it.class == Class::Manifest) && summary.rules == report::Rules::default();
         let mut report = Report::new(findings, summary);
         report.quiet = judged.quiet;
         report.quiet.sort();
@@ -82,10 +90,10 @@ impl Case {
         report.notes.clone_from(&self.notes);
         if self.law.n_policies == 0 {
             report.notes.push("nothing was checked: no policy was found".to_owned());
-        } else if subjects.is_empty() && self.is_whole {
+        } else if is_empty && self.is_whole {
             report.notes.push("nothing was checked: no manifest was found".to_owned());
         }
-        let checked = self.law.n_policies > 0 && !(subjects.is_empty() && self.is_whole);
+        let checked = self.law.n_policies > 0 && !(is_empty && self.is_whole);
         (report, checked)
     }
 
@@ -103,8 +111,7 @@ impl Case {
     /// Looks at the policies and exceptions in what is judged, without judging objects; the flag says whether there was
     /// any.
     pub(crate) fn lint(&self, now: i128) -> (Report, bool) {
-        let elsewhere: HashSet<&str> =
-            self.tree.files.iter().filter(|it| !it.roles.judged).map(|it| &**it.file.path()).collect();
+        let elsewhere = self.elsewhere();
         let mut findings = self.findings.clone();
         findings.extend(self.tree.findings.iter().cloned());
         findings.extend(self.law.findings.iter().cloned());
@@ -118,10 +125,10 @@ impl Case {
         findings.retain(|it| !elsewhere.contains(&*it.primary.path));
         let judged = || self.tree.files.iter().filter(|it| it.roles.judged);
         let count = |class: Class| judged().flat_map(|it| &it.documents).filter(|it| it.class == class).count();
-        let documents = crate::report::Documents {
+        let documents = report::Documents {
             policies: count(Class::Policy),
             exceptions: count(Class::Exception),
-            ..crate::report::Documents::default()
+            ..report::Documents::default()
         };
         let looked = documents.policies + documents.exceptions > 0;
         let mut report = Report::new(findings, Summary { files: judged().count(), documents, ..Summary::default() });
@@ -130,6 +137,11 @@ impl Case {
             report.notes.push("nothing was checked: no policy and no exception was found".to_owned());
         }
         (report, looked)
+    }
+
+    /// The paths of files that are read for the law only.
+    fn elsewhere(&self) -> HashSet<&str> {
+        self.tree.files.iter().filter(|it| !it.roles.judged).map(|it| &**it.file.path()).collect()
     }
 
     /// What rules of governance look at in a tree.
