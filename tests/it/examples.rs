@@ -59,3 +59,13 @@ fn the_readme_quotes_the_program() {
     let quote = readme.split("```text\n").nth(1).and_then(|it| it.split("```").next()).expect("a quote");
     place().admit(&["check", EXAMPLE]).exits(1).says(quote);
 }
+
+#[test]
+fn the_settings_in_the_readme_are_taken() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("README.md");
+    let settings = readme.split("```yaml\npolicies:").nth(1).and_then(|it| it.split("```").next()).expect("settings");
+    let it = Scratch::new();
+    it.write("admit.yaml", format!("policies:{settings}"));
+    // Nothing is there to check, but nothing is wrong with the settings either.
+    it.admit(&["check"]).exits(3);
+}
