@@ -196,6 +196,14 @@ fn pod_spec(object: Node<'_>) -> Option<&'static [&'static str]> {
     }
 }
 
+/// Whether an object is a policy or an exception by its kind.
+pub(crate) fn is_law(object: Node<'_>) -> bool {
+    let api = object.str_at(&["apiVersion"]).unwrap_or_default();
+    let kind = object.str_at(&["kind"]).unwrap_or_default();
+    let group = api.split_once('/').map_or("", |(group, _)| group);
+    is_policy(group, kind) || (kind == "PolicyException" && matches!(group, "kyverno.io" | "policies.kyverno.io"))
+}
+
 fn is_policy(group: &str, kind: &str) -> bool {
     match group {
         "kyverno.io" => matches!(kind, "ClusterPolicy" | "Policy" | "ClusterCleanupPolicy" | "CleanupPolicy"),

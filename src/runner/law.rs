@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Law as Measure},
-    document::{Document, classify::Class, resource},
+    document::{
+        Document, Node,
+        classify::{Class, is_law},
+        resource,
+    },
     finding::{Finding, Place, Severity, outcome},
     policy::{
         PolicyError,
@@ -51,6 +55,9 @@ impl Law {
                     | Class::Values
                     | Class::Other => false,
                 };
+                if *class == Class::Manifest && (file.roles.policies || file.roles.exceptions) {
+                    law.findings.extend(hidden_in_list(document));
+                }
                 if counts {
                     law.n_policies += usize::from(*class == Class::Policy);
                     let problems = add(&mut law.policies, document, |_| true);
@@ -66,6 +73,17 @@ impl Law {
     pub(crate) fn stand_in<'f>(&mut self, files: impl Iterator<Item = &'f TreeFile>) {
         hold(&mut self.cluster, files);
     }
+}
+
+/// A finding for each policy or exception among the items of a list: there it takes no part.
+fn hidden_in_list(document: &Document) -> Vec<Finding> {
+    let items = resource::objects(document.root()).into_iter().filter(|object| is_law(*object));
+    let finding = |object: Node<'_>| {
+        let place = Place::new(object.file(), object.get("kind").unwrap_or(object).span());
+        Finding::new("policy/in-list", Severity::Error, place, "a policy or exception inside a list takes no part")
+            .help("give it a document of its own")
+    };
+    items.map(finding).collect()
 }
 
 /// Adds the objects of files to those of a cluster.

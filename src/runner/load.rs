@@ -16,7 +16,7 @@ use crate::{
         resource,
     },
     finding::{Finding, Place, Severity, outcome},
-    k8s::scope,
+    k8s::{gvk::builtin, scope},
     report::{Documents, Progress},
     source::{Entry, Leads, Reader, Skip, Skipped, SourceError},
     span::File,
@@ -169,7 +169,9 @@ impl Loader<'_> {
             }
         }
         let is_cluster_scoped = |group: &str, kind: &str| {
-            scope::is_cluster_scoped(group, kind) || scopes.contains(&(group.to_owned(), kind.to_owned()))
+            // What Kubernetes itself defines no other definition moves.
+            scope::is_cluster_scoped(group, kind)
+                || (builtin(group, kind).is_none() && scopes.contains(&(group.to_owned(), kind.to_owned())))
         };
         let sorted: Vec<Sorted> = read
             .into_par_iter()

@@ -576,3 +576,11 @@ fn a_tree_of_policies_alone_is_not_checked() {
     it.remove("apps/a.yaml");
     it.admit(&["check"]).exits(3).says("nothing was checked: no manifest was found");
 }
+
+#[test]
+fn a_policy_in_a_list_is_an_error_and_not_silence() {
+    let it = clean();
+    let indented = policy("color", "color", "red").replace('\n', "\n    ");
+    it.write("policies/list.yaml", format!("apiVersion: v1\nkind: List\nitems:\n  - {}\n", indented.trim_end()));
+    it.admit(&["check"]).exits(1).says("error[policy/in-list]").says("policies/list.yaml:5:");
+}

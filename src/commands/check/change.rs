@@ -258,7 +258,9 @@ impl Side<'_> {
         // What the change itself mends, or takes away, is not held against it.
         let stays = |it: &Finding| {
             let path = &*it.primary.path;
-            self.trust == Trust::Head || law_inputs.on_disk.contains(path) || !changed.contains(path)
+            // A policy that is not evaluated here is not mended by a change, only by taking it away.
+            let is_unknown = it.id == "policy/not-evaluated";
+            self.trust == Trust::Head || is_unknown || law_inputs.on_disk.contains(path) || !changed.contains(path)
         };
         compiled.findings.retain(stays);
         law_tree.findings.retain(stays);
