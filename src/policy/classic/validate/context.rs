@@ -91,11 +91,6 @@ fn api_call(draft: &Draft<'_>, node: Node<'_>) {
         }
         _ => {}
     }
-    if let Some(data) = given(node, "data").filter(|it| it.len() > 0)
-        && node.str_at(&["method"]) != Some("POST")
-    {
-        draft.refuse_key(data, "data can only be sent with the POST method", "add `method: POST`");
-    }
     jmes_path(draft, node);
 }
 

@@ -33,7 +33,7 @@ fn mutates_digest(draft: &Draft<'_>, entry: Node<'_>) -> bool {
     }
     let own = entry.str_at(&["failureAction"]).and_then(Action::parse);
     if own.or(draft.policy.action.action).unwrap_or_default() == Action::Audit {
-        let message = "mutateDigest must be set to false for ‘Audit’ failure action";
+        let message = "mutateDigest must be set to false for 'Audit' failure action";
         let help = "write `mutateDigest: false` (it is on by default), or `failureAction: Enforce`";
         draft.refuse_key(entry.get("mutateDigest").unwrap_or(entry), message, help);
     }

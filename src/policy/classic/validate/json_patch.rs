@@ -51,8 +51,7 @@ fn patch(draft: &Draft<'_>, rule: Node<'_>, holder: Node<'_>, variables: Variabl
                 format!("rule \"{}\" should not have variables in patchesJSON6902 path section", name_of(rule));
             draft.refuse(node, message, format!("`{path}`: use `foreach`, in which paths may have variables"));
         }
-        if let Some((reason, help)) = fault(operation) {
-            let message = format!("path must begin with a forward slash, operations must be complete: {reason}");
+        if let Some((message, help)) = fault(operation) {
             draft.refuse(node, message, help);
         }
         if everything && !path.starts_with("/metadata") {
@@ -67,11 +66,11 @@ fn fault(operation: Node<'_>) -> Option<(String, String)> {
     let op = operation.str_at(&["op"]).unwrap_or_default();
     let path = operation.str_at(&["path"]).unwrap_or_default();
     if !path.starts_with('/') {
-        return Some((format!("the path is `{path}`"), format!("write `/{path}`")));
+        return Some((format!("path must begin with a forward slash: `{path}`"), format!("write `/{path}`")));
     }
     if !OPERATIONS.contains(&op) {
         let names = OPERATIONS.join(", ");
-        return Some((format!("`{op}` at `{path}` is no operation"), format!("use one of {names}")));
+        return Some((format!("`{op}` at `{path}` is no operation of a JSON patch"), format!("use one of {names}")));
     }
     if matches!(op, "add" | "replace" | "test") && operation.get("value").is_none() {
         return Some((format!("`{op}` at `{path}` has no value"), "add `value`".to_owned()));
