@@ -128,6 +128,9 @@ impl Cluster {
 
     /// The object with the identity of `resource`: the same group, kind, namespace and name.
     pub(crate) fn old_object(&self, resource: Node<'_>) -> Option<Node<'_>> {
+        if self.by_identity.is_empty() {
+            return None;
+        }
         self.by_identity.get(&Identity::of(resource)?).map(|&index| self.objects[index].node())
     }
 

@@ -98,6 +98,9 @@ impl Layout {
 
     /// Whether a path is a template of a chart.
     pub(crate) fn is_template(&self, path: &str) -> bool {
+        if self.charts.is_empty() {
+            return false;
+        }
         let below = |part: &str| {
             path.match_indices(part).any(|(at, _)| self.charts.contains(&path[..at]))
                 || (path.starts_with(&part[1..]) && self.charts.contains(""))

@@ -120,6 +120,9 @@ struct Careful<'a>(PrettyFormatter<'a>);
 
 impl Formatter for Careful<'_> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| byte != b'#' && (b' '..=b'~').contains(&byte)) {
+            return self.0.write_string_fragment(out, fragment);
+        }
         for part in fragment.split_inclusive(escape::is_hostile) {
             let last = part.chars().next_back().filter(|it| escape::is_hostile(*it));
             let plain = &part[..part.len() - last.map_or(0, char::len_utf8)];
