@@ -149,6 +149,9 @@ impl<'v, 's> Checking<'v, 's> {
 
     fn pattern(&self, source: &'v PatternSource, value: Value<'v>) -> Verdict {
         let name = &self.rule.name;
+        if let Some(reference) = &source.unresolved {
+            return self.unresolved(reference, source);
+        }
         match self.compiled(source, &Path::Root) {
             Err(error) => self.substitution_failed(&error, source),
             Ok(compiled) => match pattern::matches(&compiled, value, self.span_of(value)) {
@@ -177,6 +180,9 @@ impl<'v, 's> Checking<'v, 's> {
         // Kyverno: variables are replaced in all patterns before the first one is tried.
         let mut patterns = Vec::with_capacity(sources.len());
         for (index, source) in sources.iter().enumerate() {
+            if let Some(reference) = &source.unresolved {
+                return self.unresolved(reference, source);
+            }
             match self.compiled(source, &Path::Index(&Path::Root, index)) {
                 Ok(compiled) => patterns.push(compiled),
                 Err(error) => return self.substitution_failed(&error, source),
@@ -222,6 +228,11 @@ impl<'v, 's> Checking<'v, 's> {
         let value = source.tree.resolve(self.document(), at, self.scope, arena)?;
         let node = self.document().node(source.tree.node());
         Ok(Cow::Owned(Pattern::compile(value, Some(node), source.numbers)))
+    }
+
+    fn unresolved(&self, reference: &str, source: &PatternSource) -> Verdict {
+        let clause = Some(self.document().node(source.tree.node()).span());
+        Verdict::error(format!("variable substitution failed: got nil resolved variable: {reference}"), None, clause)
     }
 
     fn substitution_failed(&self, error: &SubstituteError, source: &PatternSource) -> Verdict {

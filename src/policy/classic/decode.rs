@@ -134,9 +134,7 @@ fn patches_by_path(mutate: Node<'_>) -> bool {
 
 fn decode_rule(document: &Arc<Document>, node: NodeId, forms: Forms, problems: &Problems) -> Option<Rule> {
     let written = document.node(node);
-    let referencing =
-        ["pattern", "anyPattern"].into_iter().any(|key| written.at(&["validate", key]).is_some_and(references::any));
-    if referencing {
+    if written.get("validate").is_some_and(references::in_patterns) {
         let resolved = Arc::new(references::resolve(written, &mut |node, problem| problems.at(node, problem)));
         return rule(&resolved, resolved.root(), forms, problems);
     }
@@ -271,5 +269,5 @@ fn for_each(node: Node<'_>, problems: &Problems) -> Option<ForEach> {
 fn pattern(node: Node<'_>, numbers: Numbers) -> PatternSource {
     let tree = Tree::compile(node);
     let compiled = tree.is_literal().then(|| Pattern::compile(Value::from(node), Some(node), numbers));
-    PatternSource { compiled, tree, numbers }
+    PatternSource { compiled, tree, numbers, unresolved: references::first(node).map(str::to_owned) }
 }

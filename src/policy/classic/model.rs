@@ -163,6 +163,8 @@ pub(crate) struct PatternSource {
     pub tree: Tree,
     /// Whether integers compare as floats.
     pub numbers: Numbers,
+    /// A reference `$(/…)`, which is valid and yet never finds anything.
+    pub unresolved: Option<String>,
 }
 
 /// One item of a `foreach` list.

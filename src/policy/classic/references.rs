@@ -1,8 +1,8 @@
 //! References `$(…)` in patterns: a leaf that repeats another leaf of the same pattern.
 //!
 //! In: a document whose root is a rule, and the pattern in it. Out: the same rule with each reference replaced by the
-//! text of the leaf that it names. Only relative references can be resolved, as in Kyverno, which looks absolute ones
-//! up in another tree when it validates a policy than when it runs it.
+//! text of the leaf that it names. Only relative references are replaced: Kyverno looks absolute ones up in the rule when
+//! it validates a policy and in the pattern alone when it runs it, so that those which are valid fail for each resource.
 
 use crate::{
     document::{Builder, Document, Kind, Node, NodeId},
@@ -11,14 +11,20 @@ use crate::{
 
 use super::pattern::Anchor;
 
-/// Whether a tree holds a reference.
-pub(crate) fn any(node: Node<'_>) -> bool {
+/// The first reference in a tree, as written.
+pub(crate) fn first(node: Node<'_>) -> Option<&str> {
     match node.kind() {
-        Kind::String(text) => find(text, 0).is_some(),
-        Kind::List => node.items().any(any),
-        Kind::Map => node.entries().any(|(_, value)| any(value)),
-        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => false,
+        Kind::String(text) => find(text, 0).map(|(start, end)| &text[start..end]),
+        Kind::List => node.items().find_map(first),
+        Kind::Map => node.entries().find_map(|(_, value)| first(value)),
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => None,
     }
+}
+
+/// Whether a pattern of a `validate` block, or of a `foreach` in it, holds a reference.
+pub(crate) fn in_patterns(check: Node<'_>) -> bool {
+    let of_check = ["pattern", "anyPattern"].into_iter().any(|key| check.get(key).is_some_and(|it| first(it).is_some()));
+    of_check || check.get("foreach").is_some_and(|list| list.items().any(in_patterns))
 }
 
 /// A copy of `root` in which the references below it are resolved.
@@ -93,12 +99,18 @@ fn find(text: &str, from: usize) -> Option<(usize, usize)> {
     }
 }
 
+/// What operators in front of a reference are made of.
+const OPERATOR_SIGNS: [char; 5] = ['!', '-', '>', '<', '='];
+
 fn expand(root: Node<'_>, text: &str, path: &[Step]) -> Result<String, Problem> {
     let mut out = String::new();
     let mut from = 0;
     while let Some((start, end)) = find(text, from) {
         out.push_str(&text[from..start]);
-        out.push_str(&value(root, &text[start + 2..end - 1], path)?);
+        let reference = &text[start + 2..end - 1];
+        let value = value(root, reference, path)?;
+        let is_absolute = reference.trim_start_matches(OPERATOR_SIGNS).trim_start().starts_with('/');
+        out.push_str(if is_absolute { &text[start..end] } else { &value });
         from = end;
     }
     out.push_str(&text[from..]);
