@@ -41,19 +41,26 @@ enum Command {
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
     /// Apply policies to resources, as `kyverno apply` does
-    Apply(apply::ApplyArgs),
+    Apply(Box<apply::ApplyArgs>),
     /// Run suites of `kyverno test`
     Test(test::TestArgs),
 }
 
 /// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, everything else is a mistake. A reader that went away is neither.
             let _ = error.print();
-            return if error.use_stderr() { 2 } else { 0 };
+            // Kyverno: a flag that is wrong ends with the same code as a failure.
+            let stands_in = args.get(1).is_some_and(|it| it == "apply" || it == "test");
+            return match (error.use_stderr(), stands_in) {
+                (false, _) => 0,
+                (true, true) => 1,
+                (true, false) => 2,
+            };
         }
     };
     let done = quietly(|| dispatch(cli.command)).unwrap_or_else(|message| {

@@ -6,14 +6,14 @@
 
 use std::{
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::RunError;
 use crate::{
     cluster::{Cluster, Law},
     compat::{
-        Notices, Weight,
+        Notices, Weight, context_file, effects,
         evaluation::{self, Inputs, Judged},
         exceptions,
         load::{Loader, Object, PayloadForm, Policies},
@@ -39,6 +39,15 @@ pub(crate) struct ApplyArgs {
     /// Files and directories of resources; - for standard input
     #[arg(short, long, visible_alias = "resources", value_name = "PATH", value_delimiter = ',')]
     pub(crate) resource: Vec<String>,
+    /// Files and directories of objects that rules for existing objects change
+    #[arg(long, visible_alias = "target-resources", value_name = "PATH", value_delimiter = ',')]
+    pub(crate) target_resource: Vec<String>,
+    /// Files and directories of parameters for admission policies
+    #[arg(long, visible_alias = "parameter-resources", value_name = "PATH", value_delimiter = ',')]
+    pub(crate) parameter_resource: Vec<String>,
+    /// File of kind `Context`: what expressions in CEL look up
+    #[arg(long, value_name = "FILE")]
+    pub(crate) context_file: Option<String>,
     /// Files of JSON or YAML that is no object of Kubernetes
     #[arg(long, value_name = "PATH", value_delimiter = ',', conflicts_with = "resource")]
     pub(crate) json: Vec<String>,
@@ -66,6 +75,9 @@ pub(crate) struct ApplyArgs {
     /// Values in place: name=value, separated by commas
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Write the objects that policies change or make to a file or a directory
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
     /// Print a report instead of violations
     #[arg(short, long)]
     pub(crate) policy_report: bool,
@@ -112,17 +124,81 @@ pub(crate) struct ApplyArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
     /// Accepted for compatibility: admit always goes on
-    #[arg(long, visible_alias = "continue-on-error", hide = true)]
+    #[arg(long, alias = "continue-on-error", hide = true)]
     pub(crate) continue_on_fail: bool,
+    /// Accepted for compatibility: `--jobs` says how many threads there are
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) concurrent: Option<usize>,
+    /// Accepted for compatibility: files are read all at once
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// Accepted for compatibility: there is nothing to show
+    #[arg(long, hide = true)]
+    pub(crate) show_performance: bool,
     /// No colours on a terminal either
     #[arg(long)]
     pub(crate) remove_color: bool,
     /// Accepted for compatibility: admit asks no registry
     #[arg(long, hide = true)]
     pub(crate) registry: bool,
+    #[command(flatten)]
+    refused: Refused,
+}
+
+/// Flags of `kyverno apply` that take a network: they exist so that their refusal can say what to do instead.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Refused {
     /// Refused: admit asks no live cluster
     #[arg(short, long, hide = true)]
-    pub(crate) cluster: bool,
+    cluster: bool,
+    /// Refused: admit asks no live cluster
+    #[arg(short, long, hide = true, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Refused: admit asks no live cluster
+    #[arg(long, hide = true, value_name = "FILE")]
+    kubeconfig: Option<String>,
+    /// Refused: admit asks no live cluster
+    #[arg(long, hide = true, value_name = "NAME")]
+    context: Option<String>,
+    /// Refused: admit asks no live cluster
+    #[arg(long, hide = true)]
+    cluster_wide_resources: bool,
+    /// Refused: admit reads no remote repository
+    #[arg(short = 'b', long, hide = true, value_name = "NAME")]
+    git_branch: Option<String>,
+    /// Refused: admit reads no remote repository
+    #[arg(long, hide = true, value_name = "NAME")]
+    username: Option<String>,
+    /// Refused: admit reads no remote repository
+    #[arg(long, hide = true, value_name = "WORD")]
+    password: Option<String>,
+}
+
+impl Refused {
+    /// Fails when one of the flags is given.
+    fn check(&self) -> Result<(), RunError> {
+        let cluster = [
+            (self.cluster, "--cluster"),
+            (self.namespace.is_some(), "--namespace"),
+            (self.kubeconfig.is_some(), "--kubeconfig"),
+            (self.context.is_some(), "--context"),
+            (self.cluster_wide_resources, "--cluster-wide-resources"),
+        ];
+        let repository = [
+            (self.git_branch.is_some(), "--git-branch"),
+            (self.username.is_some(), "--username"),
+            (self.password.is_some(), "--password"),
+        ];
+        let given = |flags: &[(bool, &'static str)]| flags.iter().find(|(given, _)| *given).map(|(_, name)| *name);
+        let (error, hint) = if let Some(flag) = given(&cluster) {
+            (format!("`{flag}`: admit asks no live cluster"), "name resources with `--resource`")
+        } else if let Some(flag) = given(&repository) {
+            (format!("`{flag}`: admit reads no remote repository"), "clone it and name the directory")
+        } else {
+            return Ok(());
+        };
+        Err(RunError::new(error).hint(hint).with_code(1))
+    }
 }
 
 /// The API group of a report.
@@ -142,21 +218,23 @@ fn duration(text: &str) -> Result<Duration, String> {
 struct Loaded {
     policies: Policies,
     resources: Vec<Object>,
+    /// Objects that are looked up and not judged: targets, parameters, those of `--context-file`.
+    others: Vec<Object>,
     values: Values,
     user: Option<UserInfo>,
 }
 
 /// Runs `admit apply`; `now` is the time in nanoseconds since 1970.
 pub(crate) fn run(args: &ApplyArgs, now: i128, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, RunError> {
-    if args.cluster {
-        let error = RunError::new("admit asks no live cluster");
-        return Err(error.hint("name resources with `--resource`").with_code(1));
-    }
+    args.refused.check()?;
     let notices = Notices::default();
     let loaded = load(args, &notices)?;
     let judged = evaluate(args, &loaded, now)?;
     let counts = Counts::of(&judged, &loaded.policies.invalid);
     write(args, &loaded, &judged, counts, out, err).map_err(|error| output(&error))?;
+    if let Some(path) = &args.output {
+        write_effects(&judged, path, &notices);
+    }
     note_errors(&judged, &loaded.resources, &notices);
     let worst = notices.worst();
     for notice in notices.take() {
@@ -207,7 +285,16 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     for (paths, form) in payloads {
         resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
     }
+    let looked_up = args.target_resource.iter().chain(&args.parameter_resource);
+    let mut others: Vec<Object> = looked_up.flat_map(|path| loader.resources(path)).collect();
+    if let Some(path) = &args.context_file {
+        others.extend(context_file::read(path, &mut loader, notices));
+    }
     if args.exceptions_with_resources {
+        if !args.exception.is_empty() {
+            let text = "`--exception` has no effect beside `--exceptions-with-resources`";
+            notices.say(Weight::Warning, "", text);
+        }
         args.resource.iter().for_each(|path| loader.only_exceptions(path, &mut policies));
     } else {
         args.exception.iter().for_each(|path| loader.exceptions(path, &mut policies));
@@ -219,7 +306,7 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
         }
     }
     note_duplicates(&resources, notices);
-    Ok(Loaded { policies, resources, values, user })
+    Ok(Loaded { policies, resources, others, values, user })
 }
 
 /// Says which objects are given more than once; each of them is judged.
@@ -243,7 +330,8 @@ fn note_duplicates(resources: &[Object], notices: &Notices) {
 
 fn evaluate(args: &ApplyArgs, loaded: &Loaded, now: i128) -> Result<Judged, RunError> {
     let mut cluster = Cluster::new(Law::CommandLine);
-    for object in loaded.resources.iter().filter(|object| object.payload.is_none()) {
+    let objects = loaded.resources.iter().filter(|object| object.payload.is_none());
+    for object in loaded.others.iter().chain(objects) {
         cluster.add(&object.document, object.id);
     }
     let inputs = Inputs {
@@ -298,6 +386,19 @@ fn write(
         violations::blocks(judged, resources) + &counts.line()
     };
     out.write_all(text.as_bytes())
+}
+
+/// Writes what policies change or make; what can't be written is said.
+#[expect(clippy::disallowed_methods, reason = "it goes where the user says")]
+fn write_effects(judged: &Judged, path: &Path, notices: &Notices) {
+    let is_directory = path.is_dir() || path.to_string_lossy().ends_with('/');
+    for (path, text) in effects::files(judged, path, is_directory) {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let made = parent.map_or(Ok(()), std::fs::create_dir_all);
+        if let Err(error) = made.and_then(|()| std::fs::write(&path, text)) {
+            notices.say(Weight::Error, path.to_string_lossy(), format!("can't be written: {error}"));
+        }
+    }
 }
 
 /// Says why rules could not be evaluated, which Kyverno only counts.

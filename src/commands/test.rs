@@ -76,7 +76,7 @@ struct Found {
 
 /// Runs `admit test`; `now` is the time in nanoseconds since 1970.
 pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, RunError> {
-    let selector = Selector::parse(&args.test_case_selector).map_err(RunError::new)?;
+    let selector = Selector::parse(&args.test_case_selector).map_err(|text| RunError::new(text).with_code(1))?;
     let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
     let Some(form) = Form::parse(&args.output_format, paint) else {
         return Err(RunError::new("invalid format, expected (json, yaml, markdown, junit)").with_code(1));

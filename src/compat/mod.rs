@@ -8,6 +8,8 @@ pub(crate) mod case;
 pub(crate) mod check;
 mod cluster_resource;
 pub(crate) mod compare;
+pub(crate) mod context_file;
+pub(crate) mod effects;
 pub(crate) mod evaluation;
 pub(crate) mod exceptions;
 mod fields;

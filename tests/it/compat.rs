@@ -72,7 +72,15 @@ fn apply_has_the_exit_codes_of_kyverno() {
         ("other.yaml -r good.yaml --strict", 1),
         ("policy.yaml -r good.yaml --cluster", 1),
         ("https://example.com/policies -r good.yaml", 1),
-        ("policy.yaml -r good.yaml -f values.yaml -s a=b", 2),
+        ("policy.yaml -r good.yaml --git-branch main", 1),
+        ("policy.yaml -r good.yaml -n shop", 1),
+        ("policy.yaml -r good.yaml --target-resources other.yaml --parameter-resource other.yaml", 0),
+        ("policy.yaml -r good.yaml --target-resource nowhere.yaml", 1),
+        ("policy.yaml -r good.yaml --concurrent 4 --batch-size 10 --show-performance --continue-on-error", 0),
+        ("policy.yaml -r good.yaml -f values.yaml -s a=b", 1),
+        ("policy.yaml -r good.yaml --nonsense", 1),
+        ("-r good.yaml", 1),
+        ("--help", 0),
     ] {
         let args: Vec<&str> = ["apply"].into_iter().chain(args.split(' ')).collect();
         let ran = world.admit(&args);
