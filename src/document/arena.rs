@@ -143,6 +143,13 @@ impl Document {
         self.integers = integers;
     }
 
+    /// A text as bytes, without a look at where its characters begin.
+    fn bytes(&self, text: Text) -> &[u8] {
+        let pool = if text.len & POOLED == 0 { self.file.text() } else { &self.pool };
+        let start = text.start as usize;
+        &pool.as_bytes()[start..start + (text.len & !POOLED) as usize]
+    }
+
     fn text(&self, text: Text) -> &str {
         let start = text.start as usize;
         if text.len & POOLED == 0 {
@@ -302,7 +309,7 @@ impl<'d> Node<'d> {
         };
         while let Some(raw) = self.document.nodes.get(next as usize) {
             // Most keys differ in their length, which is at hand; their text is not.
-            if (raw.key.len & !POOLED) as usize == key.len() && self.document.text(raw.key) == key {
+            if (raw.key.len & !POOLED) as usize == key.len() && self.document.bytes(raw.key) == key.as_bytes() {
                 return Some(Self { document: self.document, id: next });
             }
             next = raw.next;

@@ -3,12 +3,12 @@
 //! In: a request, the cluster as far as it is known, the context entries of a rule. Out: a [`Scope`] for expressions.
 //! Entries are loaded when an expression asks for them, once; an entry sees only entries declared before it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
-use super::{images, request::Request};
+use super::{images, pod_security::LastPod, request::Request};
 use crate::{
     cluster::{Cluster, Lookup},
-    document::{Document, Integers, Node},
+    document::{Document, Integers},
     expr::{
         Arena, Map, Value,
         jmespath::{EvalError, Expression, Scope},
@@ -28,10 +28,10 @@ pub(crate) struct Session<'v> {
     pub cluster: &'v Cluster,
     /// Nanoseconds since 1970, UTC.
     pub now: i128,
-    root: Value<'v>,
+    root: OnceCell<Value<'v>>,
     images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
-    /// The object that is known to be of the types of its kind.
-    pub fitting: Cell<Option<Node<'v>>>,
+    /// The Pod that rules for pod security look at.
+    pub pod: LastPod<'v>,
 }
 
 impl<'v> Session<'v> {
@@ -42,10 +42,15 @@ impl<'v> Session<'v> {
             request,
             cluster,
             now,
-            root: request_value(request, cluster, arena),
+            root: OnceCell::new(),
             images: RefCell::default(),
-            fitting: Cell::default(),
+            pod: LastPod::default(),
         }
+    }
+
+    /// The value of `request`: many rules never ask for it.
+    fn root(&self) -> Value<'v> {
+        *self.root.get_or_init(|| request_value(self.request, self.cluster, self.arena))
     }
 
     fn images(&self) -> Result<Option<Value<'v>>, EvalError> {
@@ -402,7 +407,7 @@ impl<'v> Scope<'v> for RuleScope<'v, '_> {
             }
         }
         let known = match name {
-            "request" => Some(self.session.root),
+            "request" => Some(self.session.root()),
             "images" => self.session.images()?,
             "serviceAccountName" | "serviceAccountNamespace" => self.session.request.user.map(|user| {
                 let mut parts = user.username.strip_prefix("system:serviceaccount:").unwrap_or("").splitn(2, ':');

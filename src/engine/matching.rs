@@ -7,7 +7,7 @@ use crate::{
     cluster::Cluster,
     document::Node,
     expr::{Map, Value},
-    k8s::label_selector::LabelSelector,
+    k8s::{gvk::KindPattern, label_selector::LabelSelector},
     policy::{
         matching::{Block, Filter, Join, Subject},
         set::ResourceKind,
@@ -75,28 +75,23 @@ impl<'r> Subjected<'r> {
     /// for the user may hold or not.
     ///
     /// Kyverno: without user info its command line takes such a filter as one that asks for no user.
-    pub(crate) fn reach(&self, block: &Block, reader: Reader) -> Reach {
-        if !self.user_is_hidden || !block.filters.iter().any(Filter::asks_user) {
-            return if self.matches(block, reader) { Reach::Yes } else { Reach::No };
-        }
-        let reach = |filter: &Filter| match (self.holds_but_for_user(filter, reader), filter.asks_user()) {
-            (false, _) => Reach::No,
-            (true, false) => Reach::Yes,
-            (true, true) => Reach::DependsOnUser,
+    ///
+    /// `of_kind` tells for which filters the kinds hold, as far as that is known.
+    pub(crate) fn reach(&self, block: &Block, reader: Reader, of_kind: impl Fn(usize) -> Option<bool>) -> Reach {
+        let reach = |(index, filter): (usize, &Filter)| match (
+            self.holds_for(filter, reader, of_kind(index), None),
+            filter.asks_user(),
+        ) {
+            (Ok(()), false) => Reach::Yes,
+            (Ok(()), true) if !self.user_is_hidden => Reach::Yes,
+            (Ok(()) | Err(Mismatch::User | Mismatch::Empty), true) if self.user_is_hidden => Reach::DependsOnUser,
+            (Ok(()) | Err(_), _) => Reach::No,
         };
-        let reaches = block.filters.iter().map(reach);
+        let reaches = block.filters.iter().enumerate().map(reach);
         match block.join {
             Join::Any => reaches.max().unwrap_or(Reach::No),
             Join::All => reaches.min().unwrap_or(Reach::No),
             Join::Direct => reaches.min().unwrap_or(Reach::Yes),
-        }
-    }
-
-    fn holds_but_for_user(&self, filter: &Filter, reader: Reader) -> bool {
-        match self.holds(filter, reader) {
-            Ok(()) | Err(Mismatch::User) => true,
-            Err(Mismatch::Empty) => filter.asks_user(),
-            Err(_) => false,
         }
     }
 
@@ -122,20 +117,39 @@ impl<'r> Subjected<'r> {
 
     /// Why a filter doesn't hold, if it doesn't.
     pub(crate) fn holds(&self, filter: &Filter, reader: Reader) -> Result<(), Mismatch> {
+        self.holds_for(filter, reader, None, None)
+    }
+
+    /// Whether a filter holds but for one thing that doesn't.
+    pub(crate) fn holds_but_for(&self, filter: &Filter, reader: Reader, ignored: Mismatch) -> bool {
+        self.holds_for(filter, reader, None, Some(ignored)).is_ok()
+    }
+
+    /// As [`Subjected::holds`]; `of_kind` tells whether the kinds hold, if that is known, and `ignored` what doesn't count.
+    fn holds_for(
+        &self,
+        filter: &Filter,
+        reader: Reader,
+        of_kind: Option<bool>,
+        ignored: Option<Mismatch>,
+    ) -> Result<(), Mismatch> {
         let asks_user = filter.asks_user() && !(reader == Reader::Match && self.request.user.is_none());
         if filter.asks_no_resource() && !asks_user {
             // Kyverno: with nobody known to ask, a match filter with only subjects matches everything.
             return if reader == Reader::Match && filter.asks_user() { Ok(()) } else { Err(Mismatch::Empty) };
         }
-        let check = |ok: bool, why: Mismatch| if ok { Ok(()) } else { Err(why) };
+        let check = |ok: bool, why: Mismatch| if ok || ignored == Some(why) { Ok(()) } else { Err(why) };
         if reader != Reader::Exception {
             let asked = filter.operations.is_empty() || filter.operations.contains(&self.request.operation);
             check(asked, Mismatch::Operation)?;
         }
         let kind = self.kind;
         let kinds = &filter.kinds;
-        let of_kind = kinds.iter().any(|it| it.matches(kind.group, kind.version, kind.kind, kind.subresource));
-        check(kinds.is_empty() || of_kind, Mismatch::Kind)?;
+        let of_kind = of_kind.unwrap_or_else(|| {
+            let held = |it: &KindPattern| it.matches(kind.group, kind.version, kind.kind, kind.subresource);
+            kinds.is_empty() || kinds.iter().any(held)
+        });
+        check(of_kind, Mismatch::Kind)?;
         let named = filter.names.iter().any(|it| it.matches(self.name));
         check(filter.names.is_empty() || named, Mismatch::Name)?;
         let namespace = if kind.kind == "Namespace" { self.name } else { self.namespace };

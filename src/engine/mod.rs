@@ -36,7 +36,7 @@ use crate::{
             model::{FailureAction, Validate},
         },
         exception::Exception,
-        set::{PolicySet, RuleRef},
+        set::{KindsHold, PolicySet, RuleRef},
     },
 };
 
@@ -61,15 +61,15 @@ pub(crate) fn evaluate<'v>(
     let Some(resource) = request.resource() else { return Vec::new() };
     let session = Session::new(request, world.cluster, world.now, arena);
     let subject = Subjected::new(request, resource, world.cluster);
-    let mut out: Vec<Outcome<'v>> = Vec::new();
+    let mut out: Vec<Outcome<'v>> = Vec::with_capacity(rules.len());
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
-    for rule in rules {
-        let (policy, rule) = world.policies.get(*rule);
+    for reference in rules {
+        let (policy, rule) = world.policies.get(*reference);
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
-        let Some(outcome) = evaluate_rule(world, policy, rule, &session, &subject) else { continue };
+        let Some(outcome) = evaluate_rule(world, policy, rule, &session, &subject, reference.kinds()) else { continue };
         if policy.first_rule_only && matches!(outcome.status, Status::Pass | Status::Fail) {
             done = Some(policy);
         }
@@ -84,6 +84,7 @@ fn evaluate_rule<'v>(
     rule: &'v Rule,
     session: &Session<'v>,
     subject: &Subjected<'v>,
+    kinds: KindsHold,
 ) -> Option<Outcome<'v>> {
     let request = session.request;
     let resource = request.resource()?;
@@ -91,7 +92,7 @@ fn evaluate_rule<'v>(
     if !policy.admission && !session.cluster.is_command_line() {
         return None;
     }
-    let reach = applies(policy, rule, subject);
+    let reach = applies(policy, rule, subject, kinds);
     if reach == Reach::No {
         return None;
     }
@@ -212,12 +213,16 @@ fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) ->
 }
 
 /// Whether a rule says anything of a resource at all.
-fn applies(policy: &Policy, rule: &Rule, subject: &Subjected<'_>) -> Reach {
+fn applies(policy: &Policy, rule: &Rule, subject: &Subjected<'_>, kinds: KindsHold) -> Reach {
     if !policy.head.cluster_wide() && !in_namespace(policy, subject) {
         return Reach::No;
     }
-    let matched = subject.reach(&rule.matching, Reader::Match);
-    let excluded = rule.exclude.as_ref().map_or(Reach::No, |block| subject.reach(block, Reader::Exclude));
+    let matched = subject.reach(&rule.matching, Reader::Match, |index| kinds.of_match(index));
+    if matched == Reach::No {
+        return Reach::No;
+    }
+    let reach = |block| subject.reach(block, Reader::Exclude, |index| kinds.of_exclude(index));
+    let excluded = rule.exclude.as_ref().map_or(Reach::No, reach);
     match (matched, excluded) {
         (Reach::No, _) | (_, Reach::Yes) => Reach::No,
         (Reach::Yes, Reach::No) => Reach::Yes,
@@ -273,6 +278,7 @@ pub(crate) fn broken_conditions<'v>(
     request: &'v Request<'v>,
     arena: &'v Arena,
 ) -> Vec<(&'v Exception, String)> {
+    let kinds = rule.kinds();
     let (policy, rule) = world.policies.get(rule);
     let conditional = || {
         let all = world.policies.exceptions_for(&policy.head.key, &rule.name);
@@ -281,7 +287,7 @@ pub(crate) fn broken_conditions<'v>(
     let (Some(resource), true) = (request.resource(), conditional().next().is_some()) else { return Vec::new() };
     let session = Session::new(request, world.cluster, world.now, arena);
     let subject = Subjected::new(request, resource, world.cluster);
-    if applies(policy, rule, &subject) != Reach::Yes {
+    if applies(policy, rule, &subject, kinds) != Reach::Yes {
         return Vec::new();
     }
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));
@@ -362,7 +368,7 @@ fn violates_already<'v>(
     });
     let session = Session::new(request, session.cluster, session.now, session.arena);
     let subject = Subjected::new(request, old, session.cluster);
-    if applies(policy, rule, &subject) != Reach::Yes {
+    if applies(policy, rule, &subject, KindsHold::default()) != Reach::Yes {
         return false;
     }
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));

@@ -188,43 +188,18 @@ fn only_mismatch(exception: &Exception, subject: &Subjected<'_>) -> Option<(Span
     }
     failing().find_map(|filter| {
         let mismatch = subject.holds(filter, Reader::Exception).err()?;
-        let mut rest = filter.clone();
         let at = match mismatch {
-            Mismatch::Kind => {
-                rest.kinds.clear();
-                filter.kinds_span
-            }
+            Mismatch::Kind => filter.kinds_span,
             Mismatch::Name => {
                 let alike = filter.names.iter().any(|it| are_alike(it.as_str(), subject.at(mismatch)));
-                rest.names.clear();
                 filter.names_span.filter(|_| alike)
             }
-            Mismatch::Namespace => {
-                rest.namespaces.clear();
-                filter.namespaces_span
-            }
-            Mismatch::Annotation => {
-                rest.annotations.clear();
-                Some(filter.span)
-            }
-            Mismatch::Label => {
-                rest.selector = None;
-                Some(filter.span)
-            }
-            Mismatch::NamespaceLabel => {
-                rest.namespace_selector = None;
-                Some(filter.span)
-            }
-            Mismatch::User => {
-                rest.subjects.clear();
-                rest.roles.clear();
-                rest.cluster_roles.clear();
-                Some(filter.span)
-            }
+            Mismatch::Namespace => filter.namespaces_span,
+            Mismatch::Annotation | Mismatch::Label | Mismatch::NamespaceLabel | Mismatch::User => Some(filter.span),
             Mismatch::Empty | Mismatch::Operation => None,
         };
-        let is_only = matches!(subject.holds(&rest, Reader::Exception), Ok(()) | Err(Mismatch::Empty));
-        (is_only && singles_out(filter, mismatch)).then_some((at?, mismatch))
+        let is_only = || subject.holds_but_for(filter, Reader::Exception, mismatch);
+        (singles_out(filter, mismatch) && is_only()).then_some((at?, mismatch))
     })
 }
 

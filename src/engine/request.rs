@@ -71,7 +71,7 @@ pub(crate) struct Supplied<'r> {
     pub all: Option<Map<'r>>,
     /// Values for one rule of one policy (name of the policy, declared name of the rule).
     pub rules: &'r [RuleValues<'r>],
-    /// As what rules see the object, when it stands for the subresource of another kind.
+    /// As what rules see the object: another kind when it stands for a subresource. `None`: it is to be read.
     pub kind: Option<ResourceKind<'r>>,
 }
 

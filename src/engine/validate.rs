@@ -67,10 +67,19 @@ impl Verdict {
         }
     }
 
+    /// A pass of the rule with this name. Most verdicts are that, so its text is put together without formatting.
+    fn passed(word: &str, name: &str) -> Self {
+        Self::new(Status::Pass, [word, name, "' passed."].concat())
+    }
+
     /// An error, or indeterminate when something is missing that a cluster has.
     fn error(message: String, missing: Option<&str>, clause: Option<Span>) -> Self {
         let evidence = Evidence { clause, ..Evidence::default() };
         match missing {
+            // The text of an expression's error names what is missing, that of others does not.
+            Some(missing) if message.contains(missing) => {
+                Self { evidence, ..Self::new(Status::Indeterminate, message) }
+            }
             Some(missing) => {
                 Self { evidence, ..Self::new(Status::Indeterminate, format!("{message}: {missing} is not known here")) }
             }
@@ -155,7 +164,7 @@ impl<'v, 's> Checking<'v, 's> {
         match self.compiled(source, &Path::Root) {
             Err(error) => self.substitution_failed(&error, source),
             Ok(compiled) => match pattern::matches(&compiled, value, self.span_of(value)) {
-                Ok(()) => Verdict::new(Status::Pass, format!("validation rule '{name}' passed.")),
+                Ok(()) => Verdict::passed("validation rule '", name),
                 Err(mismatch) => {
                     let evidence = self.evidence_of(&mismatch);
                     let (status, message) = match mismatch.class {
@@ -274,7 +283,7 @@ impl<'v, 's> Checking<'v, 's> {
             None => None,
         };
         if decision.as_ref().is_some_and(|decision| !decision.holds) {
-            return Verdict::new(Status::Pass, format!("validation rule '{name}' passed."));
+            return Verdict::passed("validation rule '", name);
         }
         let (condition_text, deciding) =
             decision.map(|decision| (decision.message, decision.deciding)).unwrap_or_default();
@@ -422,8 +431,8 @@ impl<'v, 's> Checking<'v, 's> {
 
     fn pod_security(&self, demanded: &'v PodSecurity) -> Verdict {
         let name = &self.rule.name;
-        match pod_security::judge(demanded, self.resource, self.exemptions, &self.scope.session().fitting) {
-            Judgement::Allowed => Verdict::new(Status::Pass, format!("Validation rule '{name}' passed.")),
+        match pod_security::judge(demanded, self.resource, self.exemptions, &self.scope.session().pod) {
+            Judgement::Allowed => Verdict::passed("Validation rule '", name),
             Judgement::Exempted => {
                 let keys = self.exemptions.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
                 Verdict::new(Status::Skip, format!("rule is skipped due to policy exceptions {keys}"))

@@ -3,7 +3,9 @@
 //! In: documents, in load order. Out: what could be compiled, and the errors of the rest. Rules are found by kind
 //! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::{
     Measure, cel,
@@ -13,7 +15,7 @@ use super::{
     exception::{self, Exception},
     fields::Problems,
     kinds::{self, Cel, Family},
-    matching::Block,
+    matching::{Block, Filter},
     schema,
 };
 use crate::{
@@ -29,22 +31,65 @@ pub(crate) struct PolicySet {
     /// `PolicyException` of `kyverno.io`, in load order.
     pub exceptions: Vec<Exception>,
     /// Positions of the exceptions that name a policy, by its key.
-    by_policy: HashMap<String, Vec<u32>>,
+    by_policy: FxHashMap<String, Vec<u32>>,
     measure: Measure,
     scopes: Scopes,
 }
 
-/// A rule of a set, by position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A rule of a set, by position. For which kind it was found makes no difference.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RuleRef {
     policy: u32,
     rule: u32,
+    kinds: KindsHold,
 }
+
+impl PartialEq for RuleRef {
+    fn eq(&self, other: &Self) -> bool {
+        (self.policy, self.rule) == (other.policy, other.rule)
+    }
+}
+
+impl Eq for RuleRef {}
 
 impl RuleRef {
     /// Position of the policy in [`PolicySet::classic`].
     pub(crate) fn policy_index(self) -> usize {
         self.policy as usize
+    }
+
+    /// Which filters of the rule are for the kind that it was found for.
+    pub(crate) fn kinds(self) -> KindsHold {
+        self.kinds
+    }
+}
+
+/// For which filters of a rule the list of kinds holds: one answer for all objects of a kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KindsHold {
+    /// Filters of `match`, the first one in the lowest bit; `None` when that was not asked.
+    matching: Option<u64>,
+    /// Filters of `exclude`.
+    exclude: Option<u64>,
+}
+
+impl KindsHold {
+    fn new(rule: &Rule, kind: ResourceKind<'_>) -> Self {
+        let bits = |block: &Block| {
+            let held = block.filters.iter().enumerate().filter(|(_, filter)| is_for(filter, kind));
+            (block.filters.len() <= 64).then(|| held.fold(0, |bits, (index, _)| bits | 1 << index))
+        };
+        Self { matching: bits(&rule.matching), exclude: rule.exclude.as_ref().and_then(bits) }
+    }
+
+    /// Whether the kinds of a filter of `match` hold, if that is known.
+    pub(crate) fn of_match(self, index: usize) -> Option<bool> {
+        self.matching.map(|bits| bits >> index & 1 == 1)
+    }
+
+    /// Whether the kinds of a filter of `exclude` hold, if that is known.
+    pub(crate) fn of_exclude(self, index: usize) -> Option<bool> {
+        self.exclude.map(|bits| bits >> index & 1 == 1)
     }
 }
 
@@ -69,10 +114,11 @@ impl PolicySet {
 
     /// Takes note of the kind that a `CustomResourceDefinition` defines, for policies that are added later.
     pub(crate) fn define(&mut self, object: Node<'_>) {
+        if object.str_at(&["kind"]) != Some("CustomResourceDefinition") {
+            return;
+        }
         let (group, kind) = (object.str_at(&["spec", "group"]), object.str_at(&["spec", "names", "kind"]));
-        if object.str_at(&["kind"]) == Some("CustomResourceDefinition")
-            && let (Some(group), Some(kind)) = (group, kind)
-        {
+        if let (Some(group), Some(kind)) = (group, kind) {
             let is_cluster = object.str_at(&["spec", "scope"]) == Some("Cluster");
             self.scopes.define(group, kind, if is_cluster { Scope::Cluster } else { Scope::Namespaced });
         }
@@ -177,7 +223,8 @@ impl PolicySet {
         for (policy_idx, policy) in self.classic.iter().enumerate() {
             for (rule_idx, rule) in policy.rules.iter().enumerate() {
                 if may_match(rule, kind) {
-                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32 });
+                    let kinds = KindsHold::new(rule, kind);
+                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32, kinds });
                 }
             }
         }
@@ -196,7 +243,8 @@ impl PolicySet {
         for (policy_idx, policy) in self.classic.iter().enumerate() {
             for (rule_idx, rule) in policy.rules.iter().enumerate() {
                 if rule.generated.as_ref().is_none_or(|(_, kinds)| kinds.contains(&kind)) {
-                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32 });
+                    let kinds = KindsHold::default();
+                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32, kinds });
                 }
             }
         }
@@ -210,13 +258,15 @@ impl PolicySet {
     }
 }
 
+/// Whether the kinds of a filter hold; a filter without kinds is for all of them.
+fn is_for(filter: &Filter, kind: ResourceKind<'_>) -> bool {
+    let ResourceKind { group, version, kind, subresource } = kind;
+    filter.kinds.is_empty() || filter.kinds.iter().any(|it| it.matches(group, version, kind, subresource))
+}
+
 fn may_match(rule: &Rule, kind: ResourceKind<'_>) -> bool {
     let exists = rule.generated.as_ref().is_none_or(|(_, kinds)| kinds.contains(&kind.kind));
-    exists
-        && rule.matching.filters.iter().any(|filter| {
-            filter.kinds.is_empty()
-                || filter.kinds.iter().any(|it| it.matches(kind.group, kind.version, kind.kind, kind.subresource))
-        })
+    exists && rule.matching.filters.iter().any(|filter| is_for(filter, kind))
 }
 
 fn not_applied(object: Node<'_>) -> Problem {

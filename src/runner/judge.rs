@@ -3,8 +3,6 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -89,24 +87,29 @@ pub(crate) fn judge<'d>(
     tick: &(dyn Fn(u64) + Sync),
 ) -> Judged {
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
+    let kinds: Vec<ResourceKind<'d>> =
+        subjects.par_iter().map(|it| it.resource().map(kind_of).unwrap_or_default()).collect();
+    let mut rules: FxHashMap<ResourceKind<'d>, Vec<RuleRef>> = FxHashMap::default();
+    for kind in &kinds {
+        rules.entry(*kind).or_insert_with(|| world.policies.rules_for(*kind));
+    }
     let has_conditions = world.policies.exceptions.iter().any(|it| it.conditions.is_some());
     let parts: Vec<Judged> = subjects
         .par_chunks(chunk)
         .enumerate()
         .map(|(n, part)| {
-            let mut judging = Judging {
-                world,
-                user,
-                wants,
-                rules: FxHashMap::default(),
-                index: 0,
-                has_conditions,
-                out: Judged::default(),
-            };
+            let mut judging = Judging { world, user, wants, index: 0, has_conditions, out: Judged::default() };
             let mut arena = Arena::new();
             for (index, subject) in part.iter().enumerate() {
-                judging.index = (n * chunk + index) as u32;
-                if let Err(message) = quietly(|| judging.subject(subject, &arena)) {
+                let position = n * chunk + index;
+                let kind = kinds[position];
+                let rules = rules.get(&kind).map(Vec::as_slice).unwrap_or_default();
+                // Most objects of a repository are of no kind that a rule is about.
+                if rules.is_empty() && !wants.traces {
+                    continue;
+                }
+                judging.index = position as u32;
+                if let Err(message) = quietly(|| judging.subject(subject, kind, rules, &arena)) {
                     judging.lost(subject, &message);
                 }
                 arena.reset();
@@ -144,8 +147,6 @@ struct Judging<'d> {
     world: World<'d>,
     user: Option<&'d UserInfo>,
     wants: Wants,
-    /// The rules that may say something of a kind.
-    rules: FxHashMap<ResourceKind<'d>, Arc<[RuleRef]>>,
     /// Position of the subject at hand.
     index: u32,
     /// Whether any exception has conditions.
@@ -154,16 +155,10 @@ struct Judging<'d> {
 }
 
 impl<'d> Judging<'d> {
-    fn subject(&mut self, subject: &Subject<'d>, arena: &Arena) {
+    /// Judges one subject by the rules that may say something of its kind.
+    fn subject(&mut self, subject: &Subject<'d>, kind: ResourceKind<'d>, rules: &[RuleRef], arena: &Arena) {
         let Some(resource) = subject.resource() else { return };
         let world = self.world;
-        let kind = kind_of(resource);
-        let rules = self.rules.entry(kind).or_insert_with(|| world.policies.rules_for(kind).into());
-        let rules = Arc::clone(rules);
-        // Most objects of a repository are of no kind that a rule is about.
-        if rules.is_empty() && !self.wants.traces {
-            return;
-        }
         let namespace = resource.str_at(&["metadata", "namespace"]).unwrap_or_default();
         let request = Request {
             operation: subject.operation(),
@@ -172,7 +167,7 @@ impl<'d> Judging<'d> {
             subresource: "",
             user: self.user,
             namespace_labels: world.cluster.namespace_labels(namespace, arena),
-            supplied: Supplied::default(),
+            supplied: Supplied { kind: Some(kind), ..Supplied::default() },
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
         let redaction = redaction.as_ref();
@@ -184,7 +179,7 @@ impl<'d> Judging<'d> {
             }
         }
         if self.has_conditions {
-            for rule in rules.iter() {
+            for rule in rules {
                 let broken = quietly(|| engine::broken_conditions(world, *rule, &request, arena)).unwrap_or_default();
                 for (exception, message) in broken {
                     let exception = position(world.policies, exception);
@@ -196,13 +191,13 @@ impl<'d> Judging<'d> {
                 }
             }
         }
-        match quietly(|| engine::evaluate(world, &rules, &request, arena)) {
-            Ok(outcomes) => self.take(&outcomes, &rules, resource, redaction),
+        match quietly(|| engine::evaluate(world, rules, &request, arena)) {
+            Ok(outcomes) => self.take(&outcomes, rules, resource, redaction),
             // The rule that panics is found by asking one by one; the others have their say.
             Err(_) => {
-                for rule in rules.iter() {
+                for rule in rules {
                     match quietly(|| engine::evaluate(world, &[*rule], &request, arena)) {
-                        Ok(outcomes) => self.take(&outcomes, &rules, resource, redaction),
+                        Ok(outcomes) => self.take(&outcomes, rules, resource, redaction),
                         Err(message) => self.panicked(*rule, resource, &message),
                     }
                 }

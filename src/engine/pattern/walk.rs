@@ -8,6 +8,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
+    document::Node,
     expr::{List, Map, Value, operator::go_text},
     policy::classic::pattern::{Anchor, Entry, Form, MapPattern, Pattern},
     span::Span,
@@ -59,6 +60,49 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// Where to point for a mismatch. Most walks end without one, so the span is worked out only then.
+#[derive(Clone, Copy)]
+enum Spot<'v> {
+    /// What the caller has chosen.
+    Given(Option<Span>),
+    /// A value.
+    At(Node<'v>),
+    /// The parent of something that is missing.
+    Heading(Node<'v>),
+    /// The value under a key of a map that has it.
+    Entry(Node<'v>, &'v str),
+    /// An item of a list that has it.
+    Item(Node<'v>, usize),
+}
+
+impl<'v> Spot<'v> {
+    /// The value of an entry that is there, if the map stands in a document; else what is nearest to it.
+    fn entry(map: Map<'v>, key: &'v str, present: bool, nearest: Self) -> Self {
+        match map {
+            Map::Node(node) if present => Spot::Entry(node, key),
+            Map::Node(_) | Map::Entries(_) => nearest,
+        }
+    }
+
+    /// An item, if the list stands in a document; else what is nearest to it.
+    fn item(list: List<'v>, index: usize, nearest: Self) -> Self {
+        match list {
+            List::Node(node) => Spot::Item(node, index),
+            List::Items(_) => nearest,
+        }
+    }
+
+    fn span(self) -> Option<Span> {
+        match self {
+            Spot::Given(span) => span,
+            Spot::At(node) => Some(node.span()),
+            Spot::Heading(node) => Some(node.heading()),
+            Spot::Entry(map, key) => map.get(key).map(Node::span),
+            Spot::Item(list, index) => list.items().nth(index).map(Node::span),
+        }
+    }
+}
+
 /// How a mismatch travels upward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
@@ -106,7 +150,7 @@ impl<'p> Seen<'p> {
 /// `nearest` is where to point when the value itself is wrong or lacks something.
 pub(crate) fn matches(pattern: &Pattern, value: Value<'_>, nearest: Option<Span>) -> Result<(), Mismatch> {
     let mut walk = Walk { seen: Seen::default() };
-    let Err(stop) = walk.node(pattern, value, Place::Root, nearest) else { return Ok(()) };
+    let Err(stop) = walk.node(pattern, value, Place::Root, Spot::Given(nearest)) else { return Ok(()) };
     let class = match stop.class {
         Class::RawSkip | Class::JoinedSkip => MismatchClass::Skip,
         Class::Fail if stop.text.starts_with(NEGATION) => MismatchClass::Fail,
@@ -129,10 +173,10 @@ struct Walk<'p> {
 }
 
 impl<'p> Walk<'p> {
-    fn node(&mut self, pattern: &'p Pattern, value: Value<'_>, place: Place<'_>, nearest: Option<Span>) -> Step {
+    fn node<'v>(&mut self, pattern: &'p Pattern, value: Value<'v>, place: Place<'_>, nearest: Spot<'v>) -> Step {
         // The whole resource is no place to point at, so the caller has chosen one for the root.
         let (nearest, heading) = match (place, value.node()) {
-            (Place::Key(..) | Place::Index(..), Some(node)) => (Some(node.span()), Some(node.heading())),
+            (Place::Key(..) | Place::Index(..), Some(node)) => (Spot::At(node), Spot::Heading(node)),
             (Place::Root, _) | (_, None) => (nearest, nearest),
         };
         match (&pattern.form, value) {
@@ -161,19 +205,18 @@ impl<'p> Walk<'p> {
                     "Pattern and resource have different structures. Path: {place}. Expected {wanted}, found {}",
                     go_type(value)
                 );
-                Err(stop(Class::Fail, place, text, nearest, found(value), pattern.span))
+                Err(stop(Class::Fail, place, text, nearest.span(), found(value), pattern.span))
             }
         }
     }
 
-    fn each(&mut self, pattern: &'p Pattern, list: List<'_>, place: Place<'_>, nearest: Option<Span>) -> Step {
+    fn each<'v>(&mut self, pattern: &'p Pattern, list: List<'v>, place: Place<'_>, nearest: Spot<'v>) -> Step {
         let mut applied = false;
         let mut skipped: Vec<Box<Stop>> = Vec::new();
         let mut any = false;
         for (index, item) in list.iter().enumerate() {
             any = true;
-            let spot = item_span(list, index).or(nearest);
-            match self.node(pattern, item, Place::Index(&place, index), spot) {
+            match self.node(pattern, item, Place::Index(&place, index), Spot::item(list, index, nearest)) {
                 Ok(()) => applied = true,
                 Err(stop) if matches!(stop.class, Class::RawSkip | Class::JoinedSkip) => skipped.push(stop),
                 Err(stop) => return Err(stop),
@@ -182,7 +225,7 @@ impl<'p> Walk<'p> {
         if applied || !any { Ok(()) } else { Err(joined(skipped)) }
     }
 
-    fn places(&mut self, items: &'p [Pattern], list: List<'_>, place: Place<'_>, nearest: Option<Span>) -> Step {
+    fn places<'v>(&mut self, items: &'p [Pattern], list: List<'v>, place: Place<'_>, nearest: Spot<'v>) -> Step {
         let count = list.len();
         if count < items.len() {
             let text = format!(
@@ -193,18 +236,18 @@ impl<'p> Walk<'p> {
                 class: Class::Error,
                 path: String::new(),
                 text,
-                value: nearest,
+                value: nearest.span(),
                 found: format!("{count} items"),
                 clause: items.first().and_then(|item| item.span),
             }));
         }
         for (index, (pattern, item)) in items.iter().zip(list.iter()).enumerate() {
-            self.node(pattern, item, Place::Index(&place, index), item_span(list, index).or(nearest))?;
+            self.node(pattern, item, Place::Index(&place, index), Spot::item(list, index, nearest))?;
         }
         Ok(())
     }
 
-    fn map(&mut self, pattern: &'p MapPattern, resource: Map<'_>, place: Place<'_>, nearest: Option<Span>) -> Step {
+    fn map<'v>(&mut self, pattern: &'p MapPattern, resource: Map<'v>, place: Place<'_>, nearest: Spot<'v>) -> Step {
         let mut applied = false;
         let mut raw_skip = false;
         let mut skipped: Vec<Box<Stop>> = Vec::new();
@@ -246,24 +289,24 @@ impl<'p> Walk<'p> {
         Ok(())
     }
 
-    fn anchored(
+    fn anchored<'v>(
         &mut self,
         entry: &'p Entry,
-        key: &str,
-        resource: Map<'_>,
+        key: &'v str,
+        resource: Map<'v>,
         place: Place<'_>,
-        nearest: Option<Span>,
+        nearest: Spot<'v>,
     ) -> Step {
         let below = Place::Key(&place, key);
         let present = resource.get(key);
-        let spot = value_span(resource, key).or(nearest);
+        let spot = Spot::entry(resource, key, present.is_some(), nearest);
         let clause = entry.pattern.span;
         match entry.anchor {
             Anchor::Condition => {
                 self.seen.note(&entry.raw, present.is_some());
                 let Some(value) = present else {
                     let text = format!("{CONDITION}conditional anchor key doesn't exist in the resource");
-                    return Err(stop(Class::RawSkip, below, text, nearest, "absent".to_owned(), clause));
+                    return Err(stop(Class::RawSkip, below, text, nearest.span(), "absent".to_owned(), clause));
                 };
                 self.node(&entry.pattern, value, below, spot).map_err(|mut stop| {
                     stop.class = Class::RawSkip;
@@ -278,14 +321,14 @@ impl<'p> Walk<'p> {
             Anchor::Negation => match present {
                 Some(value) => {
                     let text = format!("{NEGATION}: {} is not allowed", below.to_string().trim_end_matches('/'));
-                    Err(stop(Class::Fail, below, text, entry_span(resource, key).or(spot), found(value), clause))
+                    Err(stop(Class::Fail, below, text, entry_span(resource, key).or(spot.span()), found(value), clause))
                 }
                 None => Ok(()),
             },
             Anchor::Existence => {
                 self.seen.note(&entry.raw, present.is_some());
                 let Some(value) = present else { return Ok(()) };
-                let missing = |text: String| stop(Class::Fail, below, text, spot, found(value), clause);
+                let missing = |text: String| stop(Class::Fail, below, text, spot.span(), found(value), clause);
                 let Value::List(list) = value else {
                     return Err(missing(format!(
                         "Invalid resource type {}: existence ^ () anchor can be used only on list/array type resource",
@@ -299,8 +342,7 @@ impl<'p> Walk<'p> {
                 };
                 for wanted in items {
                     let found = list.iter().enumerate().any(|(index, item)| {
-                        let spot = item_span(list, index).or(spot);
-                        self.node(wanted, item, Place::Index(&below, index), spot).is_ok()
+                        self.node(wanted, item, Place::Index(&below, index), Spot::item(list, index, spot)).is_ok()
                     });
                     if !found {
                         return Err(missing(format!("existence anchor validation failed at path {below}")));
@@ -312,17 +354,17 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn plain(
+    fn plain<'v>(
         &mut self,
         entry: &'p Entry,
-        key: &str,
-        resource: Map<'_>,
+        key: &'v str,
+        resource: Map<'v>,
         place: Place<'_>,
-        nearest: Option<Span>,
+        nearest: Spot<'v>,
     ) -> Step {
         let below = Place::Key(&place, key);
         let present = resource.get(key);
-        let spot = value_span(resource, key).or(nearest);
+        let spot = Spot::entry(resource, key, present.is_some(), nearest);
         if entry.anchor == Anchor::Global {
             let Some(value) = present else { return Ok(()) };
             return self.node(&entry.pattern, value, below, spot).map_err(|mut stop| {
@@ -338,7 +380,7 @@ impl<'p> Walk<'p> {
             }
             // Kyverno: for `*` the path is that of the parent.
             let text = format!("resource value '{}' does not match '*' at path {below}", go_text(value));
-            return Err(stop(Class::Fail, place, text, spot, missing(key), entry.pattern.span));
+            return Err(stop(Class::Fail, place, text, spot.span(), missing(key), entry.pattern.span));
         }
         let mut step = self.node(&entry.pattern, value, below, spot);
         if let (Err(stop), None) = (&mut step, present)
@@ -362,13 +404,13 @@ fn missing(key: &str) -> String {
     format!("`{key}` is missing")
 }
 
-fn mismatch(pattern: &Pattern, value: Value<'_>, place: Place<'_>, nearest: Option<Span>) -> Box<Stop> {
+fn mismatch(pattern: &Pattern, value: Value<'_>, place: Place<'_>, nearest: Spot<'_>) -> Box<Stop> {
     let wanted = match &pattern.form {
         Form::Scalar(scalar) | Form::EachScalar(scalar) => scalar.source().to_owned(),
         Form::Map(_) | Form::Each(_) | Form::Places(_) | Form::Nothing => "[]".to_owned(),
     };
     let text = format!("resource value '{}' does not match '{wanted}' at path {place}", go_text(value));
-    stop(Class::Fail, place, text, nearest, found(value), pattern.span)
+    stop(Class::Fail, place, text, nearest.span(), found(value), pattern.span)
 }
 
 fn stop(
@@ -386,7 +428,7 @@ fn stop(
 fn every<'v>(list: List<'v>, matches: impl Fn(Value<'v>) -> bool, mismatch: impl FnOnce() -> Box<Stop>) -> Step {
     let Some((index, item)) = list.iter().enumerate().find(|(_, item)| !matches(*item)) else { return Ok(()) };
     let mut stop = mismatch();
-    stop.value = item_span(list, index).or(stop.value);
+    stop.value = Spot::item(list, index, Spot::Given(stop.value)).span();
     stop.found = found(item);
     Err(stop)
 }
@@ -426,24 +468,10 @@ fn go_type(value: Value<'_>) -> &'static str {
     }
 }
 
-fn value_span(map: Map<'_>, key: &str) -> Option<Span> {
-    match map {
-        Map::Node(node) => node.get(key).map(crate::document::Node::span),
-        Map::Entries(_) => None,
-    }
-}
-
 /// Key and value: what must go away.
 fn entry_span(map: Map<'_>, key: &str) -> Option<Span> {
     let Map::Node(node) = map else { return None };
     let value = node.get(key)?;
     let (start, end) = (value.key_span().start, value.span().end);
     Some(if start <= end { Span::new(start, end) } else { value.span() })
-}
-
-fn item_span(list: List<'_>, index: usize) -> Option<Span> {
-    match list {
-        List::Node(node) => node.items().nth(index).map(crate::document::Node::span),
-        List::Items(_) => None,
-    }
 }

@@ -28,7 +28,7 @@ mod volume_types;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+pub(crate) use pod::LastPod;
 
 use pod::{Place, Pod, Unreadable};
 
@@ -153,15 +153,14 @@ pub(crate) enum Judgement<'d> {
     Unreadable(String, Evidence),
 }
 
-/// Judges the Pod in an object by a rule, less what exceptions exempt. `fitting` keeps, from rule to rule, the object
-/// that is known to be of the types of its kind.
+/// Judges the Pod in an object by a rule, less what exceptions exempt.
 pub(crate) fn judge<'v>(
     demanded: &'v PodSecurity,
     object: Node<'v>,
     exemptions: &[&'v Exception],
-    fitting: &Cell<Option<Node<'v>>>,
+    last: &LastPod<'v>,
 ) -> Judgement<'v> {
-    let pod = match Pod::read(object, fitting) {
+    let pod = match last.read(object) {
         Ok(pod) => pod,
         Err(problem) => return unreadable(problem, object),
     };

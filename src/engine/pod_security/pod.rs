@@ -3,7 +3,9 @@
 //! A [`Pod`] is the whole Pod of an object, or the part of it that an exclusion is about. A [`Place`] is the Pod's own
 //! spec or one of its containers; fields are read from it by path, null counts as absent.
 
-use std::cell::Cell;
+use std::{cell::RefCell, rc::Rc};
+
+use smallvec::SmallVec;
 
 use super::{
     Found, Violation,
@@ -15,25 +17,22 @@ use crate::{document::Node, engine::images, k8s::wildcard::Wildcard};
 /// The lists of containers, in the order in which checks visit them.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
+/// What most checks look at.
+const SECURITY_CONTEXT: &str = "securityContext";
+
 /// A Pod, or the template of one.
-#[derive(Clone, Copy)]
 pub(super) struct Pod<'d> {
     object: Node<'d>,
+    /// Its own fields.
+    spec: Place<'d>,
+    /// Those that run first, the others, those added later.
+    containers: SmallVec<[Place<'d>; 4]>,
     metadata: Option<Node<'d>>,
-    spec: Option<Node<'d>>,
-    part: Part<'d>,
 }
 
-/// Which part of a Pod is looked at.
-#[derive(Clone, Copy)]
-enum Part<'d> {
-    /// All of it.
-    Whole,
-    /// Everything but its containers, of which one without any field stands in.
-    WithoutContainers,
-    /// Only the containers with these images.
-    Images(&'d [Wildcard]),
-}
+/// The Pod that was read last: the rules for one object look at the same one.
+#[derive(Default)]
+pub(crate) struct LastPod<'d>(RefCell<Option<Rc<Pod<'d>>>>);
 
 /// Why an object has no Pod to look at.
 #[derive(Debug)]
@@ -44,19 +43,26 @@ pub(crate) enum Unreadable<'d> {
     Misfit(Misfit<'d>),
 }
 
+impl<'d> LastPod<'d> {
+    /// The Pod of an object, after its kind.
+    pub(super) fn read(&self, object: Node<'d>) -> Result<Rc<Pod<'d>>, Unreadable<'d>> {
+        if let Some(pod) = self.0.borrow().as_ref().filter(|pod| pod.object == object) {
+            return Ok(Rc::clone(pod));
+        }
+        let pod = Rc::new(Pod::read(object)?);
+        *self.0.borrow_mut() = Some(Rc::clone(&pod));
+        Ok(pod)
+    }
+}
+
 impl<'d> Pod<'d> {
-    /// The Pod of an object, after its kind. `fitting` is an object that is known to be of the types of its kind, and
-    /// becomes this one if it is.
-    pub(super) fn read(object: Node<'d>, fitting: &Cell<Option<Node<'d>>>) -> Result<Self, Unreadable<'d>> {
+    fn read(object: Node<'d>) -> Result<Self, Unreadable<'d>> {
         let kind = object.str_at(&["kind"]).unwrap_or_default();
         let (Some(of), Some(spec_path)) = (schema::of_kind(kind), images::pod_spec_path(kind)) else {
             return Err(Unreadable::Kind);
         };
-        if fitting.get() != Some(object) {
-            if let Some(misfit) = decode::misfit(object, of) {
-                return Err(Unreadable::Misfit(misfit));
-            }
-            fitting.set(Some(object));
+        if let Some(misfit) = decode::misfit(object, of) {
+            return Err(Unreadable::Misfit(misfit));
         }
         let metadata_path: &[&str] = match kind {
             "Pod" => &["metadata"],
@@ -64,48 +70,46 @@ impl<'d> Pod<'d> {
             "CronJob" => &["spec", "jobTemplate", "metadata"],
             _ => &["spec", "template", "metadata"],
         };
-        Ok(Self { object, metadata: object.at(metadata_path), spec: object.at(spec_path), part: Part::Whole })
+        let spec = object.at(spec_path);
+        let anchor = spec.unwrap_or(object);
+        let containers =
+            LISTS.into_iter().filter_map(|list| Some((list, spec?.get(list)?))).flat_map(|(name, list)| {
+                let place = move |(index, node)| Place::new(Some((name, index)), Some(node), anchor);
+                list.items().enumerate().map(place)
+            });
+        Ok(Self {
+            object,
+            spec: Place::new(None, spec, anchor),
+            containers: containers.collect(),
+            metadata: object.at(metadata_path),
+        })
     }
 
     /// The Pod without its containers; a container without fields stands in for them.
-    pub(super) fn without_containers(self) -> Self {
-        Self { part: Part::WithoutContainers, ..self }
+    pub(super) fn without_containers(&self) -> Self {
+        let stand_in = Place::new(Some(("containers", 0)), None, self.spec.anchor);
+        Self { containers: SmallVec::from_slice(&[stand_in]), ..*self }
     }
 
     /// The containers whose image, as written, matches one of these, and nothing of the Pod itself.
-    pub(super) fn containers_of(self, images: &'d [Wildcard]) -> Self {
-        Self { part: Part::Images(images), ..self }
+    pub(super) fn containers_of(&self, images: &[Wildcard]) -> Self {
+        let meant = |container: &&Place<'d>| images.iter().any(|it| it.matches(container.image()));
+        Self {
+            object: self.object,
+            spec: Place::new(None, None, self.spec.anchor),
+            containers: self.containers.iter().filter(meant).copied().collect(),
+            metadata: None,
+        }
     }
 
     /// The Pod's own fields.
     pub(super) fn spec(&self) -> Place<'d> {
-        let node = match self.part {
-            Part::Whole | Part::WithoutContainers => self.spec,
-            Part::Images(_) => None,
-        };
-        Place { list: None, node, anchor: self.spec.unwrap_or(self.object) }
+        self.spec
     }
 
     /// The containers: those that run first, the others, those added later.
     pub(super) fn containers(&self) -> impl Iterator<Item = Place<'d>> {
-        let part = self.part;
-        let anchor = self.spec.unwrap_or(self.object);
-        let stand_in = matches!(part, Part::WithoutContainers).then_some(Place {
-            list: Some(("containers", 0)),
-            node: None,
-            anchor,
-        });
-        let spec = self.spec.filter(|_| stand_in.is_none());
-        let written = LISTS.into_iter().filter_map(move |list| Some((list, spec?.get(list)?))).flat_map(
-            move |(name, containers)| {
-                let place = move |(index, node)| Place { list: Some((name, index)), node: Some(node), anchor };
-                containers.items().enumerate().map(place).filter(move |container| match part {
-                    Part::Whole | Part::WithoutContainers => true,
-                    Part::Images(images) => images.iter().any(|it| it.matches(container.image())),
-                })
-            },
-        );
-        stand_in.into_iter().chain(written)
+        self.containers.iter().copied()
     }
 
     /// The Pod's own fields, then the containers.
@@ -115,11 +119,7 @@ impl<'d> Pod<'d> {
 
     /// The annotations.
     pub(super) fn annotations(&self) -> impl Iterator<Item = (&'d str, Node<'d>)> {
-        let metadata = match self.part {
-            Part::Whole | Part::WithoutContainers => self.metadata,
-            Part::Images(_) => None,
-        };
-        metadata.and_then(|it| it.get("annotations")).into_iter().flat_map(Node::entries)
+        self.metadata.and_then(|it| it.get("annotations")).into_iter().flat_map(Node::entries)
     }
 
     /// Whether the Pod says that it runs on Windows.
@@ -134,14 +134,24 @@ pub(super) struct Place<'d> {
     /// The list that holds the container, and its index in it; `None` for the spec.
     list: Option<(&'static str, usize)>,
     node: Option<Node<'d>>,
+    /// Its `securityContext`, if it has one.
+    context: Option<Node<'d>>,
     /// A node that is surely there.
     anchor: Node<'d>,
 }
 
 impl<'d> Place<'d> {
+    fn new(list: Option<(&'static str, usize)>, node: Option<Node<'d>>, anchor: Node<'d>) -> Self {
+        Self { list, node, context: node.and_then(|it| it.get(SECURITY_CONTEXT)), anchor }
+    }
+
     /// The value below several keys that is there and not null.
     pub(super) fn get(&self, path: &[&str]) -> Option<Node<'d>> {
-        self.node?.at(path).filter(|node| !node.is_null())
+        let found = match path {
+            [SECURITY_CONTEXT, below @ ..] => self.context?.at(below),
+            path => self.node?.at(path),
+        };
+        found.filter(|node| !node.is_null())
     }
 
     /// The text there.

@@ -14,22 +14,21 @@ pub(super) static CHECK: Check = Check {
     run,
 };
 
-const HANDLERS: [&[&str]; 5] = [
-    &["livenessProbe"],
-    &["readinessProbe"],
-    &["startupProbe"],
-    &["lifecycle", "postStart"],
-    &["lifecycle", "preStop"],
-];
+const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+/// Hooks below `lifecycle`, and their full names.
+const HOOKS: [(&str, &str); 2] = [("postStart", "lifecycle.postStart"), ("preStop", "lifecycle.preStop")];
 
 fn run<'d>(pod: &Pod<'d>, _: &Version) -> Vec<Violation<'d>> {
     pod.containers()
         .flat_map(|container| {
-            HANDLERS.into_iter().flat_map(move |handler| {
+            let probes = PROBES.into_iter().filter_map(move |probe| Some((probe, container.get(&[probe])?)));
+            let lifecycle = container.get(&["lifecycle"]);
+            let hooks = HOOKS.into_iter().filter_map(move |(hook, name)| Some((name, lifecycle?.get(hook)?)));
+            probes.chain(hooks).flat_map(move |(name, handler)| {
                 ["httpGet", "tcpSocket"].into_iter().filter_map(move |action| {
-                    let node = container.get(handler)?.get(action)?.get("host")?;
+                    let node = handler.get(action)?.get("host")?;
                     let host = node.as_str().filter(|host| !host.is_empty())?;
-                    let field = format!("{}.{action}.host", handler.join("."));
+                    let field = format!("{name}.{action}.host");
                     Some(container.violation_at(&field, node, Found::Value(host.to_owned()), "must be empty"))
                 })
             })

@@ -23,7 +23,8 @@ pub(crate) fn first(node: Node<'_>) -> Option<&str> {
 
 /// Whether a pattern of a `validate` block, or of a `foreach` in it, holds a reference.
 pub(crate) fn in_patterns(check: Node<'_>) -> bool {
-    let of_check = ["pattern", "anyPattern"].into_iter().any(|key| check.get(key).is_some_and(|it| first(it).is_some()));
+    let of_check =
+        ["pattern", "anyPattern"].into_iter().any(|key| check.get(key).is_some_and(|it| first(it).is_some()));
     of_check || check.get("foreach").is_some_and(|list| list.items().any(in_patterns))
 }
 
