@@ -270,6 +270,11 @@ impl<'d> Node<'d> {
         }
     }
 
+    /// Whether the node is a string.
+    pub(crate) fn is_string(self) -> bool {
+        matches!(self.raw().payload, Payload::String(_))
+    }
+
     /// The value of a boolean node.
     pub(crate) fn as_bool(self) -> Option<bool> {
         match self.raw().payload {

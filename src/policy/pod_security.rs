@@ -68,6 +68,11 @@ impl Version {
         Self { text: text.to_owned(), minor }
     }
 
+    /// The 29 of `v1.29`; the highest number there is for the latest release.
+    pub(crate) fn minor(&self) -> u16 {
+        self.minor
+    }
+
     /// Whether this is Kubernetes 1.`minor` or later.
     pub(crate) fn at_least(&self, minor: u16) -> bool {
         self.minor >= minor

@@ -164,14 +164,18 @@ pub(crate) fn judge<'v>(
         Ok(pod) => pod,
         Err(problem) => return unreadable(problem, object),
     };
-    let mut failures: Vec<Failure<'v>> = CHECKS
-        .into_iter()
-        .filter(|check| check.is_part_of(demanded.level))
-        .filter_map(|check| {
-            let violations = (check.run)(&pod, &demanded.version);
-            (!violations.is_empty()).then_some(Failure { check, violations })
-        })
-        .collect();
+    let mut failures: Vec<Failure<'v>> = Vec::new();
+    for (index, check) in CHECKS.into_iter().enumerate() {
+        if !check.is_part_of(demanded.level) || pod.passes(index, &demanded.version) {
+            continue;
+        }
+        let violations = (check.run)(&pod, &demanded.version);
+        if violations.is_empty() {
+            pod.note_pass(index, &demanded.version);
+        } else {
+            failures.push(Failure { check, violations });
+        }
+    }
     for exclusion in &demanded.exclude {
         exclude::subtract(&mut failures, &pod, &demanded.version, exclusion);
     }

@@ -3,7 +3,10 @@
 //! A [`Pod`] is the whole Pod of an object, or the part of it that an exclusion is about. A [`Place`] is the Pod's own
 //! spec or one of its containers; fields are read from it by path, null counts as absent.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use smallvec::SmallVec;
 
@@ -12,7 +15,7 @@ use super::{
     decode::{self, Misfit, integer},
     schema,
 };
-use crate::{document::Node, engine::images, k8s::wildcard::Wildcard};
+use crate::{document::Node, engine::images, k8s::wildcard::Wildcard, policy::pod_security::Version};
 
 /// The lists of containers, in the order in which checks visit them.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -28,6 +31,8 @@ pub(super) struct Pod<'d> {
     /// Those that run first, the others, those added later.
     containers: SmallVec<[Place<'d>; 4]>,
     metadata: Option<Node<'d>>,
+    /// For one release: the checks that are known to pass, the first one in the lowest bit.
+    passed: Cell<(u16, u32)>,
 }
 
 /// The Pod that was read last: the rules for one object look at the same one.
@@ -82,13 +87,20 @@ impl<'d> Pod<'d> {
             spec: Place::new(None, spec, anchor),
             containers: containers.collect(),
             metadata: object.at(metadata_path),
+            passed: Cell::default(),
         })
     }
 
     /// The Pod without its containers; a container without fields stands in for them.
     pub(super) fn without_containers(&self) -> Self {
         let stand_in = Place::new(Some(("containers", 0)), None, self.spec.anchor);
-        Self { containers: SmallVec::from_slice(&[stand_in]), ..*self }
+        Self {
+            object: self.object,
+            spec: self.spec,
+            containers: SmallVec::from_slice(&[stand_in]),
+            metadata: self.metadata,
+            passed: Cell::default(),
+        }
     }
 
     /// The containers whose image, as written, matches one of these, and nothing of the Pod itself.
@@ -99,7 +111,21 @@ impl<'d> Pod<'d> {
             spec: Place::new(None, None, self.spec.anchor),
             containers: self.containers.iter().filter(meant).copied().collect(),
             metadata: None,
+            passed: Cell::default(),
         }
+    }
+
+    /// Whether the Pod as a whole is known to pass a check, by its index, as of a release: several rules may ask.
+    pub(super) fn passes(&self, check: usize, version: &Version) -> bool {
+        let (minor, passed) = self.passed.get();
+        minor == version.minor() && passed >> check & 1 == 1
+    }
+
+    /// Notes that the Pod passes a check as of a release.
+    pub(super) fn note_pass(&self, check: usize, version: &Version) {
+        let (minor, passed) = self.passed.get();
+        let passed = if minor == version.minor() { passed } else { 0 };
+        self.passed.set((version.minor(), passed | 1 << check));
     }
 
     /// The Pod's own fields.

@@ -67,15 +67,35 @@ pub(super) struct Object {
 #[derive(Debug)]
 struct Field {
     key: &'static str,
+    /// What the key begins with, for a first look.
+    start: u64,
     of: Type,
+}
+
+impl Field {
+    const fn new(key: &'static str, of: Type) -> Self {
+        Self { key, start: start(key.as_bytes()), of }
+    }
+}
+
+/// The first eight bytes as a number; numbers are in the order of their texts.
+const fn start(text: &[u8]) -> u64 {
+    let mut out = [0; 8];
+    let mut at = 0;
+    while at < text.len() && at < out.len() {
+        out[at] = text[at];
+        at += 1;
+    }
+    u64::from_be_bytes(out)
 }
 
 impl Object {
     /// A field: its key, the name of the inlined struct that it belongs to, and its type.
     pub(super) fn field(&self, key: &str) -> Option<(&'static str, Option<&'static str>, &'static Type)> {
+        let wanted = start(key.as_bytes());
         let find = |fields: &'static [Field]| {
-            let index = fields.binary_search_by(|field| field.key.cmp(key)).ok()?;
-            Some(&fields[index])
+            let first = fields.partition_point(|field| field.start < wanted);
+            fields[first..].iter().take_while(|field| field.start == wanted).find(|field| field.key == key)
         };
         let own = find(self.fields).map(|field| (field.key, None, &field.of));
         let inlined = || {
@@ -150,7 +170,7 @@ macro_rules! structs {
             #[expect(non_upper_case_globals, reason = "the names are Go's")]
             static $name: Object = Object {
                 name: stringify!($name),
-                fields: &[$(Field { key: stringify!($key), of: of!($of) }),*],
+                fields: &[$(Field::new(stringify!($key), of!($of))),*],
                 inlined: structs!(@inlined $($inlined { $($inner: $type),* })?),
             };
         )*
@@ -159,7 +179,7 @@ macro_rules! structs {
     };
     (@inlined) => { None };
     (@inlined $name:ident { $($key:ident: $of:tt),* }) => {
-        Some((stringify!($name), &[$(Field { key: stringify!($key), of: of!($of) }),*]))
+        Some((stringify!($name), &[$(Field::new(stringify!($key), of!($of))),*]))
     };
 }
 
