@@ -7,7 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     document::{Document, Integers, Node, NodeId},
-    expr::{Arena, Value},
+    expr::{
+        Arena, Value,
+        jmespath::{Expression, ValueScope},
+    },
     k8s::gvk::{self, split_api_version},
 };
 
@@ -176,14 +179,67 @@ impl Cluster {
         match self.globals.get(name) {
             Some(json) => Lookup::Found(Value::from_json(arena, json, Integers::Floats)),
             None if self.is_command_line() => Lookup::Absent,
-            None => Lookup::Unknown,
+            None => self.defined_global(name, arena),
         }
+    }
+
+    /// An entry of the global context, or a projection `ENTRY.PROJECTION` of one, as an object of the cluster defines it.
+    fn defined_global<'v>(&'v self, name: &str, arena: &'v Arena) -> Lookup<'v> {
+        let entry = |name: &str| self.object("kyverno.io", "GlobalContextEntry", "", name);
+        if let Some(object) = entry(name) {
+            return self.global_value(object, arena);
+        }
+        let defined = name.match_indices('.').find_map(|(dot, _)| Some((entry(&name[..dot])?, &name[dot + 1..])));
+        let Some((object, projection)) = defined else { return Lookup::Unknown };
+        let named = |node: &Node<'_>| node.str_at(&["name"]) == Some(projection);
+        let wanted = object.at(&["spec", "projections"]).and_then(|list| list.items().find(named));
+        let Some(Ok(expression)) = wanted.and_then(|node| node.str_at(&["jmesPath"])).map(Expression::parse) else {
+            return Lookup::Absent;
+        };
+        match self.global_value(object, arena) {
+            Lookup::Found(value) => match expression.evaluate(&ValueScope { value, now: 0 }, arena) {
+                Ok(value) => Lookup::Found(value),
+                Err(_) => Lookup::Absent,
+            },
+            unknown => unknown,
+        }
+    }
+
+    /// What a `GlobalContextEntry` stands for: the objects of a resource, or the answer of the API server.
+    fn global_value<'v>(&'v self, object: Node<'v>, arena: &'v Arena) -> Lookup<'v> {
+        if let Some(path) = object.str_at(&["spec", "apiCall", "urlPath"]) {
+            return self.response("GET", path, arena).unwrap_or_else(|| self.api(path, arena));
+        }
+        let Some(resource) = object.at(&["spec", "kubernetesResource"]) else { return Lookup::Unknown };
+        let text = |key: &str| resource.str_at(&[key]).unwrap_or_default();
+        let query = ApiPath {
+            group: text("group"),
+            version: text("version"),
+            namespace: Some(text("namespace")).filter(|it| !it.is_empty()),
+            plural: text("resource"),
+            name: None,
+        };
+        let items: Vec<_> = self.matching(query).map(Value::from).collect();
+        Lookup::Found(Value::list_in(arena, &items))
+    }
+
+    /// The objects of a kind, in one namespace or in all.
+    fn matching<'v, 'q>(&'v self, query: ApiPath<'q>) -> impl Iterator<Item = Node<'v>> + use<'v, 'q> {
+        self.objects().filter(move |node| {
+            let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());
+            let kind = node.str_at(&["kind"]).unwrap_or_default();
+            let namespace = node.str_at(&["metadata", "namespace"]);
+            group == query.group
+                && version == query.version
+                && gvk::plural(group, kind) == query.plural
+                && query.namespace.is_none_or(|it| namespace == Some(it))
+        })
     }
 
     /// The API server's text for an object that is known not to be there.
     pub(crate) fn why_absent(path: &str) -> String {
         let Some(query) = ApiPath::parse(path) else { return "not found".to_owned() };
-        let name = query.name.unwrap_or_default();
+        let Some(name) = query.name else { return format!("no object of {path} is known") };
         let resource = match query.group {
             "" => query.plural.to_owned(),
             group => format!("{}.{group}", query.plural),
@@ -203,15 +259,7 @@ impl Cluster {
     /// The answer of the API server to a GET of a path, such as `/api/v1/namespaces/x/services`.
     pub(crate) fn api<'v>(&'v self, path: &str, arena: &'v Arena) -> Lookup<'v> {
         let Some(query) = ApiPath::parse(path) else { return Lookup::Unknown };
-        let of_kind = |node: &Node<'_>| {
-            let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());
-            let kind = node.str_at(&["kind"]).unwrap_or_default();
-            group == query.group && version == query.version && gvk::plural(group, kind) == query.plural
-        };
-        let housed = |node: &Node<'_>| {
-            query.namespace.is_none_or(|namespace| node.str_at(&["metadata", "namespace"]) == Some(namespace))
-        };
-        let mut matching = self.objects().filter(|node| of_kind(node) && housed(node));
+        let mut matching = self.matching(query);
         if let Some(name) = query.name {
             return match matching.find(|node| node.str_at(&["metadata", "name"]) == Some(name)) {
                 Some(node) => Lookup::Found(Value::from(node)),
@@ -223,6 +271,13 @@ impl Cluster {
         if items.is_empty() && self.is_empty() {
             return Lookup::Unknown;
         }
+        // Kyverno: its command line dies when it is to list a kind of which it was given no object.
+        if items.is_empty()
+            && self.is_command_line()
+            && self.matching(ApiPath { namespace: None, ..query }).next().is_none()
+        {
+            return Lookup::Absent;
+        }
         let entries = [
             ("apiVersion", Value::String("v1")),
             ("kind", Value::String("List")),
@@ -233,7 +288,7 @@ impl Cluster {
 }
 
 /// A path of the API server, taken apart.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ApiPath<'p> {
     group: &'p str,
     version: &'p str,

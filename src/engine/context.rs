@@ -170,7 +170,12 @@ pub(crate) struct RuleScope<'v, 's> {
     bindings: RefCell<Vec<(&'v str, Value<'v>)>>,
     /// How many entries the expression that is evaluated now can see.
     visible: Cell<usize>,
+    /// How much the entries hold that were loaded, in bytes of JSON.
+    loaded: Cell<usize>,
 }
+
+/// The most that the entries of one rule may hold, in bytes of JSON.
+const MAX_LOADED: usize = 2 << 20;
 
 impl<'v, 's> RuleScope<'v, 's> {
     /// The names for a rule; `supplied` are the values given for it.
@@ -181,6 +186,7 @@ impl<'v, 's> RuleScope<'v, 's> {
             entries: RefCell::default(),
             bindings: RefCell::default(),
             visible: Cell::new(usize::MAX),
+            loaded: Cell::new(0),
         }
     }
 
@@ -206,6 +212,19 @@ impl<'v, 's> RuleScope<'v, 's> {
     /// The entry that a name stands for now.
     pub(crate) fn entry(&self, name: &str) -> Option<&'v ContextEntry> {
         self.entries.borrow().iter().rev().map(|loading| loading.entry).find(|entry| entry.name == name)
+    }
+
+    /// The entries that were asked for so far, each with its value or why there is none, for people who ask.
+    pub(crate) fn loaded(&self) -> Vec<(&'v str, String)> {
+        let told = |loading: &std::rc::Rc<Loading<'v>>| {
+            let text = match loading.value.borrow().as_ref()? {
+                Ok(Some(value)) => value.to_json(),
+                Ok(None) => "nothing is known of it".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            Some((loading.entry.name.as_str(), text))
+        };
+        self.entries.borrow().iter().filter_map(told).collect()
     }
 
     /// A mark for [`RuleScope::reset`].
@@ -244,8 +263,14 @@ impl<'v, 's> RuleScope<'v, 's> {
             return known.clone();
         }
         let before = self.visible.replace(loading.visible);
-        let value = self.read(loading);
+        let mut value = self.read(loading);
         self.visible.set(before);
+        if let Ok(Some(found)) = &value {
+            self.loaded.set(self.loaded.get() + found.json_size());
+            if self.loaded.get() > MAX_LOADED {
+                value = Err(EvalError::Context { text: "context size limit exceeded".to_owned() });
+            }
+        }
         *loading.value.borrow_mut() = Some(value.clone());
         value
     }

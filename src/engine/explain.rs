@@ -10,12 +10,14 @@ use super::{
     context::{RuleScope, Session},
     evaluate, in_namespace,
     matching::{Mismatch, Reader, Subjected},
-    near_miss, supplied, whole_waiver,
+    near_miss, supplied,
+    validate::Checking,
+    whole_waiver,
 };
 use crate::{
     expr::Arena,
     policy::{
-        classic::{Body, Policy, Rule},
+        classic::{Body, Check, Policy, Rule},
         matching::{Block, Filter},
         set::RuleRef,
     },
@@ -25,7 +27,7 @@ use crate::{
 /// One step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `check`.
+    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `context`, `check`, `value`.
     pub part: &'static str,
     /// What came of it.
     pub text: String,
@@ -42,6 +44,8 @@ pub(crate) struct Explanation {
     pub rule: String,
     /// The verdict; `None` when the rule says nothing.
     pub status: Option<Status>,
+    /// Whether it says nothing because it is for other kinds.
+    pub is_for_other_kinds: bool,
     /// How it came to that.
     pub steps: Vec<Step>,
 }
@@ -54,10 +58,13 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
         policy: policy.head.key.clone(),
         rule: rule.name.clone(),
         status: outcome.as_ref().map(|it| it.status),
+        is_for_other_kinds: false,
         steps: Vec::new(),
     };
     let Some(resource) = request.resource() else { return out };
     let subject = Subjected::new(request, resource, world.cluster);
+    let is_of_kind = |filter: &Filter| subject.holds(filter, Reader::Match) != Err(Mismatch::Kind);
+    out.is_for_other_kinds = !rule.matching.filters.iter().any(is_of_kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
     if !reaches(policy, rule, &subject, steps) {
         return out;
@@ -75,6 +82,18 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
         return out;
     }
     exceptions(world, policy, rule, &scope, &subject, steps);
+    if let Body::Validate(validate) = &rule.body {
+        if let Check::Deny(Some(conditions), _) = &validate.check {
+            for (span, text) in conditions::each(conditions, &rule.document, &scope) {
+                steps.at("condition", text, span);
+            }
+        }
+        // Entries are loaded when the check asks for them.
+        Checking::new(rule, validate, &scope, resource, request.operation, &[]).run();
+    }
+    for (name, text) in scope.loaded() {
+        steps.push("context", format!("{name}: {}", shortened(&text)), None);
+    }
     let evidence = &outcome.evidence;
     let text = match outcome.waived {
         Some(without) => format!("without the exception: {}", status_name(without)),
@@ -143,9 +162,12 @@ fn reason(mismatch: Mismatch, subject: &Subjected<'_>) -> String {
         Mismatch::Name => format!("no name matches `{found}`"),
         Mismatch::Namespace => format!("no namespace matches `{found}`"),
         Mismatch::Annotation => "an annotation is missing".to_owned(),
-        Mismatch::Label => "the labels do not match the selector".to_owned(),
+        Mismatch::Label => format!("the labels {} do not match the selector", shortened(&subject.labels().to_json())),
         Mismatch::NamespaceLabel => "the labels of the namespace do not match the selector".to_owned(),
-        Mismatch::User => "somebody else asks, or it is not known who".to_owned(),
+        Mismatch::User => match subject.asking() {
+            Some(user) => format!("`{}` asks, with other groups or roles than it wants", user.username),
+            None => "it is not known who asks".to_owned(),
+        },
     }
 }
 
@@ -198,6 +220,15 @@ fn exceptions<'v>(
             let place = (Arc::clone(miss.exception.document.file()), miss.at);
             steps.push("exception", miss.obstacle.advice(&miss.exception.key), Some(place));
         }
+    }
+}
+
+/// A text that is short enough for a line.
+fn shortened(text: &str) -> String {
+    const MAX: usize = 200;
+    match text.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -71,6 +71,16 @@ impl<'r> Subjected<'r> {
         self.namespace
     }
 
+    /// The labels of the resource; an empty map if it has none.
+    pub(crate) fn labels(&self) -> Value<'r> {
+        self.labels.map_or(Value::Map(Map::Entries(&[])), Value::from)
+    }
+
+    /// Who asks, if that is known.
+    pub(crate) fn asking(&self) -> Option<&'r UserInfo> {
+        self.request.user
+    }
+
     /// Whether the block holds, as far as that can be told: where it is not known who asks, a filter that holds but
     /// for the user may hold or not.
     ///

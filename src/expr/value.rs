@@ -182,6 +182,16 @@ impl<'v> Value<'v> {
         out
     }
 
+    /// About how long the value is as JSON, in bytes: escapes and the digits of numbers are not counted.
+    pub(crate) fn json_size(self) -> usize {
+        match self {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+            Value::String(text) => text.len() + 2,
+            Value::List(list) => list.iter().fold(2, |sum, item| sum + item.json_size() + 1),
+            Value::Map(map) => map.iter().fold(2, |sum, (key, item)| sum + key.len() + item.json_size() + 4),
+        }
+    }
+
     fn write_json(self, out: &mut String) {
         match self {
             Value::Null => out.push_str("null"),

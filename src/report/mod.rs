@@ -70,6 +70,8 @@ pub(crate) struct Trace {
     pub rule: String,
     /// The verdict; `None` when the rule says nothing.
     pub status: Option<finding::Status>,
+    /// Whether the rule says nothing because it is for other kinds.
+    pub is_for_other_kinds: bool,
     /// The steps in order: which part of the rule, what came of it, where it is written.
     pub steps: Vec<(&'static str, String, Option<finding::Place>)>,
 }

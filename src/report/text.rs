@@ -14,7 +14,7 @@ use annotate_snippets::{
 };
 use anstyle::{AnsiColor, Style};
 
-use super::{Options, Report, Tally, escape};
+use super::{Options, Report, Tally, Trace, escape};
 use crate::{
     finding::{Action, Finding, Place, Related, Severity, Status},
     span::Span,
@@ -181,24 +181,40 @@ impl<'a> Page<'a> {
     /// How each rule came to what it says: a heading for each object, a line for each rule, the steps below it.
     fn traces(&mut self, report: &Report) {
         let mut heading = None;
-        for trace in &report.traces {
+        let mut others = 0;
+        for (index, trace) in report.traces.iter().enumerate() {
             let object = format!("{}: {}", position(&trace.at), escape::line(&trace.resource.title()));
             if heading.as_ref() != Some(&object) {
                 let title = self.paint(Style::new().bold(), &object);
                 self.push(&format!("explain: {title}\n"));
                 heading = Some(object);
             }
-            let status = trace.status.map_or("says nothing", Status::as_str);
-            let name = format!("{}/{}", escape::line(&trace.policy), escape::line(&trace.rule));
-            self.push(&format!("  {name}: {status}\n"));
-            for (part, text, place) in &trace.steps {
-                let place = place.as_ref().map(|it| format!(" ({})", position(it))).unwrap_or_default();
-                let line = format!("    {part}: {}{place}", escape::line(text));
-                self.push(&wrap(&line, self.options.width, "      "));
-                self.push("\n");
+            if trace.is_for_other_kinds {
+                others += 1;
+            } else {
+                self.trace(trace);
+            }
+            let is_last = report.traces.get(index + 1).is_none_or(|next| next.at != trace.at);
+            // Most rules are for other kinds: how many they are is all that there is to say of them.
+            if is_last && others > 0 {
+                let rules = if others == 1 { "1 rule is" } else { &format!("{others} rules are") };
+                self.push(&format!("  {rules} for other kinds\n"));
+                others = 0;
             }
         }
         if heading.is_some() {
+            self.push("\n");
+        }
+    }
+
+    fn trace(&mut self, trace: &Trace) {
+        let status = trace.status.map_or("says nothing", Status::as_str);
+        let name = format!("{}/{}", escape::line(&trace.policy), escape::line(&trace.rule));
+        self.push(&format!("  {name}: {status}\n"));
+        for (part, text, place) in &trace.steps {
+            let place = place.as_ref().map(|it| format!(" ({})", position(it))).unwrap_or_default();
+            let line = format!("    {part}: {}{place}", escape::line(text));
+            self.push(&wrap(&line, self.options.width, "      "));
             self.push("\n");
         }
     }

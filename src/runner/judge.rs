@@ -306,6 +306,7 @@ fn trace(explained: Explanation, resource: Node<'_>, redaction: Option<&Redactio
         policy: explained.policy,
         rule: explained.rule,
         status: explained.status.map(outcome::status),
+        is_for_other_kinds: explained.is_for_other_kinds,
         steps: steps.collect(),
     }
 }

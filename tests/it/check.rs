@@ -475,6 +475,46 @@ stringData: { password: \"hunter2 }
     }
 }
 
+#[test]
+fn explain_tells_each_step_with_values_and_lines() {
+    let it = Scratch::repository();
+    let rule = |name: &str, matching: &str, rest: &str| {
+        format!("    - name: {name}\n      match: {{ any: [{{ resources: {matching} }}] }}\n{rest}")
+    };
+    let rules = [
+        rule(
+            "denied",
+            "{ kinds: [Widget] }",
+            "      preconditions: { all: [{ key: '{{ request.operation }}', operator: Equals, value: CREATE }] }
+      context: [{ name: limit, variable: { value: 1 } }]
+      validate: { message: m, deny: { conditions: { any: [{ key: '{{ request.object.v }}', operator: GreaterThan, value: '{{ limit }}' }] } } }
+",
+        ),
+        rule("labelled", "{ kinds: [Widget], selector: { matchLabels: { a: b } } }", "      validate: { pattern: { v: 1 } }\n"),
+        rule("named", "{ kinds: [Widget], names: [other] }", "      validate: { pattern: { v: 1 } }\n"),
+        rule("anchored", "{ kinds: [Widget] }", "      validate: { pattern: { (v): 1, w: 2 } }\n"),
+        rule("gadgets", "{ kinds: [Gadget] }", "      validate: { pattern: { v: 1 } }\n"),
+    ];
+    let head = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: { name: p }\nspec:\n  rules:\n";
+    it.write("policies/p.yaml", head.to_owned() + &rules.concat());
+    it.write(
+        "apps/a.yaml",
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: { name: a, labels: { a: c } }\nv: 2\n",
+    );
+    let run = it.admit(&["check", "--explain", "apps"]).exits(0);
+    for line in [
+        "  p/denied: fail\n    match: holds (policies/p.yaml:7:22)\n    preconditions: \"CREATE\" Equals \"CREATE\": holds (policies/p.yaml:8:30)\n",
+        "    condition: 2 GreaterThan 1: holds (policies/p.yaml:10:59)\n    context: limit: 1\n    check: fail: m (",
+        "    value: `2` (GreaterThan) (apps/a.yaml:4:4)\n",
+        "  p/labelled: says nothing\n    match: does not hold: the labels {\"a\":\"c\"} do not match the selector (",
+        "  p/named: says nothing\n    match: does not hold: no name matches `a` (",
+        "  p/anchored: skip\n    match: holds (policies/p.yaml:18:22)\n    check: skip: conditional anchor mismatch: resource value '2' does not match '1' at path /v/",
+        "    value: found 2 (apps/a.yaml:4:4)\n  1 rule is for other kinds\n",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn hostile_names_and_texts_come_out_inert() {

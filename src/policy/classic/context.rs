@@ -65,10 +65,8 @@ impl Source {
     /// Whether objects of the cluster answer it.
     pub(crate) fn reads_objects(&self) -> bool {
         match self {
-            Source::ConfigMap { .. } | Source::ApiCall { url_path: Some(_), .. } => true,
-            Source::Variable { .. } | Source::ApiCall { .. } | Source::ImageRegistry { .. } | Source::Global { .. } => {
-                false
-            }
+            Source::ConfigMap { .. } | Source::ApiCall { url_path: Some(_), .. } | Source::Global { .. } => true,
+            Source::Variable { .. } | Source::ApiCall { .. } | Source::ImageRegistry { .. } => false,
         }
     }
 }
