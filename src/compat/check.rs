@@ -109,6 +109,14 @@ pub(crate) struct Run<'r> {
 pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<Checked> {
     let name = expected.policy.rsplit('/').next().unwrap_or_default();
     let selected = select(expected, run, notices);
+    let of_kind = |index: &usize| run.resources[*index].identity().kind == expected.kind;
+    if !expected.kind.is_empty() && !selected.is_empty() && !selected.iter().any(of_kind) {
+        let text = format!(
+            "no resource that is checked here is a `{}`; as in Kyverno its kind makes no difference",
+            expected.kind
+        );
+        notices.at(Weight::Warning, run.file, expected.at, text);
+    }
     let heads: Vec<usize> = (0..run.judged.heads.len()).filter(|it| run.judged.heads[*it].name == name).collect();
     if heads.is_empty() {
         let invalid = run.invalid.iter().find(|it| it.name == name);

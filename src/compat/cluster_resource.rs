@@ -1,12 +1,13 @@
 //! What a suite says of the cluster: `ClusterResource` files, answers to API calls, entries of the global context.
 //!
-//! In: a suite. Out: a [`Cluster`] for look-ups. Objects are in it only with a `ClusterResource` file; without one, as in
-//! Kyverno, a suite has no cluster at all, and what would be looked up there is simply missing.
+//! In: a suite. Out: a [`Cluster`] for look-ups. It holds targets, parameters and the objects of a context file; the
+//! resources are in it only with a `ClusterResource` file. Without any of these, as in Kyverno, a suite has no cluster at
+//! all, and what would be looked up there is simply missing.
 
 use serde_json::Value as Json;
 
 use super::{
-    Notices, Weight,
+    Notices, Weight, context_file,
     fields::Fields,
     load::{Loader, Object},
     suite::{GlobalEntry, Suite},
@@ -27,6 +28,12 @@ pub(crate) fn build(suite: &Suite, resources: &[Object], loader: &mut Loader<'_>
         for object in objects(path, loader, notices) {
             cluster.add(&object.document, object.id);
         }
+    }
+    let looked_up: Vec<Object> =
+        suite.targets.iter().chain(&suite.parameters).flat_map(|path| loader.resources(path)).collect();
+    let of_context = suite.context.iter().flat_map(|path| context_file::read(path, loader, notices));
+    for object in looked_up.into_iter().chain(of_context) {
+        cluster.add(&object.document, object.id);
     }
     if !suite.cluster_resources.is_empty() {
         for object in resources.iter().filter(|object| object.payload.is_none()) {

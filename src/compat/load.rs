@@ -108,7 +108,14 @@ impl Default for Policies {
 }
 
 impl Policies {
-    /// Adds a policy or an exception.
+    /// Adds an exception; one that is wrong is no policy that takes no part.
+    fn add_exception(&mut self, object: &Object, notices: &Notices) {
+        for error in self.set.add(&object.document, object.id).err().into_iter().flatten() {
+            notices.policy(Weight::Error, &error);
+        }
+    }
+
+    /// Adds a policy.
     fn add(&mut self, object: &Object, notices: &Notices) {
         let Err(errors) = self.set.add(&object.document, object.id) else { return };
         for error in &errors {
@@ -178,6 +185,7 @@ impl<'n> Loader<'n> {
     }
 
     fn add(&mut self, path: &str, take: Take, into: &mut Policies) {
+        let mut others = 0;
         for document in self.documents(path) {
             let place = Arc::clone(document.file().path());
             for node in resource::objects(document.root()) {
@@ -187,14 +195,21 @@ impl<'n> Loader<'n> {
                     Class::Exception => take != Take::Policies,
                     _ => false,
                 };
-                if wanted {
+                if wanted && class == Class::Exception {
+                    into.add_exception(&Object::new(&document, node.id()), self.notices);
+                } else if wanted {
                     into.add(&Object::new(&document, node.id()), self.notices);
                 } else if take == Take::Exceptions {
                     self.notices.at(Weight::Warning, document.file(), node.span(), "not an exception, passed over");
-                } else if class == Class::Other && take != Take::OnlyExceptions {
-                    self.notices.at(Weight::Note, document.file(), node.span(), "not a policy, passed over");
+                } else if take != Take::OnlyExceptions {
+                    others += 1;
                 }
             }
+        }
+        if others > 0 {
+            let what =
+                if others == 1 { "1 document is no policy" } else { &format!("{others} documents are no policies") };
+            self.notices.say(Weight::Note, path, format!("{what}, passed over"));
         }
     }
 
@@ -204,6 +219,13 @@ impl<'n> Loader<'n> {
         for entry in self.entries(path) {
             let (_, documents) = self.parse(&entry);
             for document in documents {
+                for key in document.duplicates() {
+                    let text = format!(
+                        "the key `{}` stands again further on, and the last one counts",
+                        document.file().slice(*key)
+                    );
+                    self.notices.at(Weight::Warning, document.file(), *key, text);
+                }
                 let document = self.prepare(document);
                 for node in resource::objects(document.root()) {
                     if resource::is_object(node) {

@@ -128,7 +128,6 @@ impl Document {
     /// Spans of keys that a merge (`<<`) replaced, or that replaced one which a merge had brought.
     ///
     /// The API server's strict reading, which policies get, refuses these like duplicates; resources may have them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "so far only tests tell these from duplicates"))]
     pub(crate) fn overridden(&self) -> &[Span] {
         &self.overridden
     }

@@ -128,7 +128,7 @@ impl PolicySet {
     pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) -> Result<(), Vec<PolicyError>> {
         let problems = Problems::default();
         let object = document.node(node);
-        for key in document.duplicates() {
+        for key in document.duplicates().iter().chain(document.overridden()) {
             if object.span().covers(*key) {
                 let key_text = document.file().slice(*key).to_owned();
                 problems.at_span(object, *key, Problem::Duplicate { key: key_text });
