@@ -240,6 +240,8 @@ fn compare(relation: Relation, operand: &Operand, value: Value<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::expr::{Arena, value::from_literal};
 
@@ -352,6 +354,53 @@ mod tests {
             ("5", "5.5"),
         ] {
             assert!(!holds(pattern, value), "{pattern} should not hold for {value}");
+        }
+    }
+
+    const BOUND: &str = "[-+]?[0-9]{1,2}(\\.[0-9])?(m|h|s|Mi|k)?";
+    const ATOM: &str = "[!<>]=?[0-9a-c]{1,2}|[a-c*?]{0,3}|[0-9]{1,2}(m|h|Mi)?";
+
+    /// What a resource may hold.
+    fn found() -> impl Strategy<Value = Value<'static>> {
+        prop_oneof![
+            4 => "[-+]?[0-9]{1,2}(\\.[0-9])?(m|h|s|Mi|k)?|[a-c]{0,3}".prop_map(|text| Value::String(text.leak())),
+            2 => (-80_i32..400).prop_map(|number| Value::float(f64::from(number) / 4.0)),
+            1 => Just(Value::Null),
+            1 => any::<bool>().prop_map(Value::Bool),
+        ]
+    }
+
+    fn satisfies(pattern: &str, value: Value<'_>) -> bool {
+        ScalarPattern::compile(Value::String(pattern)).matches(value)
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_is_two_bounds(low in BOUND, high in BOUND, value in found()) {
+            let inside = satisfies(&format!(">={low}"), value) && satisfies(&format!("<={high}"), value);
+            prop_assert_eq!(satisfies(&format!("{low}-{high}"), value), inside);
+            let outside = satisfies(&format!("<{low}"), value) || satisfies(&format!(">{high}"), value);
+            prop_assert_eq!(satisfies(&format!("{low}!-{high}"), value), outside);
+        }
+
+        #[test]
+        fn alternatives_and_conjunctions_are_those_of_their_parts(a in ATOM, b in ATOM, value in found()) {
+            prop_assert_eq!(satisfies(&format!("{a} | {b}"), value), satisfies(&a, value) || satisfies(&b, value));
+            prop_assert_eq!(satisfies(&format!("{a}&{b}"), value), satisfies(&a, value) && satisfies(&b, value));
+        }
+
+        #[test]
+        fn what_is_there_satisfies_a_text_or_its_negation(text in "[a-c*?]{1,3}|[0-9]{1,2}(m|Mi)?", value in found()) {
+            let (equal, unequal) = (satisfies(&text, value), satisfies(&format!("!{text}"), value));
+            prop_assert!(!(equal && unequal));
+            prop_assert!(equal || unequal || value.is_null());
+        }
+
+        #[test]
+        fn no_pattern_panics(pattern in ".{0,16}", text in ".{0,8}", number in any::<f64>()) {
+            for value in [Value::String(&text), Value::float(number), Value::Null] {
+                satisfies(&pattern, value);
+            }
         }
     }
 }

@@ -77,8 +77,10 @@ pub(crate) fn find(name: &str) -> Option<Operator> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::expr::{Arena, value::from_literal};
+    use crate::expr::{Arena, List, value::from_literal};
 
     /// One row: key, operator, value. Numbers written directly are floats, those inside lists are integers.
     fn holds(row: &str) -> bool {
@@ -192,5 +194,73 @@ mod tests {
         assert!(!equality::equals(resource, literal));
         assert!(equality::equals(resource, resource));
         assert!(equality::equals(literal, literal));
+    }
+
+    /// Words, numbers, durations, quantities, versions, ranges and JSON: what conditions compare.
+    const TEXT: &str = "[0-9]{1,3}(m|h|s|h[0-9]m|Mi|Gi|k|e3)?|-?[0-9]\\.[0-9]|[ab*?]{0,3}|[0-2]\\.[0-2]\\.[0-2](-a)?|[0-9]-[0-9]{2}|\\[\"a\"\\]|null";
+
+    /// A text, a whole or broken number, or null.
+    fn scalar() -> impl Strategy<Value = Value<'static>> {
+        prop_oneof![
+            4 => TEXT.prop_map(|text| Value::String(text.leak())),
+            2 => (-20_i32..2000).prop_map(|number| Value::float(f64::from(number) / 4.0)),
+            1 => Just(Value::Null),
+            1 => any::<bool>().prop_map(Value::Bool),
+        ]
+    }
+
+    fn list() -> impl Strategy<Value = Vec<Value<'static>>> {
+        prop::collection::vec(scalar(), 0..4)
+    }
+
+    fn truth(name: &str, key: Value<'_>, value: Value<'_>) -> bool {
+        find(name).expect("an operator").holds(key, value)
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_is_total_where_there_is_one(key in scalar(), value in scalar(), durations in any::<bool>()) {
+            let holds = |name: &str| truth(&format!("{}{name}", if durations { "Duration" } else { "" }), key, value);
+            let (greater, at_least) = (holds("GreaterThan"), holds("GreaterThanOrEquals"));
+            let (less, at_most) = (holds("LessThan"), holds("LessThanOrEquals"));
+            if greater || at_least || less || at_most {
+                prop_assert_eq!(greater, !at_most);
+                prop_assert_eq!(less, !at_least);
+                prop_assert!(at_least || at_most);
+            }
+        }
+
+        #[test]
+        fn unequal_is_what_is_not_equal_unless_it_is_null(key in scalar(), value in scalar()) {
+            prop_assert_eq!(truth("NotEquals", key, value), !key.is_null() && !truth("Equals", key, value));
+            prop_assert_eq!(truth("Equal", key, value), truth("Equals", key, value));
+            prop_assert_eq!(truth("NotEqual", key, value), truth("NotEquals", key, value));
+        }
+
+        #[test]
+        fn some_and_every_are_opposites_for_lists(keys in list(), values in list()) {
+            let (key, value) = (Value::List(List::Items(&keys)), Value::List(List::Items(&values)));
+            prop_assert_eq!(truth("AnyNotIn", key, value), !truth("AllIn", key, value));
+            prop_assert_eq!(truth("AllNotIn", key, value), !truth("AnyIn", key, value));
+        }
+
+        #[test]
+        fn a_single_key_is_some_and_every_one(key in scalar(), value in scalar(), values in list()) {
+            for value in [value, Value::List(List::Items(&values))] {
+                prop_assert_eq!(truth("AnyIn", key, value), truth("AllIn", key, value));
+                prop_assert_eq!(truth("AnyNotIn", key, value), truth("AllNotIn", key, value));
+                prop_assert!(!(truth("AnyIn", key, value) && truth("AnyNotIn", key, value)));
+            }
+        }
+
+        #[test]
+        fn no_operator_panics(key in ".{0,12}", value in ".{0,12}") {
+            for operator in ALL {
+                for (a, b) in [(&key, &value), (&value, &key)] {
+                    operator.holds(Value::String(a), Value::String(b));
+                    operator.holds(Value::List(List::Items(&[Value::String(a)])), Value::String(b));
+                }
+            }
+        }
     }
 }
