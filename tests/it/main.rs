@@ -14,3 +14,4 @@ mod governance;
 mod hook;
 mod scratch;
 mod tidy;
+mod who;
