@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Effect, Effects, Rule, Rules};
+use super::{
+    Effect, Effects, Rule, Rules,
+    who::{Authorship, History},
+};
 use crate::{
     cluster::Cluster,
     config::Settings,
@@ -36,12 +39,16 @@ pub(crate) struct Context<'c> {
     pub cluster: &'c Cluster,
     /// The objects that policies judge.
     pub objects: Vec<Node<'c>>,
+    /// The same before the change, where they were there.
+    pub old_objects: Vec<Option<Node<'c>>>,
     /// What each exception does to them; `None` where that was not computed.
     pub effects: Option<&'c Effects>,
     /// Whether these are all objects of the tree, so that what none of them does nobody does.
     pub is_complete: bool,
     /// The other side, where a change is judged.
     pub change: Option<Change<'c>>,
+    /// How files of exceptions were; `None` where nobody asked.
+    pub history: Option<&'c History>,
     /// The time of the run.
     pub now: jiff::Timestamp,
     by_key: HashMap<&'c str, &'c Policy>,
@@ -55,6 +62,8 @@ pub(crate) struct Change<'c> {
     pub changed: &'c HashSet<String>,
     /// The paths of files that hold policies or exceptions, and changed.
     pub law: HashSet<&'c str>,
+    /// Who makes it; `None` where no commit is made yet.
+    pub who: Option<&'c Authorship>,
     /// The settings on both sides, if they changed.
     pub configs: Option<Configs<'c>>,
 }
@@ -127,7 +136,8 @@ pub(crate) struct Item<'c> {
 }
 
 impl<'c> Item<'c> {
-    fn new(document: &'c Arc<Document>, id: NodeId, set: &PolicySet) -> Self {
+    /// Reads an exception; `set` holds those that count.
+    pub(super) fn new(document: &'c Arc<Document>, id: NodeId, set: &PolicySet) -> Self {
         let node = document.node(id);
         let text = |path: &[&str]| node.str_at(path).unwrap_or_default();
         let (name, namespace) = (text(&["metadata", "name"]), text(&["metadata", "namespace"]));
@@ -241,9 +251,11 @@ impl<'c> Context<'c> {
             set,
             cluster,
             objects: Vec::new(),
+            old_objects: Vec::new(),
             effects: None,
             is_complete: false,
             change: None,
+            history: None,
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
             by_key: set.classic.iter().map(|policy| (policy.head.key.as_str(), policy)).collect(),
         }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context, Out, exc027_expiry_required as required,
     expiry::{self, Expiry},
+    past::{self, From},
 };
+use crate::finding::{Finding, Severity};
 
 rule! {
     /// No exception is past its end.
@@ -27,8 +29,31 @@ rule! {
     ///   match: { any: [{ resources: { kinds: [Pod], names: [tool] } }] }
     /// ```
     ///
+    /// With a duration, in a file that somebody committed on 1 November 2025:
+    /// ```yaml past 2025-11-01
+    /// apiVersion: kyverno.io/v2
+    /// kind: PolicyException
+    /// metadata: { name: tool, namespace: delta, labels: { cleanup.kyverno.io/ttl: 30d } }
+    /// ```
+    /// ```yaml
+    /// apiVersion: kyverno.io/v2
+    /// kind: PolicyException
+    /// metadata:
+    ///   name: tool
+    ///   namespace: delta
+    ///   labels: { cleanup.kyverno.io/ttl: 30d } # <-
+    /// spec:
+    ///   exceptions: [{ policyName: host-ns, ruleNames: [no-host-ns] }]
+    ///   match: { any: [{ resources: { kinds: [Pod], names: [tool] } }] }
+    /// ```
+    ///
     /// ## Stays quiet
     /// The examples are read on 1 January 2026.
+    /// ```yaml past 2025-12-15
+    /// apiVersion: kyverno.io/v2
+    /// kind: PolicyException
+    /// metadata: { name: relative, namespace: delta, labels: { cleanup.kyverno.io/ttl: 30d } }
+    /// ```
     /// ```yaml
     /// apiVersion: kyverno.io/v2
     /// kind: PolicyException
@@ -39,18 +64,22 @@ rule! {
     /// ---
     /// apiVersion: kyverno.io/v2
     /// kind: PolicyException
-    /// metadata: { name: relative, namespace: delta, labels: { cleanup.kyverno.io/ttl: 1h } }
+    /// metadata: { name: relative, namespace: delta, labels: { cleanup.kyverno.io/ttl: 30d } }
     /// spec:
     ///   exceptions: [{ policyName: host-ns, ruleNames: [no-host-ns] }]
     ///   match: { any: [{ resources: { kinds: [Pod], names: [relative] } }] }
     /// ```
     ///
     /// ## Fix
-    /// Delete the exception, or renew it with a new date. A duration counts from the creation of the object, which a file
-    /// doesn't tell: only dates and times are looked at, at the keys of EXC027.
+    /// Delete the exception, or renew it with a new date. Ends are looked for at the keys of EXC027.
+    ///
+    /// A duration counts in a cluster from the creation of the object. In Git that is the commit that added the exception to
+    /// its file, as far as the history of the file is here; without it, in a shallow clone for instance, a duration can't
+    /// be judged, and that is said.
     ///
     /// ## Options
     /// - `graceDays`: days after the end on which nothing is said yet.
+    /// - `from`: `added`, or `changed` for the commit that gave the exception the duration that it has.
     EXC028, "expired", Error, check, Options
 }
 
@@ -58,13 +87,29 @@ rule! {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Options {
     grace_days: i64,
+    from: From,
 }
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     let options: Options = out.options();
     let keys = out.options_of::<required::Options>(&required::EXC027).keys;
     for item in &context.exceptions {
-        let Some((Expiry::At(then), node)) = required::end(item, &keys) else { continue };
+        let Some((end, node)) = required::end(item, &keys) else { continue };
+        let then = match end {
+            Expiry::At(then) => then,
+            Expiry::After(length) => {
+                let Some(since) = past::since(context, item, &keys, options.from) else {
+                    if let Some(Err(error)) = context.history {
+                        let message = format!("when the exception ends can't be told: {error}");
+                        let finding = out.finding(item, node.span(), message);
+                        out.add(item, Finding { severity: Severity::Info, ..finding }.help("write a date"));
+                    }
+                    continue;
+                };
+                since.checked_add(length).unwrap_or(jiff::Timestamp::MAX)
+            }
+            Expiry::Unreadable => continue,
+        };
         let left = expiry::days_between(context.now, then);
         if then <= context.now && left + options.grace_days <= 0 {
             let message = match -left {

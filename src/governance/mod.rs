@@ -4,16 +4,19 @@
 //! evaluated here: what exceptions really do is handed in. One file for each rule, with the user's page as its doc
 //! comment; [`RULES`] is the table of all.
 
+pub(crate) mod codeowners;
 pub(crate) mod context;
 pub(crate) mod effects;
 mod expiry;
 mod matching;
 mod metadata;
 pub(crate) mod page;
+mod past;
 pub(crate) mod register;
 pub(crate) mod settings;
+pub(crate) mod who;
 
-pub(crate) use context::{Change, Configs, Context, Item, Out};
+pub(crate) use context::{Change, Configs, Context, Item, Named, Out, PolicyRef};
 pub(crate) use effects::{Effect, Effects};
 pub(crate) use settings::Rules;
 
@@ -111,16 +114,24 @@ table! {
     exc030_unused::EXC030,
     exc031_unneeded::EXC031,
     exc032_partly_unneeded::EXC032,
+    exc033_dead_allow_list::EXC033,
     exc034_shadowed::EXC034,
     exc035_orphaned::EXC035,
     exc036_enforce_covered::EXC036,
     exc037_pass_report::EXC037,
+    exc038_priority_clash::EXC038,
     exc039_condition_errors::EXC039,
     exc040_self_exempt::EXC040,
+    gov001_owners::GOV001,
+    gov002_author_not_allowed::GOV002,
+    gov003_approvals::GOV003,
+    gov004_unsigned_commit::GOV004,
     gov005_mixed_change::GOV005,
     gov006_policy_weakened::GOV006,
     gov007_exception_widened::GOV007,
+    gov008_renewals::GOV008,
     gov009_config_weakened::GOV009,
+    gov010_bypass_label::GOV010,
 }
 
 /// The rule of that ID.

@@ -174,14 +174,17 @@ impl<'d> Judging<'d> {
         if self.wants.traces {
             for rule in world.policies.rules_existing_for(kind.kind) {
                 if let Ok(explained) = quietly(|| explain(world, rule, &request, arena)) {
-                    self.out.traces.push(trace(explained, resource, redaction));
+                    let is_careful = redaction.is_some() || world.policies.get(rule).1.reads_secrets();
+                    self.out.traces.push(trace(explained, resource, is_careful));
                 }
             }
         }
         if self.has_conditions {
             for rule in rules {
                 let broken = quietly(|| engine::broken_conditions(world, *rule, &request, arena)).unwrap_or_default();
+                let is_careful = redaction.is_some() || world.policies.get(*rule).1.reads_secrets();
                 for (exception, message) in broken {
+                    let message = if is_careful { secret::UNSAID.to_owned() } else { message };
                     let exception = position(world.policies, exception);
                     self.out.effects.broken.extend(exception.map(|exception| BrokenCondition {
                         exception,
@@ -219,10 +222,15 @@ impl<'d> Judging<'d> {
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
             match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
-                Some(finding) => self.out.findings.push(match redaction {
-                    Some(redaction) => redaction.clean_finding(finding),
-                    None => finding,
-                }),
+                Some(mut finding) => {
+                    if let Some(is_own_text) = self.is_careful(it, rules, redaction) {
+                        finding = secret::silence(finding, is_own_text);
+                    }
+                    if let Some(redaction) = redaction {
+                        finding = redaction.clean_finding(finding);
+                    }
+                    self.out.findings.push(finding);
+                }
                 None if self.wants.quiet => {
                     let mut quiet = Quiet {
                         path: resource.file().path().to_string(),
@@ -230,6 +238,12 @@ impl<'d> Judging<'d> {
                         verdict: outcome::verdict(it, &outcome::resource_ref(resource)),
                         message: it.message.clone(),
                     };
+                    if let Some(is_own_text) = self.is_careful(it, rules, redaction) {
+                        quiet.verdict = secret::silence_verdict(quiet.verdict);
+                        if !is_own_text {
+                            secret::UNSAID.clone_into(&mut quiet.message);
+                        }
+                    }
                     if let Some(redaction) = redaction {
                         quiet.message = redaction.clean(&quiet.message);
                         redaction.clean_verdict(&mut quiet.verdict);
@@ -239,6 +253,22 @@ impl<'d> Judging<'d> {
                 None => {}
             }
         }
+    }
+
+    /// For an outcome whose rule knows values of Secrets: whether its message is the policy's own text.
+    fn is_careful(&self, outcome: &Outcome<'_>, rules: &[RuleRef], redaction: Option<&Redaction>) -> Option<bool> {
+        let policies = self.world.policies;
+        let rule = rules
+            .iter()
+            .map(|it| policies.get(*it))
+            .find(|(policy, rule)| std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule);
+        let (reads, quotes) = rule.map_or((false, true), |(_, rule)| (rule.reads_secrets(), rule.quotes()));
+        if redaction.is_none() && !reads {
+            return None;
+        }
+        // What goes wrong while a rule is evaluated quotes what it went wrong with.
+        let failed = matches!(outcome.status, engine::Status::Error | engine::Status::Indeterminate);
+        Some(!outcome.exceptions.is_empty() || !(failed || quotes))
     }
 
     /// Notes what exceptions do to the object; costs nothing where none does anything.
@@ -290,12 +320,13 @@ fn broken(id: String, resource: Node<'_>, message: &str) -> Finding {
 }
 
 /// An explanation as reports show it.
-fn trace(explained: Explanation, resource: Node<'_>, redaction: Option<&Redaction>) -> Trace {
+fn trace(explained: Explanation, resource: Node<'_>, is_careful: bool) -> Trace {
     let name = resource.at(&["metadata", "name"]).unwrap_or(resource);
     let object = outcome::resource_ref(resource);
     let steps = explained.steps.into_iter().map(|mut step| {
-        if let Some(redaction) = redaction {
-            step.text = redaction.clean(&step.text);
+        // Only these two compare nothing but names, labels and annotations.
+        if is_careful && !matches!(step.part, "match" | "exclude") {
+            secret::UNSAID.clone_into(&mut step.text);
         }
         let place = step.place.map(|(file, span)| Place::redacted(&file, span));
         (step.part, step.text, place)

@@ -16,11 +16,14 @@ use super::error::SourceError;
 use super::git_process::{self, Git};
 use super::git_tree::Trees;
 use super::objects::{Backend, ObjectFormat, Objects, Oid};
+use super::server;
 
 /// The variables that say where a repository and its objects are, as a hook gets them from `git`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    /// What tells of the server and of who pushes; children never see it.
+    told: BTreeMap<String, String>,
     current_dir: PathBuf,
 }
 
@@ -31,12 +34,23 @@ impl Environment {
         K: Into<OsString>,
         V: Into<OsString>,
     {
-        let variables = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .filter(|(name, _)| git_process::is_allowed(name))
-            .collect();
-        Self { variables, current_dir: current_dir.into() }
+        let mut out = Self { current_dir: current_dir.into(), ..Self::default() };
+        for (name, value) in variables.into_iter().map(|(name, value)| (name.into(), value.into())) {
+            if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
+                && server::is_kept(name)
+            {
+                out.told.insert(name.to_owned(), value.to_owned());
+            }
+            if git_process::is_allowed(&name) {
+                out.variables.insert(name, value);
+            }
+        }
+        out
+    }
+
+    /// A variable that tells of the server or of who pushes; `None` where it is empty or no text.
+    pub(super) fn told(&self, name: &str) -> Option<&str> {
+        self.told.get(name).map(String::as_str).filter(|it| !it.is_empty())
     }
 
     /// What relative paths start from.
@@ -352,6 +366,14 @@ impl Repository {
     /// The index as `git` lists it, for an index that libgit2 can't read: a sparse or a split one.
     pub(super) fn index_by_process(&self, index_file: Option<&Path>) -> Result<Vec<u8>, SourceError> {
         self.discover_process()?.index(index_file)
+    }
+
+    /// The `git` program, whoever reads this repository otherwise.
+    pub(super) fn any_process(&self) -> Result<Git, SourceError> {
+        match self.process() {
+            Some(git) => Ok(git.clone()),
+            None => self.discover_process(),
+        }
     }
 
     /// The `git` program for what libgit2 can't do in a repository that it reads otherwise.

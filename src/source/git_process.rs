@@ -152,7 +152,14 @@ impl Git {
         output(self.command(arguments))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Runs a command that must succeed. Returns what it prints.
+    pub(super) fn run_all(&self, arguments: &[String]) -> Result<Vec<u8>, SourceError> {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.run(&arguments).map_err(SourceError::Process)
+    }
+
+    /// A command that is yet to run, with the environment of all others.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.env_clear();
         command.envs(self.environment.variables());

@@ -10,11 +10,14 @@ mod git;
 pub(crate) mod git_diff;
 mod git_process;
 pub(crate) mod git_tree;
+pub(crate) mod history;
 mod ignore_file;
 mod links;
 mod objects;
 mod path;
 pub(crate) mod push;
+mod server;
+pub(crate) mod signature;
 pub(crate) mod staged;
 pub(crate) mod stdin;
 pub(crate) mod worktree;
@@ -34,6 +37,7 @@ pub(crate) use git::{Comparison, Environment, Repository, Revision};
 pub(crate) use git_diff::Diff;
 pub(crate) use git_tree::Trees;
 pub(crate) use objects::Oid;
+pub(crate) use server::{Pusher, Server};
 
 use objects::{ObjectError, Objects};
 

@@ -1,10 +1,14 @@
 //! The examples on the pages of rules, run as they stand.
 //!
 //! A line that ends in `# <-` is where the rule must say something; every other line is one where it must not. A
-//! document with `governance:` at its top is an `admit.yaml`. Two blocks, `before` and `after`, are a change. Where no policy stands in an example, that of
-//! [`EXAMPLE_POLICY`] counts.
+//! document with `governance:` at its top is an `admit.yaml`. Two blocks, `before` and `after`, are a change. Blocks in
+//! front of an example tell what Git would: `who` makes a change, and how the file was at a date in the `past`. Where no
+//! policy stands in an example, that of [`EXAMPLE_POLICY`] counts.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use crate::{
     cluster::Cluster,
@@ -16,11 +20,17 @@ use crate::{
     document::Limits,
     governance::{
         RULES, Rule, Rules,
+        codeowners::Codeowners,
         page::{EXAMPLE_POLICY, Page},
+        who::Authorship,
     },
     report::Progress,
     runner::{Input, Law, Loader, Roles, Scopes, Tree, Wants, hold},
-    source::{At, Entry, Reader},
+    source::{
+        At, Entry, Pusher, Reader,
+        history::{Commit, Person, Version},
+        signature::Signature,
+    },
     span::File,
 };
 
@@ -83,16 +93,77 @@ fn lines(rule: &Rule, texts: &[&str], case: &Case) -> Result<Lines, String> {
     Ok((wanted, said))
 }
 
-fn run(rule: &'static Rule, text: &str) -> Result<Lines, String> {
+/// What Git would tell of an example.
+#[derive(Default)]
+struct Told {
+    who: Option<Authorship>,
+    past: Vec<Version>,
+}
+
+impl Told {
+    fn history(&self) -> HashMap<String, Vec<Version>> {
+        // The newest comes first.
+        let mut all = self.past.clone();
+        all.sort_by_key(|it| std::cmp::Reverse(it.seconds));
+        [(PAGE.to_owned(), all)].into()
+    }
+}
+
+/// `who`: `owners` in the words of CODEOWNERS, `pusher`, and `commits`, each with `author`, `committer`, `message` and
+/// `signature` (a signer, or `none`).
+fn who(text: &str) -> Result<Authorship, String> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Written {
+        owners: Option<String>,
+        pusher: Option<String>,
+        #[serde(default)]
+        commits: Vec<Made>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Made {
+        author: String,
+        committer: Option<String>,
+        message: Option<String>,
+        signature: Option<String>,
+    }
+    let written: Written = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let person = |email: &str| Person { name: String::new(), email: email.to_owned() };
+    let commit = |it: &Made| Commit {
+        id: "1111111111111111111111111111111111111111".parse().unwrap(),
+        author: person(&it.author),
+        committer: person(it.committer.as_ref().unwrap_or(&it.author)),
+        seconds: 0,
+        n_parents: 1,
+        message: it.message.clone().unwrap_or_default(),
+        is_signed: it.signature.is_some(),
+        paths: vec![PAGE.to_owned()],
+    };
+    let signature = |it: &Made| match it.signature.as_deref() {
+        None | Some("none") => Signature::Missing,
+        Some(signer) => Signature::Good { signer: signer.to_owned() },
+    };
+    Ok(Authorship {
+        owners: written.owners.map(|it| Codeowners::parse("CODEOWNERS", &it)),
+        pusher: written.pusher.map(|name| Pusher { name, email: None }),
+        commits: Ok(written.commits.iter().map(commit).collect()),
+        signatures: Ok(written.commits.iter().map(signature).collect()),
+        messages: Ok(written.commits.iter().map(|it| it.message.clone().unwrap_or_default()).collect()),
+    })
+}
+
+fn run(rule: &'static Rule, text: &str, told: &Told) -> Result<Lines, String> {
     let mut files = vec![(PAGE, text)];
     files.extend(example_policy(&[text]));
     let tree = load(&files)?;
     let governance = Some(rules(&settings(text)?)?);
-    let case = Case { law: law(&tree), tree, is_whole: true, is_root: true, governance, ..Case::default() };
+    let history = Some(Ok(told.history()));
+    let case = Case { law: law(&tree), tree, is_whole: true, is_root: true, governance, history, ..Case::default() };
     lines(rule, &[text], &case)
 }
 
-fn run_change(rule: &'static Rule, before: &str, after: &str) -> Result<Lines, String> {
+fn run_change(rule: &'static Rule, before: &str, after: &str, told: Told) -> Result<Lines, String> {
     let law_tree = load(&example_policy(&[before, after]))?;
     let (tree, old) = (load(&[(PAGE, after)])?, load(&[(PAGE, before)])?);
     let mut held = Cluster::default();
@@ -106,6 +177,8 @@ fn run_change(rule: &'static Rule, before: &str, after: &str) -> Result<Lines, S
         after: tree.files.clone(),
         changed: [PAGE.to_owned()].into(),
         config: Some(config),
+        history: Some(Ok(told.history())),
+        who: told.who,
     });
     let law = law(&law_tree);
     let case = Case { law, tree, law_tree, held, removes: true, governance, sides, ..Case::default() };
@@ -117,16 +190,24 @@ fn run_section(page: &Page, rule: &'static Rule, section: &str) -> Vec<Result<Li
     let examples = page.examples(section);
     let mut rest = examples.as_slice();
     let mut out = Vec::new();
+    let mut told = Told::default();
     while let Some(((info, text), others)) = rest.split_first() {
-        match others.split_first() {
-            Some(((next, after), others)) if info == "before" && next == "after" => {
-                out.push(run_change(rule, text, after));
+        rest = others;
+        match (info.as_str(), others.split_first()) {
+            ("who", _) => match who(text) {
+                Ok(it) => told.who = Some(it),
+                Err(error) => out.push(Err(error)),
+            },
+            (past, _) if past.starts_with("past ") => {
+                let date: jiff::civil::Date = past["past ".len()..].parse().unwrap();
+                let at = jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).unwrap();
+                told.past.push(Version { seconds: at.as_second(), bytes: Some(Arc::from(text.as_bytes())) });
+            }
+            ("before", Some(((next, after), others))) if next == "after" => {
+                out.push(run_change(rule, text, after, std::mem::take(&mut told)));
                 rest = others;
             }
-            _ => {
-                out.push(run(rule, text));
-                rest = others;
-            }
+            _ => out.push(run(rule, text, &std::mem::take(&mut told))),
         }
     }
     out

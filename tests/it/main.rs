@@ -13,4 +13,6 @@ mod examples;
 mod governance;
 mod hook;
 mod scratch;
+mod secret;
 mod tidy;
+mod who;

@@ -173,8 +173,25 @@ impl Scratch {
         self.run(ADMIT, "", arguments, input)
     }
 
+    /// Runs `admit` at the top with other variables and something on standard input.
+    pub(crate) fn admit_as(&self, variables: &[(&str, &str)], input: &[u8], arguments: &[&str]) -> Run {
+        self.run_as(variables, ADMIT, "", arguments, input)
+    }
+
     fn run<S: AsRef<OsStr>>(&self, program: &str, directory: &str, arguments: &[S], input: &[u8]) -> Run {
+        self.run_as(&[], program, directory, arguments, input)
+    }
+
+    fn run_as<S: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        program: &str,
+        directory: &str,
+        arguments: &[S],
+        input: &[u8],
+    ) -> Run {
         let mut child = command(program, &self.path(directory))
+            .envs(variables.iter().copied())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

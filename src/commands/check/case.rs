@@ -12,7 +12,7 @@ use crate::{
     },
     engine::{UserInfo, World},
     finding::{Finding, Severity, secret},
-    governance::{self, Context, Effects, Rules},
+    governance::{self, Context, Effects, Rules, who::History},
     policy::set::PolicySet,
     report::{self, Progress, Report, Rule, Summary},
     runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
@@ -43,6 +43,8 @@ pub(crate) struct Case {
     pub is_root: bool,
     /// The rules that govern exceptions and policies; `None`: only what a cluster would refuse.
     pub governance: Option<Rules>,
+    /// How files of exceptions were; `None` where nobody asked.
+    pub history: Option<History>,
     /// For a change: both sides of what governs it.
     pub sides: Option<Sides>,
 }
@@ -149,6 +151,7 @@ impl Case {
         let files = self.tree.files.iter().chain(&self.law_tree.files);
         let mut out = context(files, &self.law, subjects, effects, now);
         out.is_complete = self.is_root;
+        out.history = self.history.as_ref();
         out
     }
 
@@ -193,7 +196,8 @@ pub(super) fn context<'c>(
     let exceptions = of_class(Class::Exception, |roles| roles.exceptions);
     let policies = of_class(Class::Policy, |roles| roles.policies).map(|(document, id)| document.node(id));
     let mut out = Context::new(exceptions, policies, &law.policies, &law.cluster, now);
-    out.objects = subjects.iter().filter_map(|it| it.object.or(it.old_object)).collect();
+    let known = subjects.iter().filter_map(|it| Some((it.object.or(it.old_object)?, it.old_object)));
+    (out.objects, out.old_objects) = known.unzip();
     out.effects = effects;
     out
 }

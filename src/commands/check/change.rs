@@ -13,6 +13,7 @@ use std::{
 use super::{
     Case, LawArgs, TELLING, disk,
     sides::{ConfigChange, Sides},
+    who,
 };
 use crate::{
     cluster::Cluster,
@@ -26,13 +27,13 @@ use crate::{
         classify::{directory, is_kustomization, is_partial_workload},
     },
     finding::{Finding, Place, Severity},
-    governance::Rules,
+    governance::{Rules, who::Asks},
     k8s::gvk::{self, split_api_version},
     report::Progress,
     runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile},
     source::{
-        Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, Trees, git_diff, git_tree,
-        is_hidden, staged::Snapshot,
+        Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Pusher, Repository, Trees, git_diff,
+        git_tree, is_hidden, staged::Snapshot,
     },
     span::{File, Span},
 };
@@ -87,6 +88,7 @@ pub(crate) struct Change<'r> {
     findings: Vec<Finding>,
     notes: Vec<String>,
     config: Option<ConfigChange>,
+    pusher: Option<Pusher>,
 }
 
 impl<'r> Change<'r> {
@@ -136,7 +138,13 @@ impl<'r> Change<'r> {
         }
         let tree = TreeAt::Stored { law: tree, new };
         let side = Side { repository, environment, tree, settings, trust, held_by: held_by.to_string() };
-        Ok(Self { comparison, side, findings, notes, config })
+        Ok(Self { comparison, side, findings, notes, config, pusher: None })
+    }
+
+    /// Says who pushes, by the word of the server.
+    #[must_use]
+    pub(crate) fn pushed_by(self, pusher: Option<Pusher>) -> Self {
+        Self { pusher, ..self }
     }
 
     /// The settings that count.
@@ -146,7 +154,7 @@ impl<'r> Change<'r> {
 
     /// Reads what changed, and what judges it.
     pub(crate) fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
-        let Self { comparison, side, findings, mut notes, config } = self;
+        let Self { comparison, side, findings, mut notes, config, pusher } = self;
         let mut trees = side.repository.trees().map_err(|error| from_source(&error))?;
         let old = comparison.old.as_ref().map(|it| it.tree);
         let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &side.judged()?)
@@ -160,8 +168,15 @@ impl<'r> Change<'r> {
             Some(diff.map_err(|error| from_source(&error))?)
         };
         let mut case = side.case(diff, law_diff.as_ref(), law, progress)?;
-        if let Some(sides) = &mut case.sides {
+        if let (Some(sides), Some(rules)) = (&mut case.sides, &case.governance) {
             sides.config = config;
+            let law = sides.law().into_iter().collect();
+            let who = who::authorship(side.repository, &comparison, &law, rules, pusher)?;
+            let after = comparison.new.commit;
+            sides.history = after.and_then(|at| {
+                who::history(side.repository, at, sides.after.iter(), &Asks::of(rules), |path| Some(path.to_owned()))
+            });
+            sides.who = Some(who);
         }
         case.findings.extend(findings);
         notes.append(&mut case.notes);
@@ -339,7 +354,7 @@ impl Side<'_> {
             };
             files.map(with_roles).collect()
         };
-        Ok(Sides { before: of_law(before), after: of_law(after), changed: changed.clone(), config: None })
+        Ok(Sides { before: of_law(before), after: of_law(after), changed: changed.clone(), ..Sides::default() })
     }
 
     fn load(&self, inputs: &[Input], scopes: &Scopes, progress: &Progress) -> Result<Tree, RunError> {

@@ -7,6 +7,7 @@ pub(crate) mod change;
 mod disk;
 pub(crate) mod sides;
 pub(crate) mod tree;
+mod who;
 
 use std::{
     io,

@@ -11,7 +11,10 @@ use crate::{
     document::classify::Class,
     engine::World,
     finding::Finding,
-    governance::{self, Change, Rules},
+    governance::{
+        self, Change, Rules,
+        who::{Authorship, History},
+    },
     runner::{self, Law, Subject, TreeFile, Wants},
     span::File,
 };
@@ -27,6 +30,10 @@ pub(crate) struct Sides {
     pub changed: HashSet<String>,
     /// `admit.yaml`, if it changed.
     pub config: Option<ConfigChange>,
+    /// Who makes the change; `None` where no commit is made yet.
+    pub who: Option<Authorship>,
+    /// How files of exceptions were; `None` where nobody asked.
+    pub history: Option<History>,
 }
 
 /// `admit.yaml` before and after a change, both readable.
@@ -42,7 +49,7 @@ pub(crate) struct ConfigChange {
 
 impl Sides {
     /// The files that hold policies or exceptions.
-    fn law(&self) -> HashSet<&str> {
+    pub(super) fn law(&self) -> HashSet<&str> {
         let holds = |file: &&TreeFile| {
             file.documents.iter().any(|it| match it.class {
                 Class::Policy => file.roles.policies,
@@ -84,7 +91,9 @@ impl Sides {
                 out
             });
         let mut after = context(unchanged().chain(&self.after), &law, subjects, Some(&judged.effects), now);
-        after.change = Some(Change { base: &base, changed: &self.changed, law: self.law(), configs });
+        after.change =
+            Some(Change { base: &base, changed: &self.changed, law: self.law(), who: self.who.as_ref(), configs });
+        after.history = self.history.as_ref();
         let mut known = known;
         let mut is_new = |it: &Finding| match known.get_mut(&it.fingerprint()) {
             Some(n) if *n > 0 => {

@@ -10,7 +10,7 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use super::{Case, LawArgs, TELLING, disk};
+use super::{Case, LawArgs, TELLING, disk, who};
 use crate::{
     cluster::Cluster,
     commands::{
@@ -19,6 +19,10 @@ use crate::{
     },
     document::Limits,
     finding::Finding,
+    governance::{
+        Rules,
+        who::{Asks, History},
+    },
     report::Progress,
     runner::{self, Input, Law, Loader, Roles, Scopes},
     source::{At, Entry, Environment, Filter, Listing, Options, Reader, Skipped, is_hidden, stdin, worktree},
@@ -76,6 +80,7 @@ pub(crate) fn read(
         None => true,
     };
     let is_root = is_whole && (paths.is_empty() || paths.iter().any(is_top));
+    let history = governance.as_ref().and_then(|rules| gathering.history(&tree, rules));
     Ok(Case {
         law: compiled,
         tree,
@@ -85,6 +90,7 @@ pub(crate) fn read(
         is_whole,
         is_root,
         governance,
+        history,
         ..Case::default()
     })
 }
@@ -122,6 +128,20 @@ impl<'w> Gathering<'w> {
             places: FxHashMap::default(),
             findings: Vec::new(),
         })
+    }
+
+    /// How the exceptions of the tree were, for those whose end only history tells.
+    fn history(&self, tree: &runner::Tree, rules: &Rules) -> Option<History> {
+        let repository = self.workspace.repository.as_ref()?;
+        // Before the first commit nothing has a history.
+        let head = repository.head().ok()??.commit?;
+        let above = self.root.strip_prefix(worktree::canonical(repository.work_dir()?).ok()?).ok().map(with_slashes)?;
+        let below_root = |path: &str| {
+            let path =
+                if self.prefix.is_empty() { path } else { path.strip_prefix(&self.prefix)?.strip_prefix('/')? };
+            Some(if above.is_empty() { path.to_owned() } else { format!("{above}/{path}") })
+        };
+        who::history(repository, head, tree.files.iter(), &Asks::of(rules).of_tree(), below_root)
     }
 
     fn load(&self, inputs: &[Input], progress: &Progress) -> Result<runner::Tree, RunError> {

@@ -5,6 +5,8 @@
 
 use std::io::{self, Read as _, Write as _};
 
+use clap::ValueEnum as _;
+
 use super::super::{
     RunError,
     check::{LawArgs, change::Change},
@@ -15,7 +17,7 @@ use crate::{
     report::{self, Options, Progress, Report},
     runner::{self, Wants},
     source::{
-        Comparison, Environment, Repository, Revision,
+        Comparison, Environment, Repository, Revision, Server,
         push::{self, Base, Pushed, RefUpdate},
     },
 };
@@ -34,6 +36,9 @@ const MAX_LINES: usize = 120;
 pub(crate) struct PreReceiveArgs {
     #[command(flatten)]
     law: LawArgs,
+    /// The server that runs the hook: only then who pushes is taken from its variables
+    #[arg(long, value_enum, value_name = "SERVER")]
+    server: Option<Server>,
     /// Threads [default: one for each core]
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -96,7 +101,8 @@ fn judge(
         if update.old.is_zero() { "the default branch" } else { branch }.clone_into(&mut base.name);
     }
     let again = again(&comparison);
-    let change = Change::new(repository, environment, comparison)?;
+    let pusher = args.server.and_then(|it| it.pusher(environment));
+    let change = Change::new(repository, environment, comparison)?.pushed_by(pusher);
     if !change.settings().guards(branch) {
         return Ok(0);
     }
@@ -108,6 +114,11 @@ fn judge(
         let verdict = if is_refused { "refused" } else { "let through" };
         tell(&format!("admit: {} {verdict}\n\n", report::escape::line(&update.name)));
         tell(&text(&report));
+    }
+    let asks_who = report.findings.iter().any(|it| it.id == "GOV002");
+    if let (true, None, Some(server)) = (asks_who, args.server, Server::detect(environment)) {
+        let name = server.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default();
+        tell(&format!("hint: with --server {name} in the hook it is known who pushes\n"));
     }
     if !checked {
         tell("hint: name policies in the hook: --policies /etc/admit/policies\n");

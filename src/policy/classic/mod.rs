@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod decode;
 pub(crate) mod model;
 pub(crate) mod pattern;
+mod quoting;
 pub(crate) mod references;
 pub(crate) mod validate;
 

@@ -3,6 +3,7 @@
 mod broken;
 mod cost;
 mod diff;
+mod history;
 mod hostile;
 mod links;
 mod push;
