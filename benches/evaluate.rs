@@ -1,7 +1,14 @@
 //! One policy of each form over the same objects: what a rule costs once it is compiled.
 //!
-//! Run with `cargo bench --bench evaluate`. Each line is the time for all objects of 400 generated apps (3,200 objects,
-//! 400 of them with Pods); `nothing matches` is the floor, and the throughput counts objects.
+//! Run with `cargo bench --bench evaluate`. Each line is the time for all objects of 400 generated apps: 2,000 objects,
+//! 400 of them with Pods. `nothing_matches` is the floor, what it costs to see that no rule is for an object; a rule costs
+//! what its line has above that, divided by 400. `alloc` counts what a run takes from the heap: a pass takes its outcome
+//! and its message, nothing of it what could have been prepared when the policy was compiled. `compile` is for one policy
+//! with its generated rules, `compile_without_autogen` for the same without them.
+//!
+//! Last figures, medians, one of two cores of a shared machine: floor 0.33 ms; `pattern` 0.63 ms, `conditions` 0.82,
+//! `JMESPath` 0.90, `anyPattern` 0.96 (the first pattern fails), `foreach` 1.03, `podSecurity` 1.72, `every_kind` 1.23.
+//! Compiling takes 12 to 30 µs, without autogen 9.
 
 #[allow(dead_code, reason = "each bench takes the manifests that it needs")]
 mod manifests;

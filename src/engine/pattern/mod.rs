@@ -6,3 +6,6 @@
 mod walk;
 
 pub(crate) use walk::{Mismatch, MismatchClass, matches};
+
+#[cfg(test)]
+mod tests;

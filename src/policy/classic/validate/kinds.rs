@@ -38,17 +38,22 @@ pub(super) fn exist(draft: &Draft<'_>) {
                 "the kind defined in the match resource is invalid: unable to convert GVK to GVR for kinds {}",
                 kind.as_str().unwrap_or_default()
             );
-            draft.refuse(kind, message, "the kind has no such subresource");
+            draft.refuse(kind, message, "the kind has no such subresource, or no such version");
         }
     }
 }
 
-/// Whether an entry asks for a subresource that its kind can't have.
+/// Whether an entry asks for a subresource that its kind can't have, or for another version of the core group than the
+/// only one.
 fn is_impossible(entry: &str) -> bool {
     let pattern = KindPattern::parse(entry);
-    let Some((_, _, kind, subresource)) = pattern.parts() else { return false };
+    let Some((group, version, kind, subresource)) = pattern.parts() else { return false };
     let is_literal = |text: &str| !text.is_empty() && !text.contains(['*', '?']);
-    is_literal(subresource) && builtins_of_kind(kind).next().is_some() && !has_subresource(kind, subresource)
+    if builtins_of_kind(kind).next().is_none() {
+        return false;
+    }
+    let is_core = matches!(group, "" | "*") && builtins_of_kind(kind).all(|it| it.group.is_empty());
+    is_literal(subresource) && !has_subresource(kind, subresource) || is_core && is_literal(version) && version != "v1"
 }
 
 /// A rule for every kind there is.
