@@ -8,7 +8,8 @@ use crate::{
     cluster::{Cluster, Law},
     document::{
         self, Document, Limits, Node,
-        classify::{Class, Layout, classify},
+        classify::{Class, classify},
+        layout::Layout,
         resource,
     },
     engine::{self, Outcome, Request, UserInfo, World, request::Supplied},

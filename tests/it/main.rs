@@ -11,6 +11,7 @@ mod compat;
 mod corpus;
 mod examples;
 mod governance;
+mod hidden;
 mod hook;
 mod scratch;
 mod secret;

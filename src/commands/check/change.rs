@@ -25,6 +25,7 @@ use crate::{
     document::{
         Limits,
         classify::{directory, is_kustomization, is_partial_workload},
+        layout::Names,
     },
     finding::{Finding, Place, Severity},
     governance::{Rules, who::Asks},
@@ -268,7 +269,7 @@ impl Side<'_> {
             .collect();
 
         let law_inputs = self.law_inputs(law)?;
-        let mut law_tree = self.load(&law_inputs.inputs, &Scopes::default(), progress)?;
+        let mut law_tree = self.load(&law_inputs.inputs, &Known::default(), progress)?;
         let mut compiled = Law::compile(law_tree.files.iter());
         // What the change itself mends, or takes away, is not held against it.
         let stays = |it: &Finding| {
@@ -281,16 +282,17 @@ impl Side<'_> {
         law_tree.findings.retain(stays);
 
         let mut telling = self.telling(&diff)?;
-        let mut scopes = law_tree.scopes.clone();
-        let mut tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
-        if Self::knows_too_little(&tree, &compiled) {
-            let around = self.surroundings(progress)?;
+        let mut known = Known { scopes: law_tree.scopes.clone(), names: Names::default() };
+        let mut tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
+        if tree.has_strays || Self::knows_too_little(&tree, &compiled) {
+            let around = self.surroundings(tree.has_strays, progress)?;
             telling.extend(around.telling);
-            scopes.extend(around.scopes);
-            tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
+            known.scopes.extend(around.known.scopes);
+            known.names = around.known.names;
+            tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
         }
-        scopes.extend(tree.scopes.iter().cloned());
-        let before = self.load(&inputs(&diff, false, &telling), &scopes, progress)?;
+        known.scopes.extend(tree.scopes.iter().cloned());
+        let before = self.load(&inputs(&diff, false, &telling), &known, progress)?;
         let mut held = Cluster::default();
         runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
 
@@ -298,8 +300,8 @@ impl Side<'_> {
         let sides = match law_diff {
             None => self.sides(&before.files, &tree.files, &diff, law)?,
             Some(diff) => {
-                let before = self.load(&inputs(diff, false, &telling), &scopes, progress)?;
-                let after = self.load(&inputs(diff, true, &telling), &scopes, progress)?;
+                let before = self.load(&inputs(diff, false, &telling), &known, progress)?;
+                let after = self.load(&inputs(diff, true, &telling), &known, progress)?;
                 self.sides(&before.files, &after.files, diff, law)?
             }
         };
@@ -357,11 +359,17 @@ impl Side<'_> {
         Ok(Sides { before: of_law(before), after: of_law(after), changed: changed.clone(), ..Sides::default() })
     }
 
-    fn load(&self, inputs: &[Input], scopes: &Scopes, progress: &Progress) -> Result<Tree, RunError> {
+    fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
         progress.expect(inputs.len() as u64);
         let max_bytes = Options::default().max_bytes;
         let reader = || self.repository.reader(max_bytes);
-        let loader = Loader { reader: &reader, limits: Limits::default(), scopes: scopes.clone(), progress };
+        let loader = Loader {
+            reader: &reader,
+            limits: Limits::default(),
+            scopes: known.scopes.clone(),
+            names: known.names.clone(),
+            progress,
+        };
         loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
     }
 
@@ -385,7 +393,8 @@ impl Side<'_> {
             }
             inputs.extend(named.listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
-        let tree = self.load(&inputs, &new.scopes, progress)?;
+        let known = Known { scopes: new.scopes.clone(), names: Names::default() };
+        let tree = self.load(&inputs, &known, progress)?;
         // Of an object on both sides the trusted one counts; an object that only the change brings is there, too.
         compiled.stand_in(new.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter());
@@ -533,8 +542,9 @@ impl Side<'_> {
         })
     }
 
-    /// What all of the tree after the change has to tell: its kustomizations, and the kinds that it defines.
-    fn surroundings(&self, progress: &Progress) -> Result<Surroundings, RunError> {
+    /// What all of the tree after the change has to tell: its kustomizations, and the kinds that it defines; if need be
+    /// the names of all its objects.
+    fn surroundings(&self, wants_names: bool, progress: &Progress) -> Result<Surroundings, RunError> {
         let options = self.options(&[])?;
         let listing = match &self.tree {
             TreeAt::Stored { new, .. } => git_tree::list(self.repository, *new, &options),
@@ -542,17 +552,24 @@ impl Side<'_> {
         };
         let listing = listing.map_err(|error| from_source(&error))?;
         let telling = listing.entries.iter().filter(|it| is_kustomization(&it.path)).cloned().collect();
-        let roles = Roles { screened: true, ..Roles::default() };
+        let roles = Roles { screened: !wants_names, ..Roles::default() };
         let inputs: Vec<Input> = listing.entries.into_iter().map(|entry| Input { entry, roles }).collect();
-        let scopes = self.load(&inputs, &Scopes::default(), progress)?.scopes;
-        Ok(Surroundings { telling, scopes })
+        let Tree { scopes, names, .. } = self.load(&inputs, &Known::default(), progress)?;
+        Ok(Surroundings { telling, known: Known { scopes, names } })
     }
 }
 
 /// What is known only from a look at a whole tree.
 struct Surroundings {
     telling: Vec<Entry>,
+    known: Known,
+}
+
+/// What files need not say themselves.
+#[derive(Default)]
+struct Known {
     scopes: Scopes,
+    names: Names,
 }
 
 /// What to read of one side of a difference, with what tells of it.

@@ -17,7 +17,7 @@ use crate::{
         RunError,
         workspace::{Workspace, from_source},
     },
-    document::Limits,
+    document::{Limits, layout::Names},
     finding::Finding,
     governance::{
         Rules,
@@ -148,7 +148,13 @@ impl<'w> Gathering<'w> {
         progress.expect(inputs.len() as u64);
         let max_bytes = self.options.max_bytes;
         let reader = || Ok(Reader::files(max_bytes));
-        let loader = Loader { reader: &reader, limits: Limits::default(), scopes: Scopes::default(), progress };
+        let loader = Loader {
+            reader: &reader,
+            limits: Limits::default(),
+            scopes: Scopes::default(),
+            names: Names::default(),
+            progress,
+        };
         // What tells of its neighbors may be known from the first load only.
         let paths = self.inputs.iter().map(|it| &*it.entry.path);
         loader.load(inputs, paths).map_err(|error| from_source(&error))
