@@ -15,5 +15,6 @@ mod hidden;
 mod hook;
 mod scratch;
 mod secret;
+mod standing;
 mod tidy;
 mod who;

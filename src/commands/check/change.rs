@@ -13,6 +13,7 @@ use std::{
 use super::{
     Case, LawArgs, TELLING, disk,
     sides::{ConfigChange, Sides},
+    standing::Turnover,
     who,
 };
 use crate::{
@@ -307,11 +308,16 @@ impl Side<'_> {
         };
         self.stand_in(&mut compiled, &tree, law, progress)?;
         let mut findings = runner::skipped(&diff.skipped);
-        findings.extend(law_inputs.findings);
+        findings.extend(law_inputs.findings.iter().cloned());
         findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
-        let mut notes = law_inputs.notes;
+        let mut notes = law_inputs.notes.clone();
         notes.insert(0, format!("judged by the policies of {}", self.held_by));
         let user = self.settings.user.clone();
+        let mut turnover = Turnover::default();
+        if self.trust == Trust::Base {
+            let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
+            turnover = Turnover::new(&mut compiled.policies, &sides.after, &sides.changed, is_fixed);
+        }
         let (governance, sides) = (Some(governance), Some(sides));
         Ok(Case {
             law: compiled,
@@ -324,6 +330,7 @@ impl Side<'_> {
             notes,
             governance,
             sides,
+            turnover,
             ..Case::default()
         })
     }
