@@ -290,6 +290,21 @@ pub(crate) fn skipped(skipped: &[Skipped]) -> Vec<Finding> {
     skipped.iter().map(|(path, skip)| passed_over(path, skip)).collect()
 }
 
+/// The same where policies are looked for: one that lies out of reach judges nothing.
+pub(crate) fn skipped_law(skipped: &[Skipped]) -> Vec<Finding> {
+    let finding = |(path, skip): &Skipped| {
+        let finding = passed_over(path, skip);
+        match skip {
+            Skip::Symlink { leads: Leads::Outside, .. } | Skip::NotAFile => {
+                let finding = Finding { severity: Severity::Error, ..finding };
+                finding.note("where it leads may be a policy, which judges nothing")
+            }
+            _ => finding,
+        }
+    };
+    skipped.iter().map(finding).collect()
+}
+
 /// One file, sorted.
 #[derive(Default)]
 struct Sorted {
@@ -359,8 +374,13 @@ fn sort(
             out.findings.extend(whole.filter(|_| roles.judged).map(|file| unrendered(&file)));
         }
         Outcome::Irrelevant => {}
-        // What nobody could ever read has never been law; what can't be read now may have been.
-        Outcome::Skipped(skip) if roles.screened && !matches!(skip, Skip::Unreadable(_)) => {}
+        // Nobody knows whether it holds a policy: that is said where one is looked for, and nowhere else.
+        Outcome::Skipped(skip) if roles.screened && !matches!(skip, Skip::Unreadable(_)) => {
+            if roles.policies {
+                let finding = passed_over(path, &skip).note("if it holds a policy, that judges nothing");
+                out.findings.push(Finding { severity: Severity::Warning, ..finding });
+            }
+        }
         Outcome::Skipped(skip) => out.findings.push(passed_over(path, &skip)),
         Outcome::Panicked(message) => out.findings.push(panicked(path, &message)),
     }

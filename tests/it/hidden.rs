@@ -1,7 +1,7 @@
 //! Files that lie beside something which says that they are no manifests: they are judged, or it is said that they
 //! aren't.
 
-use crate::scratch::{Scratch, policy, widget};
+use crate::scratch::{Scratch, exception, policy, widget};
 
 /// A policy, and a kustomization with an object and a patch of it.
 fn base() -> Scratch {
@@ -92,4 +92,56 @@ fn a_chart_makes_templates_only_of_what_is_one() {
     it.admit(&["check"]).exits(0).says_not("source/template").says("1 Helm template");
     it.write("apps/Chart.yaml", "version: 0.1.0\n");
     it.admit(&["check"]).exits(1).says("error[size/check]");
+}
+
+#[test]
+fn where_nothing_vouches_for_them_settings_and_exceptions_of_a_first_push_do_not_count() {
+    let law = Scratch::new();
+    law.write("size.yaml", policy("size", "size", "small"));
+    let law = law.path("");
+    let it = Scratch::repository();
+    it.write("admit.yaml", "guard: [none]\nexclude: [apps]\ninclude: [lib]\n").write(".admitignore", "apps\n");
+    it.write("apps/b.yaml", widget("b", "size", "large")).write("exceptions/b.yaml", exception("b", "size", "b"));
+    it.commit("first");
+    it.git(&["clone", "-q", "--bare", ".", "server.git"]);
+    it.git(&["-C", "server.git", "update-ref", "-d", "refs/heads/main"]);
+    let line = format!("{} {} refs/heads/main\n", "0".repeat(40), it.git(&["rev-parse", "HEAD"]));
+    let flags = ["hook", "pre-receive", "--policies", law.to_str().unwrap()];
+    let top = it.path("server.git");
+    let run = it.admit_as(&[("GIT_DIR", top.to_str().unwrap())], line.as_bytes(), &flags).exits(1);
+    let run = run.complains("error[size/check]").complains("apps/b.yaml:4:15");
+    run.complains("comes with this change").complains("do not count");
+    // Judged by its own law, it is judged as it says.
+    it.admit_as(&[("GIT_DIR", top.to_str().unwrap())], line.as_bytes(), &["hook", "pre-receive"]).exits(0);
+}
+
+#[test]
+fn a_policy_that_can_not_be_read_is_told_in_every_change() {
+    let it = base();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n";
+    it.write("policies/lfs.yaml", pointer).write("policies/crypt.yaml", b"\0GITCRYPT\0x");
+    it.commit("unreadable");
+    it.write("apps/b.yaml", widget("b", "size", "small"));
+    it.commit("change");
+    let run = it.admit(&["check", "--diff", "HEAD~1"]).exits(0).says("warning[source/lfs-pointer]");
+    run.says("warning[source/encrypted]").says("if it holds a policy, that judges nothing");
+    it.write("admit.yaml", "policies: [policies]\n");
+    it.commit("settings");
+    it.write("apps/b.yaml", widget("b", "size", "small") + "# more\n");
+    it.commit("change");
+    it.admit(&["check", "--diff", "HEAD~1"]).exits(1).says("error[source/lfs-pointer]");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_policy_that_lies_outside_of_the_repository_is_an_error() {
+    let it = base();
+    it.write("admit.yaml", "policies: [policies]\n");
+    std::os::unix::fs::symlink("/etc/admit/policy.yaml", it.path("policies/color.yaml")).unwrap();
+    it.admit(&["check"]).exits(1).says("error[source/symlink]").says("where it leads may be a policy");
+    it.admit(&["check", "--policies", "policies"]).exits(1).says("error[source/symlink]");
+    it.commit("link");
+    it.write("apps/b.yaml", widget("b", "size", "small"));
+    it.commit("change");
+    it.admit(&["check", "--diff", "HEAD~1"]).exits(1).says("error[source/symlink]");
 }

@@ -5,6 +5,7 @@
 //! checkout; nothing is written.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
     path::{Component, Path},
     sync::Arc,
@@ -49,7 +50,7 @@ pub(super) fn between(
 ) -> Result<Case, RunError> {
     let repository = repository(environment)?;
     let comparison = repository.comparison(range).map_err(|error| from_source(&error))?;
-    Change::new(&repository, environment, comparison)?.case(law, progress)
+    Change::new(&repository, environment, comparison)?.vouched_by(law).case(law, progress)
 }
 
 /// The case of what is staged.
@@ -67,12 +68,13 @@ pub(super) fn staged(environment: &Environment, law: &LawArgs, progress: &Progre
     };
     // Whoever commits is not kept from anything here: the index is taken as it is, law and all.
     let side = Side {
-        repository: &repository,
+        repository: Cow::Borrowed(&repository),
         environment,
         tree: TreeAt::Index(&snapshot),
         settings,
         trust: Trust::Head,
         held_by: "the index".to_owned(),
+        is_unvouched: false,
     };
     let options = side.judged()?;
     let diff = snapshot.compare(&options).map_err(|error| from_source(&error))?;
@@ -139,7 +141,9 @@ impl<'r> Change<'r> {
             it.notes.push(format!("until then that of {held_by} counts"));
         }
         let tree = TreeAt::Stored { law: tree, new };
-        let side = Side { repository, environment, tree, settings, trust, held_by: held_by.to_string() };
+        let repository = Cow::Borrowed(repository);
+        let side =
+            Side { repository, environment, tree, settings, trust, held_by: held_by.to_string(), is_unvouched: false };
         Ok(Self { comparison, side, findings, notes, config, pusher: None })
     }
 
@@ -147,6 +151,23 @@ impl<'r> Change<'r> {
     #[must_use]
     pub(crate) fn pushed_by(self, pusher: Option<Pusher>) -> Self {
         Self { pusher, ..self }
+    }
+
+    /// Leaves settings, ignore files and exceptions that come with the change out of account, where nothing was there
+    /// before that could vouch for them and the law is that of whoever runs this: it is named outside of the repository.
+    #[must_use]
+    pub(crate) fn vouched_by(mut self, law: &LawArgs) -> Self {
+        let is_outside = |name: &String| self.side.below_root(name).is_none();
+        if self.comparison.base.is_none() && law.policies.iter().any(is_outside) {
+            self.side.repository = Cow::Owned(self.side.repository.without_ignore_files());
+            self.side.settings = Settings::default();
+            self.side.is_unvouched = true;
+            self.findings.clear();
+            self.notes.push(
+                "nothing was there before: the admit.yaml and the exceptions that come along do not count".to_owned(),
+            );
+        }
+        self
     }
 
     /// The settings that count.
@@ -173,10 +194,10 @@ impl<'r> Change<'r> {
         if let (Some(sides), Some(rules)) = (&mut case.sides, &case.governance) {
             sides.config = config;
             let law = sides.law().into_iter().collect();
-            let who = who::authorship(side.repository, &comparison, &law, rules, pusher)?;
+            let who = who::authorship(&side.repository, &comparison, &law, rules, pusher)?;
             let after = comparison.new.commit;
             sides.history = after.and_then(|at| {
-                who::history(side.repository, at, sides.after.iter(), &Asks::of(rules), |path| Some(path.to_owned()))
+                who::history(&side.repository, at, sides.after.iter(), &Asks::of(rules), |path| Some(path.to_owned()))
             });
             sides.who = Some(who);
         }
@@ -234,13 +255,15 @@ impl Config {
 
 /// The side of a change that holds the law.
 struct Side<'r> {
-    repository: &'r Repository,
+    repository: Cow<'r, Repository>,
     environment: &'r Environment,
     tree: TreeAt<'r>,
     settings: Settings,
     trust: Trust,
     /// How messages name it.
     held_by: String,
+    /// Whether it is the change's own, and the law is not.
+    is_unvouched: bool,
 }
 
 /// A tree that can be listed.
@@ -314,8 +337,10 @@ impl Side<'_> {
         notes.insert(0, format!("judged by the policies of {}", self.held_by));
         let user = self.settings.user.clone();
         let mut turnover = Turnover::default();
-        if self.trust == Trust::Base {
-            let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
+        let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
+        if self.is_unvouched {
+            turnover = Turnover::of_all(&compiled.policies, is_fixed);
+        } else if self.trust == Trust::Base {
             turnover = Turnover::new(&mut compiled.policies, &sides.after, &sides.changed, is_fixed);
         }
         let (governance, sides) = (Some(governance), Some(sides));
@@ -453,7 +478,7 @@ impl Side<'_> {
 
     fn list(&self, options: &Options) -> Result<Listing, RunError> {
         match &self.tree {
-            TreeAt::Stored { law, .. } => git_tree::list(self.repository, *law, options),
+            TreeAt::Stored { law, .. } => git_tree::list(&self.repository, *law, options),
             TreeAt::Index(snapshot) => snapshot.list(options),
         }
         .map_err(|error| from_source(&error))
@@ -479,7 +504,7 @@ impl Side<'_> {
         match &self.tree {
             TreeAt::Stored { law, .. } => {
                 let top = disk::fixed_part(pattern);
-                git_tree::list_below(self.repository, *law, top, &options).map_err(|error| from_source(&error))
+                git_tree::list_below(&self.repository, *law, top, &options).map_err(|error| from_source(&error))
             }
             TreeAt::Index(snapshot) => {
                 let filter = Filter::new(&[pattern], &exclude).map_err(|error| from_source(&error))?;
@@ -554,7 +579,7 @@ impl Side<'_> {
     fn surroundings(&self, wants_names: bool, progress: &Progress) -> Result<Surroundings, RunError> {
         let options = self.options(&[])?;
         let listing = match &self.tree {
-            TreeAt::Stored { new, .. } => git_tree::list(self.repository, *new, &options),
+            TreeAt::Stored { new, .. } => git_tree::list(&self.repository, *new, &options),
             TreeAt::Index(snapshot) => snapshot.list(&options),
         };
         let listing = listing.map_err(|error| from_source(&error))?;
@@ -648,8 +673,9 @@ impl LawInputs {
         }
         // Links and submodules of the whole tree are no news in a change; what can't be read is, and so is a policy
         // that lies elsewhere.
-        let weighs = if roles.policies && !roles.screened { Severity::Warning } else { Severity::Error };
-        let findings = runner::skipped(&listing.skipped);
+        let is_law = roles.policies && !roles.screened;
+        let findings = if is_law { runner::skipped_law(&listing.skipped) } else { runner::skipped(&listing.skipped) };
+        let weighs = if is_law { Severity::Warning } else { Severity::Error };
         self.findings.extend(findings.into_iter().filter(|it| it.severity <= weighs));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     expr::Value,
     finding::{Finding, Severity},
     governance::{self, Context, Rules},
-    policy::{Action, set::PolicySet},
+    policy::{Action, exception::Exception, set::PolicySet},
     runner::TreeFile,
 };
 
@@ -84,6 +84,20 @@ impl Turnover {
         };
         out.leaving = before.into_values().filter(|at| goes(*at)).collect();
         out
+    }
+}
+
+impl Turnover {
+    /// Every exception of a law that does not lie outside of the repository comes with the change.
+    pub(super) fn of_all(law: &PolicySet, is_fixed: impl Fn(&str) -> bool) -> Self {
+        let arrival = |(position, it): (usize, &Exception)| Arrival {
+            position,
+            key: it.key.clone(),
+            path: Arc::clone(it.document.file().path()),
+            replaces: None,
+        };
+        let own = law.exceptions.iter().enumerate().filter(|(_, it)| !is_fixed(it.document.file().path()));
+        Self { arriving: own.map(arrival).collect(), leaving: Vec::new() }
     }
 }
 

@@ -169,16 +169,23 @@ impl<'w> Gathering<'w> {
 
     fn take(&mut self, listing: Listing, roles: Roles) {
         self.add(listing.entries, roles);
-        self.pass_over(listing.skipped);
+        self.pass_over(listing.skipped, |_| roles.policies);
     }
 
-    fn pass_over(&mut self, skipped: Vec<Skipped>) {
+    /// Says what nobody reads; `is_law` tells where policies are looked for by name.
+    fn pass_over(&mut self, skipped: Vec<Skipped>, is_law: impl Fn(&str) -> bool) {
+        let (law, others): (Vec<Skipped>, Vec<Skipped>) = skipped.into_iter().partition(|(path, _)| is_law(path));
+        let (law, others) = (self.displayed(law), self.displayed(others));
+        self.findings.extend(runner::skipped_law(&law));
+        self.findings.extend(runner::skipped(&others));
+    }
+
+    fn displayed(&self, skipped: Vec<Skipped>) -> Vec<Skipped> {
         let shown = skipped.into_iter().map(|(path, skip)| {
             let is_below = self.root.join(&*path).symlink_metadata().is_ok();
             (if is_below { self.display(&path) } else { path }, skip)
         });
-        let shown: Vec<Skipped> = shown.collect();
-        self.findings.extend(runner::skipped(&shown));
+        shown.collect()
     }
 
     fn display(&self, path: &Arc<str>) -> Arc<str> {
@@ -259,7 +266,7 @@ impl<'w> Gathering<'w> {
                 self.add([entry], roles);
             }
         }
-        self.pass_over(listing.skipped);
+        self.pass_over(listing.skipped, |path| somewhere_policies.holds(path));
         if !paths.is_empty() {
             self.add_telling();
         }
