@@ -132,7 +132,12 @@ fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object, rules: &[Rule
             let given = Given::new(inputs.values, policy, object);
             let replaced = overrides::apply(object, given.all());
             let request = request(inputs, replaced.as_ref().unwrap_or(object), given, &arena);
-            let world = World { policies: inputs.policies, cluster: inputs.cluster, now: inputs.now };
+            let world = World {
+                policies: inputs.policies,
+                cluster: inputs.cluster,
+                now: inputs.now,
+                withheld: &engine::withheld::NOTHING,
+            };
             let outcomes = engine::evaluate(world, rules, &request, &arena);
             outcomes.into_iter().map(|outcome| row(inputs, index, position, policy, outcome)).collect::<Vec<_>>()
         });

@@ -13,7 +13,8 @@ use super::{Notices, Weight};
 use crate::{
     document::{
         self, Document, Limits, Node, NodeId,
-        classify::{Class, Layout, classify},
+        classify::{Class, classify},
+        layout::Layout,
         resource,
     },
     finding::ResourceRef,

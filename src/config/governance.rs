@@ -20,7 +20,42 @@ pub(crate) struct Governance {
     pub rules: Vec<RuleEntry>,
     /// What is let through in spite of a rule.
     pub allow: Vec<Allow>,
+    /// Whether an exception that breaks a rule exempts anything.
+    pub on_invalid: OnInvalid,
+    /// Which side of a change holds the exceptions.
+    pub exceptions_from: ExceptionsFrom,
     file: Option<Arc<File>>,
+}
+
+/// `governance.onInvalidException`: what becomes of an exception that breaks a rule which weighs as an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnInvalid {
+    /// It exempts nothing.
+    #[default]
+    Ignore,
+    /// It exempts as it does in a cluster.
+    Honour,
+}
+
+/// `governance.exceptionsFrom`: which exceptions count for a change. Those that the change takes away never do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExceptionsFrom {
+    /// Those from before it; what it brings counts once it is merged.
+    #[default]
+    Base,
+    /// Those after it, as far as they break no rule.
+    New,
+    /// Those from before it where a policy refuses, else those after it.
+    BaseForEnforce,
+}
+
+impl OnInvalid {
+    const NAMES: [(&'static str, Self); 2] = [("ignore", Self::Ignore), ("honour", Self::Honour)];
+}
+
+impl ExceptionsFrom {
+    const NAMES: [(&'static str, Self); 3] =
+        [("base", Self::Base), ("new", Self::New), ("base-for-enforce", Self::BaseForEnforce)];
 }
 
 /// `governance.rules.ID`.
@@ -104,7 +139,9 @@ impl Governance {
         // Text that doesn't parse was refused before.
         let Some(document) = parsed.documents.first() else { return Ok(out) };
         let Some(block) = document.root().get("governance").filter(|node| !node.is_null()) else { return Ok(out) };
-        out.known(block, "governance", &["rules", "allow"])?;
+        out.known(block, "governance", &["rules", "allow", "onInvalidException", "exceptionsFrom"])?;
+        out.on_invalid = out.word(block, "onInvalidException", &OnInvalid::NAMES)?;
+        out.exceptions_from = out.word(block, "exceptionsFrom", &ExceptionsFrom::NAMES)?;
         if let Some(rules) = block.get("rules").filter(|node| !node.is_null()) {
             out.map(rules, "governance.rules")?;
             for (id, node) in rules.entries() {
@@ -122,6 +159,17 @@ impl Governance {
             }
         }
         Ok(out)
+    }
+
+    /// One of a few words, or the default where none is written.
+    fn word<T: Copy + Default>(&self, block: Node<'_>, key: &str, words: &[(&str, T)]) -> Result<T, ConfigError> {
+        let Some(node) = block.get(key).filter(|it| !it.is_null()) else { return Ok(T::default()) };
+        let found = words.iter().find(|(word, _)| node.as_str() == Some(word));
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let hint = suggestion(node.as_str().unwrap_or_default(), &names);
+            self.error(node.span(), format!("`{key}` is none of the words that it can be"), Some(hint))
+        })
     }
 
     fn rule(&self, id: &str, node: Node<'_>) -> Result<RuleEntry, ConfigError> {

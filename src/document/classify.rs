@@ -3,11 +3,10 @@
 //! In: a path and a parsed document. Out: its class. GitOps repositories mix all of them; only manifests are judged, and
 //! nothing else stops a run.
 
-use std::collections::HashSet;
-
 use super::{
     Node,
-    resource::{is_object, objects},
+    layout::{Layout, Taken},
+    resource::is_object,
 };
 
 /// What a document is.
@@ -31,28 +30,6 @@ pub(crate) enum Class {
     Other,
 }
 
-/// What is known of a repository's layout before its files are read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Layout {
-    charts: HashSet<String>,
-    /// Files that a kustomization takes for objects.
-    resources: HashSet<String>,
-    /// Files that a kustomization takes for something else.
-    parts: HashSet<String>,
-}
-
-/// Fields of a kustomization that list files, each by its name or under `path`, which hold no objects to apply.
-const PARTS: [&str; 8] = [
-    "patches",
-    "patchesStrategicMerge",
-    "patchesJson6902",
-    "replacements",
-    "configurations",
-    "transformers",
-    "generators",
-    "validators",
-];
-
 /// Groups of objects that configure programs; no cluster holds them.
 const CONFIGURATION: [&str; 9] = [
     "apiserver.config.k8s.io",
@@ -66,74 +43,20 @@ const CONFIGURATION: [&str; 9] = [
     "skaffold",
 ];
 
-impl Layout {
-    /// The layout as far as the names of files tell it.
-    pub(crate) fn of<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
-        let charts = paths
-            .filter(|path| matches!(name(path), "Chart.yaml" | "Chart.yml"))
-            .map(|path| directory(path).to_owned())
-            .collect();
-        Self { charts, ..Self::default() }
-    }
-
-    /// Notes what a kustomization takes other files for. One that some kustomization takes for an object is an object,
-    /// whatever others do with it.
-    pub(crate) fn note_patches(&mut self, path: &str, kustomization: Node<'_>) {
-        let directory = directory(path);
-        let place = |file: &str| (!file.contains('\n')).then(|| join(directory, file));
-        let items = |key| kustomization.get(key).into_iter().flat_map(Node::items);
-        self.resources.extend(items("resources").filter_map(Node::as_str).filter_map(place));
-        let parts =
-            PARTS.into_iter().flat_map(items).filter_map(|item| item.as_str().or_else(|| item.str_at(&["path"])));
-        let data = ["configMapGenerator", "secretGenerator"]
-            .into_iter()
-            .flat_map(items)
-            .flat_map(|generator| ["files", "envs"].into_iter().filter_map(move |key| generator.get(key)))
-            .flat_map(Node::items)
-            .filter_map(Node::as_str)
-            .map(|file| file.split_once('=').map_or(file, |(_, file)| file));
-        let values = items("helmCharts").filter_map(|chart| chart.str_at(&["valuesFile"]));
-        self.parts.extend(parts.chain(data).chain(values).filter_map(place));
-    }
-
-    /// Whether a path is a template of a chart.
-    pub(crate) fn is_template(&self, path: &str) -> bool {
-        if self.charts.is_empty() {
-            return false;
-        }
-        let below = |part: &str| {
-            path.match_indices(part).any(|(at, _)| self.charts.contains(&path[..at]))
-                || (path.starts_with(&part[1..]) && self.charts.contains(""))
-        };
-        below("/templates/") || below("/crds-templates/")
-    }
-
-    fn is_part(&self, path: &str) -> bool {
-        self.parts.contains(path) && !self.resources.contains(path)
-    }
-
-    /// Whether a path is a values file of a chart.
-    fn is_values(&self, path: &str) -> bool {
-        self.charts.contains(directory(path))
-    }
-}
-
 /// Whether a path is a kustomization by its name.
 pub(crate) fn is_kustomization(path: &str) -> bool {
     matches!(name(path), "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }
 
-/// The class of a document, or of an object in a list.
+/// The class of a document, or of an object in a list. That a file is a template is told by its path and its text, not
+/// here.
 pub(crate) fn classify(path: &str, root: Node<'_>, layout: &Layout) -> Class {
-    if layout.is_template(path) {
-        return Class::HelmTemplate;
-    }
     let api = root.str_at(&["apiVersion"]).unwrap_or_default();
     let kind = root.str_at(&["kind"]).unwrap_or_default();
     let group = api.split_once('/').map_or("", |(group, _)| group);
     // The name alone would be a way to hide any object.
     let kustomization = group == "kustomize.config.k8s.io" || (is_kustomization(path) && !is_object(root));
-    if kustomization || (layout.is_part(path) && !objects(root).into_iter().any(is_whole)) {
+    if kustomization || layout.taken(path, root, is_whole) == Some(Taken::Part) {
         return Class::Kustomize;
     }
     if CONFIGURATION.contains(&group) || (api, kind) == ("v1", "Config") {
@@ -266,7 +189,10 @@ mod tests {
                 layout.note_patches(path, document.root());
             }
         }
-        files.iter().zip(&documents).map(|((path, _), document)| classify(path, document.root(), &layout)).collect()
+        let class = |path: &str, document: &Document| {
+            if layout.is_template(path) { Class::HelmTemplate } else { classify(path, document.root(), &layout) }
+        };
+        files.iter().zip(&documents).map(|((path, _), document)| class(path, document)).collect()
     }
 
     const POD: &str = "{apiVersion: v1, kind: Pod}";
@@ -324,7 +250,8 @@ mod tests {
             ("prod/d.yaml", POD),
             ("prod/e.yaml", POD),
         ];
-        let expected = [Kustomize, Manifest, Manifest, Kustomize, Kustomize, Kustomize, Kustomize, Kustomize, Manifest];
+        // Data that is an object of Kubernetes may as well be deployed.
+        let expected = [Kustomize, Manifest, Manifest, Kustomize, Kustomize, Kustomize, Manifest, Manifest, Manifest];
         assert_eq!(classes(&files), expected);
     }
 

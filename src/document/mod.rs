@@ -6,6 +6,7 @@
 mod arena;
 pub(crate) mod classify;
 mod error;
+pub(crate) mod layout;
 mod limits;
 mod parse;
 pub(crate) mod resource;

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::{
     Builder, Document, DocumentError, Kind, Limits, Node, Parsed,
-    classify::{Class, Layout, classify, is_kustomization},
+    classify::{Class, classify, is_kustomization},
+    layout::Layout,
     parse, resource,
 };
 use crate::span::{File, Span};

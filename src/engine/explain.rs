@@ -191,8 +191,9 @@ fn exceptions<'v>(
     subject: &Subjected<'v>,
     steps: &mut Steps<'_>,
 ) {
-    let waiving = super::waivers(world.policies, policy, rule, scope, subject);
     let Body::Validate(validate) = &rule.body else { return };
+    let action = super::effective_action(policy, validate, scope.session(), subject);
+    let super::Waivers { counting: waiving, withheld } = super::waivers(world, policy, rule, scope, (subject, action));
     let whole = whole_waiver(validate, &waiving).map(|(_, exceptions)| exceptions).unwrap_or_default();
     for exception in world.policies.exceptions_for(&policy.head.key, &rule.name) {
         let is = |it: &&&crate::policy::exception::Exception| std::ptr::eq(**it, exception);
@@ -200,6 +201,8 @@ fn exceptions<'v>(
             "waives the rule".to_owned()
         } else if waiving.iter().any(|it| is(&it)) {
             "waives some controls of the rule".to_owned()
+        } else if let Some((_, reason)) = withheld.iter().find(|(it, _)| std::ptr::eq(*it, exception)) {
+            format!("does not count: {}", reason.note(&exception.key))
         } else if let Some(conditions) = &exception.conditions
             && subject.matches(&exception.matching, Reader::Exception)
         {

@@ -15,6 +15,7 @@ pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
 mod validate;
+pub(crate) mod withheld;
 
 pub(crate) use outcome::{Evidence, Outcome, Status};
 pub(crate) use request::{Request, UserInfo};
@@ -24,10 +25,11 @@ use context::{Given, RuleScope, Session, merge};
 use matching::{Reach, Reader, Subjected};
 use near_miss::Partial;
 use validate::{Checking, Verdict};
+use withheld::{Reason, Withheld};
 
 use crate::{
     cluster::Cluster,
-    document::{Node, NodeId},
+    document::{Node, NodeId, classify::is_law},
     expr::{Arena, Value},
     policy::{
         Action, Operation,
@@ -49,6 +51,8 @@ pub(crate) struct World<'w> {
     pub cluster: &'w Cluster,
     /// The time of the run in nanoseconds since 1970, UTC.
     pub now: i128,
+    /// Exceptions that do not count; [`withheld::NOTHING`] as in a cluster.
+    pub withheld: &'w Withheld,
 }
 
 /// Judges a request by the given rules, in their order.
@@ -123,6 +127,7 @@ fn evaluate_rule<'v>(
             exceptions,
             waived: None,
             near_misses: Vec::new(),
+            withheld: Vec::new(),
             properties,
         }
     };
@@ -159,7 +164,7 @@ fn evaluate_rule<'v>(
             None => outcome,
         }
     };
-    let matching = waivers(world.policies, policy, rule, &scope, subject);
+    let Waivers { counting: matching, withheld } = waivers(world, policy, rule, &scope, (subject, action));
     if let Some((message, exceptions)) = whole_waiver(validate, &matching) {
         return Some(waived(Verdict::new(Status::Skip, message), exceptions));
     }
@@ -171,7 +176,7 @@ fn evaluate_rule<'v>(
         && request.operation == Operation::Update
         && tolerates_existing(policy, validate)
         && let Some(old) = request.old_object
-        && violates_already(world.policies, policy, rule, validate, session, old)
+        && violates_already(world, policy, rule, validate, session, old)
     {
         let text = "skipping the rule evaluation as pre-existing violations are allowed";
         return Some(outcome(Verdict::new(Status::Skip, text), Vec::new()));
@@ -179,11 +184,14 @@ fn evaluate_rule<'v>(
     let near_misses = match verdict.status {
         Status::Fail => {
             let partial = Partial { exceptions: &matching, violated: &verdict.violated_controls };
-            near_miss::find(world.policies, policy, rule, subject, partial)
+            let mut found = near_miss::find(world.policies, policy, rule, subject, partial);
+            // What is withheld covers it; something else is in the way.
+            found.retain(|miss| !withheld.iter().any(|(it, _)| std::ptr::eq(*it, miss.exception)));
+            found
         }
         Status::Pass | Status::Skip | Status::Error | Status::Indeterminate => Vec::new(),
     };
-    Some(Outcome { near_misses, ..outcome(verdict, Vec::new()) })
+    Some(Outcome { near_misses, withheld, ..outcome(verdict, Vec::new()) })
 }
 
 const UNVERIFIED: &str = "signatures of images are not verified by this version of admit";
@@ -208,6 +216,7 @@ fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) ->
         exceptions: Vec::new(),
         waived: None,
         near_misses: Vec::new(),
+        withheld: Vec::new(),
         properties: Vec::new(),
     }
 }
@@ -250,24 +259,42 @@ fn supplied<'v>(policy: &Policy, rule: &Rule, session: &Session<'v>) -> Given<'v
     Given { values: Some(values), foreach: rule.foreach }
 }
 
-/// The exceptions that waive a rule for the resource.
+/// The exceptions to a rule that match the resource.
+struct Waivers<'v> {
+    /// Those that count.
+    counting: Vec<&'v Exception>,
+    /// Those that don't, and why.
+    withheld: Vec<(&'v Exception, Reason)>,
+}
+
+/// The exceptions that waive a rule of an action for the resource.
 fn waivers<'v>(
-    policies: &'v PolicySet,
+    world: World<'v>,
     policy: &'v Policy,
     rule: &'v Rule,
     scope: &RuleScope<'v, '_>,
-    subject: &Subjected<'v>,
-) -> Vec<&'v Exception> {
-    policies
-        .exceptions_for(&policy.head.key, &rule.name)
-        .filter(|exception| {
-            subject.matches(&exception.matching, Reader::Exception)
-                && exception.conditions.as_ref().is_none_or(|conditions| {
-                    conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
-                        .is_ok_and(|decision| decision.holds)
-                })
-        })
-        .collect()
+    (subject, action): (&Subjected<'v>, Action),
+) -> Waivers<'v> {
+    let holds = |exception: &'v Exception| {
+        subject.matches(&exception.matching, Reader::Exception)
+            && exception.conditions.as_ref().is_none_or(|conditions| {
+                conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
+                    .is_ok_and(|decision| decision.holds)
+            })
+    };
+    let mut out = Waivers { counting: Vec::new(), withheld: Vec::new() };
+    let is_guarded = || world.withheld.guards_law && scope.session().request.resource().is_some_and(is_law);
+    for (position, exception) in world.policies.placed_exceptions_for(&policy.head.key, &rule.name) {
+        if !holds(exception) {
+            continue;
+        }
+        match world.withheld.why(position, action) {
+            Some(reason) => out.withheld.push((exception, reason.clone())),
+            None if is_guarded() => out.withheld.push((exception, Reason::Guards)),
+            None => out.counting.push(exception),
+        }
+    }
+    out
 }
 
 /// The exceptions to a rule whose conditions can't be evaluated for the resource, and why. A cluster takes such a
@@ -352,7 +379,7 @@ fn tolerates_existing(policy: &Policy, validate: &Validate) -> bool {
 
 /// Whether the object failed the rule before the update, too.
 fn violates_already<'v>(
-    policies: &'v PolicySet,
+    world: World<'v>,
     policy: &'v Policy,
     rule: &'v Rule,
     validate: &'v Validate,
@@ -380,7 +407,10 @@ fn violates_already<'v>(
     }
     // What an exception covered before the update was no failure, so that it can't excuse a new one.
     let exemptions = match validate.check {
-        Check::PodSecurity(_) => waivers(policies, policy, rule, &scope, &subject),
+        Check::PodSecurity(_) => {
+            let action = effective_action(policy, validate, &session, &subject);
+            waivers(world, policy, rule, &scope, (&subject, action)).counting
+        }
         _ => Vec::new(),
     };
     if whole_waiver(validate, &exemptions).is_some() {

@@ -1,6 +1,6 @@
 //! What the engine says of one rule and one resource.
 
-use super::near_miss::NearMiss;
+use super::{near_miss::NearMiss, withheld::Reason};
 use crate::{
     policy::{Action, Head, exception::Exception},
     span::Span,
@@ -42,6 +42,8 @@ pub(crate) struct Outcome<'p> {
     pub waived: Option<Status>,
     /// For a failure: exceptions that nearly covered it.
     pub near_misses: Vec<NearMiss<'p>>,
+    /// For a failure: exceptions that would cover it and do not count, and why.
+    pub withheld: Vec<(&'p Exception, Reason)>,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
 }

@@ -104,8 +104,15 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
             reason: reason(exception.object()),
         });
     }
+    for (exception, reason) in &outcome.withheld {
+        let place = Place::new(exception.document.file(), exception.name_span);
+        finding = finding.related(place, "does not count").note(reason.note(&exception.key));
+        if let Some(help) = reason.help() {
+            finding = finding.help(help);
+        }
+    }
     let is_refused = outcome.status == engine::Status::Fail && outcome.action == policy::Action::Enforce;
-    if is_refused && outcome.near_misses.is_empty() {
+    if is_refused && outcome.near_misses.is_empty() && outcome.withheld.is_empty() {
         finding = finding.note("no exception covers it");
     }
     for miss in outcome.near_misses.iter().take(MAX_NEAR_MISSES) {

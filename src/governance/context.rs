@@ -300,8 +300,17 @@ pub(crate) struct Out<'r> {
     rule: &'static Rule,
     rules: &'r Rules,
     severity: Severity,
-    /// Each with the key of the exception that it is about.
-    found: Vec<(String, Finding)>,
+    found: Vec<Found>,
+}
+
+/// One finding of a rule.
+pub(super) struct Found {
+    /// The key of the exception that it is about; empty, or something else, where it is about none.
+    pub key: String,
+    /// The position of that exception in the set, if it counts.
+    pub counted: Option<usize>,
+    /// The finding.
+    pub finding: Finding,
 }
 
 impl<'r> Out<'r> {
@@ -336,15 +345,15 @@ impl<'r> Out<'r> {
 
     /// Takes a finding about an exception.
     pub(super) fn add(&mut self, item: &Item<'_>, finding: Finding) {
-        self.found.push((item.key.clone(), finding));
+        self.found.push(Found { key: item.key.clone(), counted: item.counted, finding });
     }
 
     /// Takes a finding about something else than an exception.
     pub(super) fn add_for(&mut self, key: &str, finding: Finding) {
-        self.found.push((key.to_owned(), finding));
+        self.found.push(Found { key: key.to_owned(), counted: None, finding });
     }
 
-    pub(super) fn into_findings(self) -> impl Iterator<Item = (String, Finding)> {
+    pub(super) fn into_found(self) -> impl Iterator<Item = Found> {
         self.found.into_iter()
     }
 }

@@ -20,7 +20,12 @@ pub(crate) use context::{Change, Configs, Context, Item, Named, Out, PolicyRef};
 pub(crate) use effects::{Effect, Effects};
 pub(crate) use settings::Rules;
 
-use crate::config::governance::Level;
+use std::collections::BTreeMap;
+
+use crate::{
+    config::governance::Level,
+    finding::{Finding, Severity},
+};
 
 /// A rule: its file, its page, what it looks at.
 pub(crate) struct Rule {
@@ -140,13 +145,42 @@ pub(crate) fn rule_of(id: &str) -> Option<&'static Rule> {
 }
 
 /// Runs every rule that is on.
-pub(crate) fn check(context: &Context<'_>, rules: &Rules) -> Vec<crate::finding::Finding> {
-    let mut out = Vec::new();
-    for rule in RULES {
-        out.extend(rules.run(rule, context));
+pub(crate) fn check(context: &Context<'_>, rules: &Rules) -> Vec<Finding> {
+    check_keyed(context, rules).into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// The same, each finding with the key of the exception that it is about, if it is about one.
+pub(crate) fn check_keyed(context: &Context<'_>, rules: &Rules) -> Vec<(String, Finding)> {
+    RULES.iter().flat_map(|rule| rules.run(rule, context)).map(|it| (it.key, it.finding)).collect()
+}
+
+/// What takes an exception its effect: the rules that it breaks and that weigh as errors, by its position in the set.
+/// Asked are the rules that look at the file alone.
+pub(crate) fn breaches(context: &Context<'_>, rules: &Rules) -> BTreeMap<usize, Vec<String>> {
+    let mut out: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let asked = RULES.iter().filter(|rule| rules.level(rule) == Level::Error && STATIC.contains(&rule.id));
+    for found in asked.flat_map(|rule| rules.run(rule, context)) {
+        if let (Some(position), Severity::Error) = (found.counted, found.finding.severity) {
+            let ids = out.entry(position).or_default();
+            if !ids.contains(&found.finding.id) {
+                ids.push(found.finding.id);
+            }
+        }
     }
     out
 }
+
+/// Whether no exception exempts exceptions or policies, as EXC040 says.
+pub(crate) fn guards_law(rules: &Rules) -> bool {
+    rules.level(&exc040_self_exempt::EXC040) == Level::Error
+}
+
+/// The rules that need neither effects nor a change.
+const STATIC: [&str; 30] = [
+    "EXC001", "EXC002", "EXC003", "EXC004", "EXC005", "EXC006", "EXC007", "EXC008", "EXC009", "EXC010", "EXC011",
+    "EXC012", "EXC013", "EXC014", "EXC015", "EXC016", "EXC017", "EXC018", "EXC019", "EXC020", "EXC021", "EXC023",
+    "EXC024", "EXC025", "EXC027", "EXC028", "EXC029", "EXC033", "EXC036", "EXC040",
+];
 
 #[cfg(test)]
 mod tests {

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use globset::{Glob, GlobMatcher};
 
-use super::{Context, Out, RULES, Rule, rule_of};
+use super::{Context, Out, RULES, Rule, context::Found, rule_of};
 use crate::{
     config::{
         ConfigError,
-        governance::{Governance, Level, RuleEntry, suggestion},
+        governance::{ExceptionsFrom, Governance, Level, OnInvalid, RuleEntry, suggestion},
     },
     finding::{Finding, Severity},
     k8s::wildcard::Wildcard,
@@ -23,6 +23,10 @@ pub(crate) struct Rules {
     entries: HashMap<&'static str, RuleEntry>,
     allowed: Vec<Allowed>,
     all_on: bool,
+    /// Whether an exception that breaks a rule exempts anything.
+    pub(crate) on_invalid: OnInvalid,
+    /// Which side of a change holds the exceptions.
+    pub(crate) exceptions_from: ExceptionsFrom,
 }
 
 #[derive(Debug)]
@@ -36,7 +40,8 @@ struct Allowed {
 impl Rules {
     /// Takes what is written, or says what in it no rule knows.
     pub(crate) fn new(written: &Governance) -> Result<Self, ConfigError> {
-        let mut out = Self::default();
+        let (on_invalid, exceptions_from) = (written.on_invalid, written.exceptions_from);
+        let mut out = Self { on_invalid, exceptions_from, ..Self::default() };
         let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
         for entry in &written.rules {
             let Some(rule) = rule_of(&entry.id) else {
@@ -101,7 +106,7 @@ impl Rules {
     }
 
     /// Runs one rule.
-    pub(super) fn run(&self, rule: &'static Rule, context: &Context<'_>) -> Vec<Finding> {
+    pub(super) fn run(&self, rule: &'static Rule, context: &Context<'_>) -> Vec<Found> {
         let severity = match self.level(rule) {
             Level::Off => return Vec::new(),
             Level::Info => Severity::Info,
@@ -117,7 +122,7 @@ impl Rules {
                     && it.path.as_ref().is_none_or(|glob| glob.is_match(&*finding.primary.path))
             })
         };
-        out.into_findings().filter(|(key, finding)| !allowed(key, finding)).map(|(_, finding)| finding).collect()
+        out.into_found().filter(|it| !allowed(&it.key, &it.finding)).collect()
     }
 }
 

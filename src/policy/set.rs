@@ -233,8 +233,18 @@ impl PolicySet {
 
     /// The exceptions that name a rule of a policy, in load order.
     pub(crate) fn exceptions_for<'s>(&'s self, policy: &'s str, rule: &'s str) -> impl Iterator<Item = &'s Exception> {
+        self.placed_exceptions_for(policy, rule).map(|(_, exception)| exception)
+    }
+
+    /// The same, each with its position in [`PolicySet::exceptions`].
+    pub(crate) fn placed_exceptions_for<'s>(
+        &'s self,
+        policy: &'s str,
+        rule: &'s str,
+    ) -> impl Iterator<Item = (u32, &'s Exception)> {
         let positions = self.by_policy.get(policy).map(Vec::as_slice).unwrap_or_default();
-        positions.iter().map(|&it| &self.exceptions[it as usize]).filter(move |it| it.names(policy, rule))
+        let placed = positions.iter().map(|&it| (it, &self.exceptions[it as usize]));
+        placed.filter(move |(_, it)| it.names(policy, rule))
     }
 
     /// Every rule that exists for a kind, whether or not it matches it.

@@ -278,15 +278,16 @@ impl<'d> Judging<'d> {
             let (policy, rule) = policies.get(**it);
             std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule
         };
-        for exception in &outcome.exceptions {
+        let withheld = outcome.withheld.iter().map(|(exception, _)| exception);
+        for exception in outcome.exceptions.iter().chain(withheld) {
             let position = position(policies, exception);
             let (Some(exception), Some(rule)) = (position, rules.iter().find(of_outcome)) else { continue };
             self.out.effects.waived.push(Effect {
                 exception,
                 rule: *rule,
                 object: self.index,
-                without: outcome.waived,
-                n_exceptions: outcome.exceptions.len() as u32,
+                without: if outcome.exceptions.is_empty() { Some(outcome.status) } else { outcome.waived },
+                n_exceptions: (outcome.exceptions.len() + outcome.withheld.len()) as u32,
             });
         }
     }

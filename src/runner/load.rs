@@ -12,10 +12,11 @@ use super::panic::quietly;
 use crate::{
     document::{
         Document, Limits, Node, Parsed, Parser,
-        classify::{Class, Layout, classify, is_kustomization},
+        classify::{Class, classify, is_kustomization},
+        layout::{Layout, Names, has_actions, is_chart},
         resource,
     },
-    finding::{Finding, Place, Severity, outcome},
+    finding::{Finding, Place, Severity, outcome, secret},
     k8s::{gvk::builtin, scope},
     report::{Documents, Progress},
     source::{Entry, Leads, Reader, Skip, Skipped, SourceError},
@@ -111,6 +112,10 @@ pub(crate) struct Tree {
     pub counts: Documents,
     /// Kinds that live outside of namespaces, as far as the files define any.
     pub scopes: Scopes,
+    /// Objects that patches may be for.
+    pub names: Names,
+    /// Whether there is a patch of nothing that is known.
+    pub has_strays: bool,
 }
 
 /// Reads entries: how to open a reader, and how much a file may ask for.
@@ -121,6 +126,8 @@ pub(crate) struct Loader<'l> {
     pub limits: Limits,
     /// Kinds outside of namespaces that the files themselves need not define.
     pub scopes: Scopes,
+    /// Objects that patches in the files may be for, and that the files themselves need not hold.
+    pub names: Names,
     /// Told of each file.
     pub progress: &'l Progress,
 }
@@ -128,7 +135,8 @@ pub(crate) struct Loader<'l> {
 /// What one entry came to.
 enum Outcome {
     Parsed(Arc<File>, Parsed),
-    Template,
+    /// A template with actions, and whether it is one whole object all the same.
+    Template(Option<Arc<File>>),
     Irrelevant,
     Skipped(Skip),
     Panicked(String),
@@ -140,6 +148,7 @@ impl Loader<'_> {
     /// `paths` are those of the whole tree as far as they are known: they tell which files belong to charts.
     pub(crate) fn load<'p>(&self, inputs: &[Input], paths: impl Iterator<Item = &'p str>) -> Result<Tree, SourceError> {
         let mut layout = Layout::of(paths);
+        self.note_charts(inputs, &mut layout)?;
         // Chunks are long enough to share a reader, and short enough to keep every thread busy to the end.
         let chunk = (inputs.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
         let parts: Result<Vec<Vec<Outcome>>, SourceError> = inputs
@@ -168,6 +177,19 @@ impl Loader<'_> {
                 note_scope(document, &mut scopes);
             }
         }
+        layout.note_names(&self.names);
+        for (input, read) in inputs.iter().zip(&read) {
+            let Outcome::Parsed(_, parsed) = read else { continue };
+            parsed.documents.iter().for_each(|it| layout.note_objects(&input.entry.path, it.root()));
+        }
+        let has_strays = inputs.iter().zip(&read).filter(|(input, _)| input.roles.judged).any(|(input, read)| {
+            let Outcome::Parsed(_, parsed) = read else { return false };
+            parsed.documents.iter().any(|it| layout.is_stray(&input.entry.path, it.root()).is_some())
+        });
+        if has_strays {
+            let unread = inputs.iter().zip(&read).filter(|(_, read)| matches!(read, Outcome::Irrelevant));
+            self.note_unread(unread.map(|(input, _)| input), &mut layout)?;
+        }
         let is_cluster_scoped = |group: &str, kind: &str| {
             // What Kubernetes itself defines no other definition moves.
             scope::is_cluster_scoped(group, kind)
@@ -189,17 +211,55 @@ impl Loader<'_> {
             tree.files.extend(part.file);
             tree.findings.extend(part.findings);
             tree.counts = tree.counts + part.counts;
+            tree.has_strays |= part.is_stray;
         }
         tree.scopes = scopes;
+        tree.names = layout.into_names();
         Ok(tree)
     }
 
+    /// Tells the layout which charts are none.
+    fn note_charts(&self, inputs: &[Input], layout: &mut Layout) -> Result<(), SourceError> {
+        let charts: Vec<&Input> = inputs.iter().filter(|it| is_chart(&it.entry.path)).collect();
+        if charts.is_empty() {
+            return Ok(());
+        }
+        let mut reader = (self.reader)()?;
+        let mut parser = Parser::new(self.limits);
+        for input in charts {
+            let file = reader.read(&input.entry).ok().map(|blob| File::new(blob.path, blob.bytes));
+            let parsed = file.as_ref().map(|file| parser.parse(file));
+            let root = parsed.as_ref().and_then(|it| it.documents.first()).map(Document::root);
+            layout.note_chart(&input.entry.path, root);
+        }
+        Ok(())
+    }
+
+    /// Has the layout know the objects of files that nobody reads otherwise.
+    fn note_unread<'i>(&self, inputs: impl Iterator<Item = &'i Input>, layout: &mut Layout) -> Result<(), SourceError> {
+        let mut reader = (self.reader)()?;
+        let mut parser = Parser::new(self.limits);
+        for input in inputs {
+            let Ok(blob) = reader.read(&input.entry) else { continue };
+            let parsed = parser.parse(&File::new(blob.path, blob.bytes));
+            parsed.documents.iter().for_each(|it| layout.note_objects(&input.entry.path, it.root()));
+        }
+        Ok(())
+    }
+
     fn read(reader: &mut Reader, parser: &mut Parser, input: &Input, layout: &Layout) -> Outcome {
-        if layout.is_template(&input.entry.path) {
-            return Outcome::Template;
+        let is_template = layout.is_template(&input.entry.path);
+        if is_template && !input.roles.judged {
+            return Outcome::Template(None);
         }
         match reader.read(&input.entry) {
             Err(skip) => Outcome::Skipped(skip),
+            Ok(blob) if is_template && has_actions(&String::from_utf8_lossy(&blob.bytes)) => {
+                let file = File::new(blob.path, blob.bytes);
+                let parsed = parser.parse(&file);
+                let is_whole = parsed.errors.is_empty() && parsed.documents.iter().any(|it| is_named(it.root()));
+                Outcome::Template(is_whole.then_some(file))
+            }
             Ok(blob) if input.roles.screened && !may_matter(&blob.bytes) => Outcome::Irrelevant,
             Ok(blob) => {
                 let file = File::new(blob.path, blob.bytes);
@@ -208,6 +268,12 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+/// Whether a document says what it is and what it is called without any action of a template.
+fn is_named(root: Node<'_>) -> bool {
+    let says = |path: &[&str]| root.str_at(path).is_some_and(|it| !it.contains("{{"));
+    resource::is_object(root) && says(&["apiVersion"]) && says(&["kind"]) && says(&["metadata", "name"])
 }
 
 fn may_matter(bytes: &[u8]) -> bool {
@@ -224,12 +290,29 @@ pub(crate) fn skipped(skipped: &[Skipped]) -> Vec<Finding> {
     skipped.iter().map(|(path, skip)| passed_over(path, skip)).collect()
 }
 
+/// The same where policies are looked for: one that lies out of reach judges nothing.
+pub(crate) fn skipped_law(skipped: &[Skipped]) -> Vec<Finding> {
+    let finding = |(path, skip): &Skipped| {
+        let finding = passed_over(path, skip);
+        match skip {
+            Skip::Symlink { leads: Leads::Outside, .. } | Skip::NotAFile => {
+                let finding = Finding { severity: Severity::Error, ..finding };
+                finding.note("where it leads may be a policy, which judges nothing")
+            }
+            _ => finding,
+        }
+    };
+    skipped.iter().map(finding).collect()
+}
+
 /// One file, sorted.
 #[derive(Default)]
 struct Sorted {
     file: Option<TreeFile>,
     findings: Vec<Finding>,
     counts: Documents,
+    /// Whether it is a patch of nothing that is known.
+    is_stray: bool,
 }
 
 fn sort(
@@ -247,11 +330,24 @@ fn sort(
             if !roles.screened || holds_law(file.text().as_bytes()) {
                 out.findings.extend(parsed.errors.iter().map(|error| outcome::from_document_error(error, &file)));
             }
+            let is_template = layout.is_template(path);
             let documents = parsed
                 .documents
                 .into_iter()
                 .map(|document| {
-                    let class = classify(path, document.root(), layout);
+                    let class = match classify(path, document.root(), layout) {
+                        // What a chart brings without any action is an object as it stands, but nobody's law.
+                        Class::Manifest => Class::Manifest,
+                        _ if is_template => Class::HelmTemplate,
+                        class => class,
+                    };
+                    if class == Class::Kustomize
+                        && roles.judged
+                        && let Some(may_be_elsewhere) = layout.is_stray(path, document.root())
+                    {
+                        out.is_stray = true;
+                        out.findings.push(stray(&file, document.root(), may_be_elsewhere));
+                    }
                     if counts(roles, class) {
                         *slot(&mut out.counts, class) += 1;
                     }
@@ -273,14 +369,38 @@ fn sort(
                 .collect();
             out.file = Some(TreeFile { roles, file, documents });
         }
-        Outcome::Template => out.counts.helm += usize::from(roles.judged),
+        Outcome::Template(whole) => {
+            out.counts.helm += usize::from(roles.judged);
+            out.findings.extend(whole.filter(|_| roles.judged).map(|file| unrendered(&file)));
+        }
         Outcome::Irrelevant => {}
-        // What nobody could ever read has never been law; what can't be read now may have been.
-        Outcome::Skipped(skip) if roles.screened && !matches!(skip, Skip::Unreadable(_)) => {}
+        // Nobody knows whether it holds a policy: that is said where one is looked for, and nowhere else.
+        Outcome::Skipped(skip) if roles.screened && !matches!(skip, Skip::Unreadable(_)) => {
+            if roles.policies {
+                let finding = passed_over(path, &skip).note("if it holds a policy, that judges nothing");
+                out.findings.push(Finding { severity: Severity::Warning, ..finding });
+            }
+        }
         Outcome::Skipped(skip) => out.findings.push(passed_over(path, &skip)),
         Outcome::Panicked(message) => out.findings.push(panicked(path, &message)),
     }
     out
+}
+
+/// A patch of nothing: no kustomization that builds reads it as one.
+fn stray(file: &File, root: Node<'_>, may_be_elsewhere: bool) -> Finding {
+    let severity = if may_be_elsewhere { Severity::Warning } else { Severity::Error };
+    let place = secret::place(file, root.at(&["metadata", "name"]).unwrap_or(root).span());
+    let message = "a kustomization takes this for a patch, but nothing here is called so: it is not judged";
+    Finding::new("source/stray-patch", severity, place, message)
+        .help("list it under `resources` if it is an object of its own, or correct the name of what it patches")
+}
+
+/// A template that could be applied as it stands.
+fn unrendered(file: &File) -> Finding {
+    let message = "a template of a chart is not judged, though it could be applied as it stands";
+    Finding::new("source/template", Severity::Warning, Place::whole_file(Arc::clone(file.path())), message)
+        .help("check what the chart renders to: helm template CHART | admit check -")
 }
 
 fn panicked(path: &Arc<str>, message: &str) -> Finding {

@@ -179,6 +179,8 @@ pub(crate) struct Repository {
     location: Location,
     environment: Environment,
     means: Means,
+    /// Whether ignore files of trees count.
+    heeds_ignore_files: bool,
     #[cfg(test)]
     n_reads: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
@@ -289,6 +291,7 @@ impl Repository {
             location,
             environment: environment.clone(),
             means,
+            heeds_ignore_files: true,
             #[cfg(test)]
             n_reads: std::sync::Arc::default(),
         }
@@ -325,7 +328,14 @@ impl Repository {
 
     /// What listings and comparisons read trees from. Opening takes microseconds with libgit2, a process else.
     pub(crate) fn trees(&self) -> Result<Trees, SourceError> {
-        Ok(Trees::new(self.objects()?))
+        let trees = Trees::new(self.objects()?);
+        Ok(if self.heeds_ignore_files { trees } else { trees.without_ignore_files() })
+    }
+
+    /// The same repository, in whose trees no ignore file counts.
+    #[must_use]
+    pub(crate) fn without_ignore_files(&self) -> Self {
+        Self { heeds_ignore_files: false, ..self.clone() }
     }
 
     pub(super) fn objects(&self) -> Result<Objects, SourceError> {

@@ -41,6 +41,7 @@ pub(crate) struct Trees {
     computed: Arc<HashMap<Oid, Vec<u8>>>,
     /// Ignore files by their ids: many directories may hold the same one.
     ignore_files: HashMap<Oid, Arc<Gitignore>>,
+    heeds_ignore_files: bool,
 }
 
 impl Trees {
@@ -50,7 +51,12 @@ impl Trees {
 
     /// The same repository, with trees that are not stored in it.
     pub(super) fn with_computed(objects: Objects, computed: Arc<HashMap<Oid, Vec<u8>>>) -> Self {
-        Self { objects, computed, ignore_files: HashMap::new() }
+        Self { objects, computed, ignore_files: HashMap::new(), heeds_ignore_files: true }
+    }
+
+    /// The same trees, in which no ignore file counts.
+    pub(super) fn without_ignore_files(self) -> Self {
+        Self { heeds_ignore_files: false, ..self }
     }
 
     /// The bytes of one tree.
@@ -120,7 +126,7 @@ impl Trees {
         skipped: &mut Vec<Skipped>,
     ) -> IgnoreRules {
         // A search for the bytes is much faster than a parse, and nearly always fails.
-        if memchr::memmem::find(tree, ignore_file::NAME.as_bytes()).is_none() {
+        if !self.heeds_ignore_files || memchr::memmem::find(tree, ignore_file::NAME.as_bytes()).is_none() {
             return above.clone();
         }
         let found = self

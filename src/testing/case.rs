@@ -8,7 +8,8 @@ use crate::{
     cluster::{Cluster, Law},
     document::{
         self, Document, Limits, Node,
-        classify::{Class, Layout, classify},
+        classify::{Class, classify},
+        layout::Layout,
         resource,
     },
     engine::{self, Outcome, Request, UserInfo, World, request::Supplied},
@@ -127,7 +128,7 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
             namespace_labels: cluster.namespace_labels(namespace, &arena),
             supplied: Supplied::default(),
         };
-        let world = World { policies: &policies, cluster, now: NOW };
+        let world = World { policies: &policies, cluster, now: NOW, withheld: &engine::withheld::NOTHING };
         for outcome in engine::evaluate(world, &policies.rules_for(request.kind()), &request, &arena) {
             rows.push(Row::of_outcome(&file, &outcome, node));
         }

@@ -36,7 +36,7 @@ impl Policies {
 
     /// Judges every object as a new one; gives the number of verdicts.
     pub fn evaluate(&self, documents: &Documents) -> usize {
-        let world = World { policies: &self.set, cluster: &self.cluster, now: 0 };
+        let world = World { policies: &self.set, cluster: &self.cluster, now: 0, withheld: &engine::withheld::NOTHING };
         let mut arena = Arena::new();
         let mut verdicts = 0;
         for object in documents.documents().flat_map(|it| resource::objects(it.root())) {

@@ -17,7 +17,7 @@ use crate::{
         sides::{ConfigChange, Sides},
     },
     config::Settings,
-    document::Limits,
+    document::{Limits, layout::Names},
     governance::{
         RULES, Rule, Rules,
         codeowners::Codeowners,
@@ -62,7 +62,13 @@ fn load(files: &[(&str, &str)]) -> Result<Tree, String> {
     let inputs: Vec<Input> = files.iter().map(input).collect();
     let progress = Progress::start(false);
     let reader = || Ok(Reader::files(1 << 20));
-    let loader = Loader { reader: &reader, limits: Limits::default(), scopes: Scopes::default(), progress: &progress };
+    let loader = Loader {
+        reader: &reader,
+        limits: Limits::default(),
+        scopes: Scopes::default(),
+        names: Names::default(),
+        progress: &progress,
+    };
     loader.load(&inputs, [PAGE].into_iter()).map_err(|error| error.to_string())
 }
 

@@ -329,7 +329,15 @@ fn what_stands_beside_manifests_is_known_in_a_change_as_in_a_tree() {
         .replace("} } }\n", "} } } } }\n");
     it.write("policies/pods.yaml", pods);
     let patch = "{ apiVersion: apps/v1, kind: Deployment, metadata: { name: d }, spec: { replicas: 2 } }\n";
-    it.write("over/prod/kustomization.yaml", "patches: [{ path: ../../patches/d.yaml }, { path: e.yaml }]\n");
+    let patches = "resources: [d.yaml]\npatches: [{ path: ../../patches/d.yaml }, { path: e.yaml }]\n";
+    it.write("over/prod/kustomization.yaml", patches);
+    let pod = "{ metadata: { labels: { app: d } }, spec: { hostPID: \"false\", containers: [{ name: d, image: d }] } }";
+    it.write(
+        "over/prod/d.yaml",
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: d }}\nspec:\n  selector: {{ matchLabels: {{ app: d }} }}\n  template: {pod}\n"
+        ),
+    );
     it.write("chart/Chart.yaml", "name: c\nversion: 0.1.0\n").write("lib/Widget.yaml", "a: 1\n");
     it.commit("more");
     // A patch beside its kustomization, one far from it, a template of a chart.

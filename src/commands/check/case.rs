@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::sides::Sides;
+use super::{
+    sides::{Said, Sides},
+    standing::{self, Turnover},
+};
 use crate::{
     cluster::{Cluster, Identity},
     document::{
@@ -10,7 +13,7 @@ use crate::{
         classify::Class,
         resource::{is_object, objects},
     },
-    engine::{UserInfo, World},
+    engine::{UserInfo, World, withheld::NOTHING},
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules, who::History},
     policy::set::PolicySet,
@@ -47,6 +50,8 @@ pub(crate) struct Case {
     pub history: Option<History>,
     /// For a change: both sides of what governs it.
     pub sides: Option<Sides>,
+    /// For a change that is judged by the law from before it: what it does to the exceptions of that law.
+    pub turnover: Turnover,
 }
 
 impl Case {
@@ -58,12 +63,18 @@ impl Case {
         findings.extend(runner::problems(self.tree.files.iter()));
         let subjects = self.subjects(&mut findings);
         progress.expect(subjects.len() as u64);
-        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now };
+        let rules = self.governance.as_ref();
+        let said = match (&self.sides, rules) {
+            (Some(sides), Some(rules)) => sides.check(self, &subjects, rules, now),
+            _ => Said::default(),
+        };
+        let withheld = standing::withheld(&self.context(&subjects, None, now), rules, &self.turnover, &said.all);
+        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &withheld };
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
-        if let Some(rules) = &self.governance {
-            let governed = if let Some(sides) = &self.sides {
-                sides.check(self, &subjects, rules, now)
+        if let Some(rules) = rules {
+            let governed = if self.sides.is_some() {
+                said.news
             } else {
                 let effects = self.is_whole.then_some(&judged.effects);
                 let mut governed = governance::check(&self.context(&subjects, effects, now), rules);
@@ -103,7 +114,7 @@ impl Case {
     pub(crate) fn register(&self, now: i128, progress: &Progress) -> Vec<governance::register::Row> {
         let subjects = self.subjects(&mut Vec::new());
         progress.expect(subjects.len() as u64);
-        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now };
+        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &NOTHING };
         let judged = runner::judge(world, self.user.as_ref(), &subjects, Wants::default(), &|n| progress.tick(n));
         let rules = self.governance.as_ref();
         let context = self.context(&subjects, Some(&judged.effects), now);

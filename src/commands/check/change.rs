@@ -5,6 +5,7 @@
 //! checkout; nothing is written.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
     path::{Component, Path},
     sync::Arc,
@@ -13,6 +14,7 @@ use std::{
 use super::{
     Case, LawArgs, TELLING, disk,
     sides::{ConfigChange, Sides},
+    standing::Turnover,
     who,
 };
 use crate::{
@@ -25,6 +27,7 @@ use crate::{
     document::{
         Limits,
         classify::{directory, is_kustomization, is_partial_workload},
+        layout::Names,
     },
     finding::{Finding, Place, Severity},
     governance::{Rules, who::Asks},
@@ -47,7 +50,7 @@ pub(super) fn between(
 ) -> Result<Case, RunError> {
     let repository = repository(environment)?;
     let comparison = repository.comparison(range).map_err(|error| from_source(&error))?;
-    Change::new(&repository, environment, comparison)?.case(law, progress)
+    Change::new(&repository, environment, comparison)?.vouched_by(law).case(law, progress)
 }
 
 /// The case of what is staged.
@@ -65,12 +68,13 @@ pub(super) fn staged(environment: &Environment, law: &LawArgs, progress: &Progre
     };
     // Whoever commits is not kept from anything here: the index is taken as it is, law and all.
     let side = Side {
-        repository: &repository,
+        repository: Cow::Borrowed(&repository),
         environment,
         tree: TreeAt::Index(&snapshot),
         settings,
         trust: Trust::Head,
         held_by: "the index".to_owned(),
+        is_unvouched: false,
     };
     let options = side.judged()?;
     let diff = snapshot.compare(&options).map_err(|error| from_source(&error))?;
@@ -137,7 +141,9 @@ impl<'r> Change<'r> {
             it.notes.push(format!("until then that of {held_by} counts"));
         }
         let tree = TreeAt::Stored { law: tree, new };
-        let side = Side { repository, environment, tree, settings, trust, held_by: held_by.to_string() };
+        let repository = Cow::Borrowed(repository);
+        let side =
+            Side { repository, environment, tree, settings, trust, held_by: held_by.to_string(), is_unvouched: false };
         Ok(Self { comparison, side, findings, notes, config, pusher: None })
     }
 
@@ -145,6 +151,23 @@ impl<'r> Change<'r> {
     #[must_use]
     pub(crate) fn pushed_by(self, pusher: Option<Pusher>) -> Self {
         Self { pusher, ..self }
+    }
+
+    /// Leaves settings, ignore files and exceptions that come with the change out of account, where nothing was there
+    /// before that could vouch for them and the law is that of whoever runs this: it is named outside of the repository.
+    #[must_use]
+    pub(crate) fn vouched_by(mut self, law: &LawArgs) -> Self {
+        let is_outside = |name: &String| self.side.below_root(name).is_none();
+        if self.comparison.base.is_none() && law.policies.iter().any(is_outside) {
+            self.side.repository = Cow::Owned(self.side.repository.without_ignore_files());
+            self.side.settings = Settings::default();
+            self.side.is_unvouched = true;
+            self.findings.clear();
+            self.notes.push(
+                "nothing was there before: the admit.yaml and the exceptions that come along do not count".to_owned(),
+            );
+        }
+        self
     }
 
     /// The settings that count.
@@ -171,10 +194,10 @@ impl<'r> Change<'r> {
         if let (Some(sides), Some(rules)) = (&mut case.sides, &case.governance) {
             sides.config = config;
             let law = sides.law().into_iter().collect();
-            let who = who::authorship(side.repository, &comparison, &law, rules, pusher)?;
+            let who = who::authorship(&side.repository, &comparison, &law, rules, pusher)?;
             let after = comparison.new.commit;
             sides.history = after.and_then(|at| {
-                who::history(side.repository, at, sides.after.iter(), &Asks::of(rules), |path| Some(path.to_owned()))
+                who::history(&side.repository, at, sides.after.iter(), &Asks::of(rules), |path| Some(path.to_owned()))
             });
             sides.who = Some(who);
         }
@@ -232,13 +255,15 @@ impl Config {
 
 /// The side of a change that holds the law.
 struct Side<'r> {
-    repository: &'r Repository,
+    repository: Cow<'r, Repository>,
     environment: &'r Environment,
     tree: TreeAt<'r>,
     settings: Settings,
     trust: Trust,
     /// How messages name it.
     held_by: String,
+    /// Whether it is the change's own, and the law is not.
+    is_unvouched: bool,
 }
 
 /// A tree that can be listed.
@@ -268,7 +293,7 @@ impl Side<'_> {
             .collect();
 
         let law_inputs = self.law_inputs(law)?;
-        let mut law_tree = self.load(&law_inputs.inputs, &Scopes::default(), progress)?;
+        let mut law_tree = self.load(&law_inputs.inputs, &Known::default(), progress)?;
         let mut compiled = Law::compile(law_tree.files.iter());
         // What the change itself mends, or takes away, is not held against it.
         let stays = |it: &Finding| {
@@ -281,16 +306,17 @@ impl Side<'_> {
         law_tree.findings.retain(stays);
 
         let mut telling = self.telling(&diff)?;
-        let mut scopes = law_tree.scopes.clone();
-        let mut tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
-        if Self::knows_too_little(&tree, &compiled) {
-            let around = self.surroundings(progress)?;
+        let mut known = Known { scopes: law_tree.scopes.clone(), names: Names::default() };
+        let mut tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
+        if tree.has_strays || Self::knows_too_little(&tree, &compiled) {
+            let around = self.surroundings(tree.has_strays, progress)?;
             telling.extend(around.telling);
-            scopes.extend(around.scopes);
-            tree = self.load(&inputs(&diff, true, &telling), &scopes, progress)?;
+            known.scopes.extend(around.known.scopes);
+            known.names = around.known.names;
+            tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
         }
-        scopes.extend(tree.scopes.iter().cloned());
-        let before = self.load(&inputs(&diff, false, &telling), &scopes, progress)?;
+        known.scopes.extend(tree.scopes.iter().cloned());
+        let before = self.load(&inputs(&diff, false, &telling), &known, progress)?;
         let mut held = Cluster::default();
         runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
 
@@ -298,18 +324,25 @@ impl Side<'_> {
         let sides = match law_diff {
             None => self.sides(&before.files, &tree.files, &diff, law)?,
             Some(diff) => {
-                let before = self.load(&inputs(diff, false, &telling), &scopes, progress)?;
-                let after = self.load(&inputs(diff, true, &telling), &scopes, progress)?;
+                let before = self.load(&inputs(diff, false, &telling), &known, progress)?;
+                let after = self.load(&inputs(diff, true, &telling), &known, progress)?;
                 self.sides(&before.files, &after.files, diff, law)?
             }
         };
         self.stand_in(&mut compiled, &tree, law, progress)?;
         let mut findings = runner::skipped(&diff.skipped);
-        findings.extend(law_inputs.findings);
+        findings.extend(law_inputs.findings.iter().cloned());
         findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
-        let mut notes = law_inputs.notes;
+        let mut notes = law_inputs.notes.clone();
         notes.insert(0, format!("judged by the policies of {}", self.held_by));
         let user = self.settings.user.clone();
+        let mut turnover = Turnover::default();
+        let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
+        if self.is_unvouched {
+            turnover = Turnover::of_all(&compiled.policies, is_fixed);
+        } else if self.trust == Trust::Base {
+            turnover = Turnover::new(&mut compiled.policies, &sides.after, &sides.changed, is_fixed);
+        }
         let (governance, sides) = (Some(governance), Some(sides));
         Ok(Case {
             law: compiled,
@@ -322,6 +355,7 @@ impl Side<'_> {
             notes,
             governance,
             sides,
+            turnover,
             ..Case::default()
         })
     }
@@ -357,11 +391,17 @@ impl Side<'_> {
         Ok(Sides { before: of_law(before), after: of_law(after), changed: changed.clone(), ..Sides::default() })
     }
 
-    fn load(&self, inputs: &[Input], scopes: &Scopes, progress: &Progress) -> Result<Tree, RunError> {
+    fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
         progress.expect(inputs.len() as u64);
         let max_bytes = Options::default().max_bytes;
         let reader = || self.repository.reader(max_bytes);
-        let loader = Loader { reader: &reader, limits: Limits::default(), scopes: scopes.clone(), progress };
+        let loader = Loader {
+            reader: &reader,
+            limits: Limits::default(),
+            scopes: known.scopes.clone(),
+            names: known.names.clone(),
+            progress,
+        };
         loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
     }
 
@@ -385,7 +425,8 @@ impl Side<'_> {
             }
             inputs.extend(named.listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
-        let tree = self.load(&inputs, &new.scopes, progress)?;
+        let known = Known { scopes: new.scopes.clone(), names: Names::default() };
+        let tree = self.load(&inputs, &known, progress)?;
         // Of an object on both sides the trusted one counts; an object that only the change brings is there, too.
         compiled.stand_in(new.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter());
@@ -437,7 +478,7 @@ impl Side<'_> {
 
     fn list(&self, options: &Options) -> Result<Listing, RunError> {
         match &self.tree {
-            TreeAt::Stored { law, .. } => git_tree::list(self.repository, *law, options),
+            TreeAt::Stored { law, .. } => git_tree::list(&self.repository, *law, options),
             TreeAt::Index(snapshot) => snapshot.list(options),
         }
         .map_err(|error| from_source(&error))
@@ -463,7 +504,7 @@ impl Side<'_> {
         match &self.tree {
             TreeAt::Stored { law, .. } => {
                 let top = disk::fixed_part(pattern);
-                git_tree::list_below(self.repository, *law, top, &options).map_err(|error| from_source(&error))
+                git_tree::list_below(&self.repository, *law, top, &options).map_err(|error| from_source(&error))
             }
             TreeAt::Index(snapshot) => {
                 let filter = Filter::new(&[pattern], &exclude).map_err(|error| from_source(&error))?;
@@ -533,26 +574,34 @@ impl Side<'_> {
         })
     }
 
-    /// What all of the tree after the change has to tell: its kustomizations, and the kinds that it defines.
-    fn surroundings(&self, progress: &Progress) -> Result<Surroundings, RunError> {
+    /// What all of the tree after the change has to tell: its kustomizations, and the kinds that it defines; if need be
+    /// the names of all its objects.
+    fn surroundings(&self, wants_names: bool, progress: &Progress) -> Result<Surroundings, RunError> {
         let options = self.options(&[])?;
         let listing = match &self.tree {
-            TreeAt::Stored { new, .. } => git_tree::list(self.repository, *new, &options),
+            TreeAt::Stored { new, .. } => git_tree::list(&self.repository, *new, &options),
             TreeAt::Index(snapshot) => snapshot.list(&options),
         };
         let listing = listing.map_err(|error| from_source(&error))?;
         let telling = listing.entries.iter().filter(|it| is_kustomization(&it.path)).cloned().collect();
-        let roles = Roles { screened: true, ..Roles::default() };
+        let roles = Roles { screened: !wants_names, ..Roles::default() };
         let inputs: Vec<Input> = listing.entries.into_iter().map(|entry| Input { entry, roles }).collect();
-        let scopes = self.load(&inputs, &Scopes::default(), progress)?.scopes;
-        Ok(Surroundings { telling, scopes })
+        let Tree { scopes, names, .. } = self.load(&inputs, &Known::default(), progress)?;
+        Ok(Surroundings { telling, known: Known { scopes, names } })
     }
 }
 
 /// What is known only from a look at a whole tree.
 struct Surroundings {
     telling: Vec<Entry>,
+    known: Known,
+}
+
+/// What files need not say themselves.
+#[derive(Default)]
+struct Known {
     scopes: Scopes,
+    names: Names,
 }
 
 /// What to read of one side of a difference, with what tells of it.
@@ -624,8 +673,9 @@ impl LawInputs {
         }
         // Links and submodules of the whole tree are no news in a change; what can't be read is, and so is a policy
         // that lies elsewhere.
-        let weighs = if roles.policies && !roles.screened { Severity::Warning } else { Severity::Error };
-        let findings = runner::skipped(&listing.skipped);
+        let is_law = roles.policies && !roles.screened;
+        let findings = if is_law { runner::skipped_law(&listing.skipped) } else { runner::skipped(&listing.skipped) };
+        let weighs = if is_law { Severity::Warning } else { Severity::Error };
         self.findings.extend(findings.into_iter().filter(|it| it.severity <= weighs));
     }
 }

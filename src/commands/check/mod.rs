@@ -6,6 +6,7 @@ mod case;
 pub(crate) mod change;
 mod disk;
 pub(crate) mod sides;
+mod standing;
 pub(crate) mod tree;
 mod who;
 

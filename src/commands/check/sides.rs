@@ -9,7 +9,7 @@ use super::case::{Case, context};
 use crate::{
     config::Settings,
     document::classify::Class,
-    engine::World,
+    engine::{World, withheld::NOTHING},
     finding::Finding,
     governance::{
         self, Change, Rules,
@@ -47,6 +47,15 @@ pub(crate) struct ConfigChange {
     pub file: std::sync::Arc<File>,
 }
 
+/// What governance says of a change.
+#[derive(Default)]
+pub(super) struct Said {
+    /// What was not so before.
+    pub news: Vec<Finding>,
+    /// All that is so after it, each with the key of the exception that it is about.
+    pub all: Vec<(String, Finding)>,
+}
+
 impl Sides {
     /// The files that hold policies or exceptions.
     pub(super) fn law(&self) -> HashSet<&str> {
@@ -66,15 +75,15 @@ impl Sides {
     }
 
     /// What the change brings.
-    pub(super) fn check(&self, case: &Case, subjects: &[Subject<'_>], rules: &Rules, now: i128) -> Vec<Finding> {
+    pub(super) fn check(&self, case: &Case, subjects: &[Subject<'_>], rules: &Rules, now: i128) -> Said {
         if self.is_idle() {
-            return Vec::new();
+            return Said::default();
         }
         let unchanged = || case.law_tree.files.iter().filter(|file| !self.changed.contains(&**file.file.path()));
         let law_before = Law::compile(unchanged().chain(&self.before));
         let mut law = Law::compile(unchanged().chain(&self.after));
         law.cluster = case.law.cluster.clone();
-        let world = World { policies: &law.policies, cluster: &law.cluster, now };
+        let world = World { policies: &law.policies, cluster: &law.cluster, now, withheld: &NOTHING };
         let judged = runner::judge(world, case.user.as_ref(), subjects, Wants::default(), &|_| ());
         let base = context(unchanged().chain(&self.before), &law_before, subjects, None, now);
         let rules_before = self.config.as_ref().and_then(|it| Rules::new(&it.before.governance).ok());
@@ -102,6 +111,8 @@ impl Sides {
             }
             _ => true,
         };
-        governance::check(&after, rules).into_iter().filter(|it| is_new(it)).collect()
+        let all = governance::check_keyed(&after, rules);
+        let news = all.iter().map(|(_, it)| it).filter(|it| is_new(it)).cloned().collect();
+        Said { news, all }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         RunError,
         workspace::{Workspace, from_source},
     },
-    document::Limits,
+    document::{Limits, layout::Names},
     finding::Finding,
     governance::{
         Rules,
@@ -148,7 +148,13 @@ impl<'w> Gathering<'w> {
         progress.expect(inputs.len() as u64);
         let max_bytes = self.options.max_bytes;
         let reader = || Ok(Reader::files(max_bytes));
-        let loader = Loader { reader: &reader, limits: Limits::default(), scopes: Scopes::default(), progress };
+        let loader = Loader {
+            reader: &reader,
+            limits: Limits::default(),
+            scopes: Scopes::default(),
+            names: Names::default(),
+            progress,
+        };
         // What tells of its neighbors may be known from the first load only.
         let paths = self.inputs.iter().map(|it| &*it.entry.path);
         loader.load(inputs, paths).map_err(|error| from_source(&error))
@@ -163,16 +169,23 @@ impl<'w> Gathering<'w> {
 
     fn take(&mut self, listing: Listing, roles: Roles) {
         self.add(listing.entries, roles);
-        self.pass_over(listing.skipped);
+        self.pass_over(listing.skipped, |_| roles.policies);
     }
 
-    fn pass_over(&mut self, skipped: Vec<Skipped>) {
+    /// Says what nobody reads; `is_law` tells where policies are looked for by name.
+    fn pass_over(&mut self, skipped: Vec<Skipped>, is_law: impl Fn(&str) -> bool) {
+        let (law, others): (Vec<Skipped>, Vec<Skipped>) = skipped.into_iter().partition(|(path, _)| is_law(path));
+        let (law, others) = (self.displayed(law), self.displayed(others));
+        self.findings.extend(runner::skipped_law(&law));
+        self.findings.extend(runner::skipped(&others));
+    }
+
+    fn displayed(&self, skipped: Vec<Skipped>) -> Vec<Skipped> {
         let shown = skipped.into_iter().map(|(path, skip)| {
             let is_below = self.root.join(&*path).symlink_metadata().is_ok();
             (if is_below { self.display(&path) } else { path }, skip)
         });
-        let shown: Vec<Skipped> = shown.collect();
-        self.findings.extend(runner::skipped(&shown));
+        shown.collect()
     }
 
     fn display(&self, path: &Arc<str>) -> Arc<str> {
@@ -253,7 +266,7 @@ impl<'w> Gathering<'w> {
                 self.add([entry], roles);
             }
         }
-        self.pass_over(listing.skipped);
+        self.pass_over(listing.skipped, |path| somewhere_policies.holds(path));
         if !paths.is_empty() {
             self.add_telling();
         }

@@ -102,7 +102,7 @@ fn judge(
     }
     let again = again(&comparison);
     let pusher = args.server.and_then(|it| it.pusher(environment));
-    let change = Change::new(repository, environment, comparison)?.pushed_by(pusher);
+    let change = Change::new(repository, environment, comparison)?.pushed_by(pusher).vouched_by(&args.law);
     if !change.settings().guards(branch) {
         return Ok(0);
     }

@@ -189,7 +189,7 @@ fn judged<T>(
         namespace_labels: cluster.namespace_labels(namespace, &arena),
         supplied: Supplied::default(),
     };
-    let world = World { policies: set, cluster, now: 0 };
+    let world = World { policies: set, cluster, now: 0, withheld: &engine::withheld::NOTHING };
     engine::evaluate(world, &set.rules_for(request.kind()), &request, &arena).iter().map(look).collect()
 }
 
