@@ -1,5 +1,6 @@
 //! Expressions: values, templates, JMESPath, CEL. Nothing here knows Kyverno's rule forms.
 
+pub(crate) mod cel;
 pub(crate) mod jmespath;
 pub(crate) mod operator;
 pub(crate) mod scalar;
