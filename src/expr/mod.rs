@@ -6,5 +6,6 @@ pub(crate) mod operator;
 pub(crate) mod scalar;
 pub(crate) mod template;
 pub(crate) mod value;
+mod x509;
 
 pub(crate) use value::{Arena, List, Map, Number, Value};

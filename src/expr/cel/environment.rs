@@ -8,6 +8,7 @@ use super::{
 };
 
 /// The kind of policy that an expression stands in.
+#[expect(clippy::enum_variant_names, reason = "they are the names of the kinds")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     /// Kyverno's `ValidatingPolicy` and its namespaced form.

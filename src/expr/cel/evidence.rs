@@ -4,7 +4,7 @@
 
 use super::{
     Scope, Value,
-    eval::{Evaluator, list_index},
+    eval::{Evaluator, elements, list_index},
     tree::{Expr, Form, Kind},
 };
 use crate::document::Node;
@@ -64,7 +64,7 @@ impl<'v> Finder<'_, 'v> {
             Kind::Macro(it) if matches!(it.form, Form::All | Form::Exists) => {
                 let range = self.evaluator.eval(&it.range).ok()?;
                 let deciding = it.form == Form::Exists;
-                let elements: Vec<_> = self.evaluator.elements(range, it.two).ok()?.collect();
+                let elements: Vec<_> = elements(range, it.two).ok()?.collect();
                 if value == deciding {
                     for element in elements {
                         let before = self.evaluator.locals.len();

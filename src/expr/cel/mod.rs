@@ -30,6 +30,8 @@ mod types;
 mod value;
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use environment::{Environment, Family, Root};

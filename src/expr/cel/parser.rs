@@ -191,18 +191,15 @@ impl Parser<'_> {
             Kind::Literal(Literal::Double(value)) if negative => Some(Literal::Double(-value)),
             _ => None,
         };
-        let mut out = match (number, operators.last().copied()) {
-            (Some(literal), Some((at, _))) => {
-                operators.pop();
+        let operand = match number {
+            Some(literal) => {
+                let at = operators.pop().map_or_else(|| self.at(), |(at, _)| at);
                 self.advance();
-                let literal = Self::node(at, 0, Syntax::Literal(literal))?;
-                self.members(literal)?
+                Self::node(at, 0, Syntax::Literal(literal))?
             }
-            _ => {
-                let primary = self.primary()?;
-                self.members(primary)?
-            }
+            None => self.primary()?,
         };
+        let mut out = self.members(operand)?;
         while let Some((at, operator)) = operators.pop() {
             out = Self::node(at, out.depth, Syntax::Unary(operator, Box::new(out)))?;
         }

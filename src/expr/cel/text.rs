@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Opaque, Value};
-use crate::k8s::gotime::Time;
+use crate::k8s::{gofloat, gotime::Time};
 
 /// What `string(x)` gives; `None` for values that it refuses.
 pub(super) fn string(value: Value<'_>) -> Option<String> {
@@ -11,7 +11,7 @@ pub(super) fn string(value: Value<'_>) -> Option<String> {
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::Uint(value) => value.to_string(),
-        Value::Double(value) => double(value),
+        Value::Double(value) => gofloat::general(value),
         Value::String(text) => text.to_owned(),
         Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.to_owned(),
         Value::Timestamp(time) => timestamp(time),
@@ -21,24 +21,6 @@ pub(super) fn string(value: Value<'_>) -> Option<String> {
         Value::Type(name) => (*name).to_owned(),
         Value::Null | Value::List(_) | Value::Map(_) | Value::Optional(_) | Value::Opaque(_) => return None,
     })
-}
-
-/// A float with the shortest digits, and an exponent below 1e-4 and from 1e21 on: Go's `%g` with precision -1.
-pub(super) fn double(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-        return format!("{digits}e{sign}{exponent:0>2}");
-    }
-    format!("{value}")
 }
 
 /// RFC 3339 with as much of a fraction as there is.
@@ -81,7 +63,7 @@ pub(super) fn literal(value: Value<'_>) -> String {
                 let _ = write!(out, "{value}u");
             }
             Value::Double(value) => {
-                let text = double(value);
+                let text = gofloat::general(value);
                 out.push_str(&text);
                 if text.bytes().all(|it| it.is_ascii_digit() || it == b'-') {
                     out.push_str(".0");

@@ -36,7 +36,7 @@ pub(crate) enum Type {
     /// A value that may be missing.
     Optional(Arc<Type>),
     /// A type as a value.
-    Type,
+    Meta,
     /// A value that only functions of a library can look into.
     Opaque(&'static str),
     /// A map with fields known beforehand.
@@ -129,7 +129,7 @@ impl Type {
             "bytes" => Type::Bytes,
             "timestamp" => Type::Timestamp,
             "duration" => Type::Duration,
-            "type" => Type::Type,
+            "type" => Type::Meta,
             "A" => Type::Parameter(0),
             "B" => Type::Parameter(1),
             "K" => Type::Parameter(2),
@@ -225,7 +225,7 @@ impl fmt::Display for Type {
             Type::Bytes => "bytes",
             Type::Timestamp => "timestamp",
             Type::Duration => "duration",
-            Type::Type => "type",
+            Type::Meta => "type",
             Type::Opaque(name) => name,
             Type::Struct(it) => it.name,
             Type::Object(name) => name,

@@ -85,6 +85,8 @@ pub(crate) enum Opaque<'v> {
 /// The parts of an image reference, as Go's `go-containerregistry` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Image<'v> {
+    /// The reference as written, which counts for equality.
+    pub(crate) text: &'v str,
     /// Host with optional port.
     pub(crate) registry: &'v str,
     /// Path below the registry.
@@ -329,10 +331,7 @@ impl Opaque<'_> {
             Opaque::Url(text) => format!("url({text:?})"),
             Opaque::Semver(text) => format!("semver({text:?})"),
             Opaque::Format(name) => format!("format.{name}()"),
-            Opaque::Image(image) if image.digest.is_empty() => {
-                format!("image(\"{}/{}:{}\")", image.registry, image.repository, image.tag)
-            }
-            Opaque::Image(image) => format!("image(\"{}/{}@{}\")", image.registry, image.repository, image.digest),
+            Opaque::Image(image) => format!("image({:?})", image.text),
             Opaque::Http => "http.client(…)".to_owned(),
             Opaque::Authorizer(name, _) => format!("<{name}>"),
         }

@@ -23,10 +23,10 @@ const PATTERNS: [&str; 3] = ["matches", "find", "findAll"];
 /// The constant that a call comes to, or the call as it was.
 pub(super) fn fold(at: u32, call: Call) -> Result<Result<Expr, Call>, CompileError> {
     let refuse = |error: EvalError| CompileError::new(at, error.to_string());
-    if PATTERNS.contains(&call.name) {
-        if let Some(Kind::Constant(Constant::String(pattern))) = call.arguments.get(1).map(|it| &it.kind) {
-            goregex::compile(pattern).map_err(|error| CompileError::new(at, error.to_string()))?;
-        }
+    if PATTERNS.contains(&call.name)
+        && let Some(Kind::Constant(Constant::String(pattern))) = call.arguments.get(1).map(|it| &it.kind)
+    {
+        goregex::compile(pattern).map_err(|error| CompileError::new(at, error.to_string()))?;
     }
     let constant = |it: &Expr| match &it.kind {
         Kind::Constant(_) => true,

@@ -55,15 +55,13 @@ impl Checker<'_> {
         let Syntax::Select { operand, field, optional: false } = &argument.syntax else {
             return Err(CompileError::new(at, "invalid argument to has() macro"));
         };
-        if let Syntax::Name(name) = &operand.syntax {
-            if &**name == "variables" && !self.is_local(name) && self.environment.has_variables() {
-                self.variable(argument.at, field, false)?;
-                return Ok((expr(at, Kind::Constant(Constant::Bool(true))), Type::Bool));
-            }
+        if self.is_variables(operand) {
+            self.variable(argument.at, field, false)?;
+            return Ok((expr(at, Kind::Constant(Constant::Bool(true))), Type::Bool));
         }
         let (operand, of) = self.expression(operand)?;
         let (inner, _) = super::unwrapped(&of);
-        self.field_type(argument.at, inner, field)?;
+        super::field_type(argument.at, inner, field)?;
         Ok((expr(argument.at, Kind::Has { operand: operand.into(), field: field.clone() }), Type::Bool))
     }
 

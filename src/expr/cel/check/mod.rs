@@ -88,19 +88,23 @@ impl Checker<'_> {
 
     fn select(&mut self, ast: &Ast, operand: &Ast, field: &str, optional: bool) -> Checked {
         let at = ast.at;
-        if let Syntax::Name(name) = &operand.syntax {
-            if &**name == "variables" && !self.is_local(name) && self.environment.has_variables() {
-                return self.variable(at, field, optional);
-            }
+        if self.is_variables(operand) {
+            return self.variable(at, field, optional);
         }
         if let Some(found) = ast.dotted().filter(|it| it.starts_with("google.")).and_then(|it| type_name(at, &it)) {
             return Ok(found);
         }
         let (operand, of) = self.expression(operand)?;
         let (inner, was_optional) = unwrapped(&of);
-        let field_type = self.field_type(at, inner, field)?;
+        let field_type = field_type(at, inner, field)?;
         let result = if optional || was_optional { Type::optional(field_type) } else { field_type };
         Ok((expr(at, Kind::Field { operand: operand.into(), field: field.into(), optional }), result))
+    }
+
+    /// Whether this is the name `variables` and stands for the variables of the policy.
+    fn is_variables(&self, ast: &Ast) -> bool {
+        let named = matches!(&ast.syntax, Syntax::Name(name) if &**name == "variables");
+        named && !self.is_local("variables") && self.environment.has_variables()
     }
 
     fn variable(&self, at: u32, name: &str, optional: bool) -> Checked {
@@ -113,18 +117,6 @@ impl Checker<'_> {
         }
         let call = self.resolve(at, "optional.of", false, vec![(variable, of.clone())])?;
         Ok(call)
-    }
-
-    /// The type of a field of a value of such type.
-    fn field_type(&self, at: u32, of: &Type, field: &str) -> Result<Type, CompileError> {
-        match of {
-            Type::Dyn | Type::Free | Type::Object(_) => Ok(Type::Dyn),
-            Type::Map(entry) if entry.0.agrees(&Type::String) => Ok(entry.1.clone()),
-            Type::Struct(it) => {
-                it.field(field).ok_or_else(|| CompileError::new(at, format!("undefined field '{field}'")))
-            }
-            _ => Err(CompileError::new(at, format!("type '{of}' does not support field selection"))),
-        }
     }
 
     fn index(&mut self, at: u32, operand: &Ast, index: &Ast, optional: bool) -> Checked {
@@ -199,7 +191,7 @@ impl Checker<'_> {
         let mut joined: Option<Type> = None;
         for item in items {
             let (value, of) = self.expression(&item.value)?;
-            let of = self.literal_part(item.value.at, item.optional, of)?;
+            let of = literal_part(item.value.at, item.optional, of)?;
             joined = Some(if homogeneous {
                 self.joined(item.value.at, joined, &of)?
             } else {
@@ -211,16 +203,6 @@ impl Checker<'_> {
         Ok((expr(at, Kind::List(out.into())), Type::list(joined.unwrap_or(Type::Free))))
     }
 
-    /// The type of a part of a literal: of an optional one what it holds.
-    fn literal_part(&self, at: u32, optional: bool, of: Type) -> Result<Type, CompileError> {
-        match of {
-            _ if !optional => Ok(of),
-            Type::Optional(value) => Ok((*value).clone()),
-            Type::Dyn | Type::Free => Ok(Type::Dyn),
-            _ => Err(CompileError::new(at, format!("expected type 'optional_type({of})' but found '{of}'"))),
-        }
-    }
-
     fn map(&mut self, at: u32, entries: &[Entry]) -> Checked {
         let mut out = Vec::with_capacity(entries.len());
         let (mut keys, mut values): (Option<Type>, Option<Type>) = (None, None);
@@ -230,7 +212,7 @@ impl Checker<'_> {
                 return Err(CompileError::new(entry.key.at, format!("unsupported map key type: {key_type}")));
             }
             let (value, of) = self.expression(&entry.value)?;
-            let of = self.literal_part(entry.value.at, entry.optional, of)?;
+            let of = literal_part(entry.value.at, entry.optional, of)?;
             keys = Some(self.joined(entry.key.at, keys, &key_type)?);
             values = Some(self.joined(entry.value.at, values, &of)?);
             out.push(tree::Entry { optional: entry.optional, key, value });
@@ -248,7 +230,7 @@ impl Checker<'_> {
         let mut out: Vec<tree::Entry> = Vec::with_capacity(fields.len());
         for field in fields {
             let (mut value, of) = self.expression(&field.value)?;
-            let of = self.literal_part(field.value.at, field.optional, of)?;
+            let of = literal_part(field.value.at, field.optional, of)?;
             if patch {
                 let Some((_, wanted)) = JSON_PATCH.iter().find(|(known, _)| *known == &*field.name) else {
                     return Err(CompileError::new(at, format!("undefined field '{}'", field.name)));
@@ -266,6 +248,26 @@ impl Checker<'_> {
             out.push(tree::Entry { optional: field.optional, key, value });
         }
         Ok((expr(at, Kind::Map(out.into())), Type::Object(name.into())))
+    }
+}
+
+/// The type of a field of a value of such type.
+fn field_type(at: u32, of: &Type, field: &str) -> Result<Type, CompileError> {
+    match of {
+        Type::Dyn | Type::Free | Type::Object(_) => Ok(Type::Dyn),
+        Type::Map(entry) if entry.0.agrees(&Type::String) => Ok(entry.1.clone()),
+        Type::Struct(it) => it.field(field).ok_or_else(|| CompileError::new(at, format!("undefined field '{field}'"))),
+        _ => Err(CompileError::new(at, format!("type '{of}' does not support field selection"))),
+    }
+}
+
+/// The type of a part of a literal: of an optional one what it holds.
+fn literal_part(at: u32, optional: bool, of: Type) -> Result<Type, CompileError> {
+    match of {
+        _ if !optional => Ok(of),
+        Type::Optional(value) => Ok((*value).clone()),
+        Type::Dyn | Type::Free => Ok(Type::Dyn),
+        _ => Err(CompileError::new(at, format!("expected type 'optional_type({of})' but found '{of}'"))),
     }
 }
 
@@ -300,7 +302,7 @@ fn constant(at: u32, literal: &Literal) -> (Expr, Type) {
 
 fn type_name(at: u32, name: &str) -> Option<(Expr, Type)> {
     let (_, name) = TYPES.iter().find(|(known, _)| *known == name)?;
-    Some((expr(at, Kind::Constant(Constant::Type(name))), Type::Type))
+    Some((expr(at, Kind::Constant(Constant::Type(name))), Type::Meta))
 }
 
 /// What an optional type holds, and whether it was one.

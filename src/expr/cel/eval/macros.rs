@@ -9,32 +9,27 @@ use crate::expr::cel::{
 /// What one element binds.
 pub(in crate::expr::cel) type Element<'v> = smallvec::SmallVec<[Value<'v>; 2]>;
 
-impl<'v> Evaluator<'_, 'v> {
-    /// The elements of a list or map as a macro binds them.
-    pub(in crate::expr::cel) fn elements(
-        &self,
-        range: Value<'v>,
-        two: bool,
-    ) -> Result<impl Iterator<Item = Element<'v>> + use<'v>, EvalError> {
-        let (list, map) = match range {
-            Value::List(list) => (list, Map::Entries(&[])),
-            Value::Map(map) => (List::Items(&[]), map),
-            _ => return Err(EvalError::NoSuchOverload),
-        };
-        let items = list.iter().enumerate().map(move |(index, item)| match two {
-            true => Element::from_buf([Value::Int(index as i64), item]),
-            false => Element::from_slice(&[item]),
-        });
-        let entries = map.iter().map(move |(key, value)| match two {
-            true => Element::from_buf([key, value]),
-            false => Element::from_slice(&[key]),
-        });
-        Ok(items.chain(entries))
-    }
+/// The elements of a list or map as a macro binds them: one name, or two.
+pub(in crate::expr::cel) fn elements(
+    range: Value<'_>,
+    two: bool,
+) -> Result<impl Iterator<Item = Element<'_>>, EvalError> {
+    let (list, map) = match range {
+        Value::List(list) => (list, Map::Entries(&[])),
+        Value::Map(map) => (List::Items(&[]), map),
+        _ => return Err(EvalError::NoSuchOverload),
+    };
+    let items = list.iter().enumerate().map(|(index, item)| (Value::Int(index as i64), item, item));
+    let entries = map.iter().map(|(key, value)| (key, value, key));
+    let bind =
+        move |(key, value, only)| if two { Element::from_buf([key, value]) } else { Element::from_slice(&[only]) };
+    Ok(items.chain(entries).map(bind))
+}
 
+impl<'v> Evaluator<'_, 'v> {
     pub(super) fn repeat(&mut self, it: &'v Macro) -> Outcome<'v> {
         let range = self.eval(&it.range)?;
-        let elements = self.elements(range, it.two)?;
+        let elements = elements(range, it.two)?;
         match it.form {
             Form::All => self.decide_elements(elements, it, false),
             Form::Exists => self.decide_elements(elements, it, true),

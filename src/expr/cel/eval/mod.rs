@@ -6,6 +6,7 @@
 mod macros;
 mod operators;
 
+pub(super) use macros::elements;
 use smallvec::SmallVec;
 
 use super::{
@@ -38,10 +39,6 @@ impl<'s, 'v> Evaluator<'s, 'v> {
             Kind::Constant(constant) => Ok(constant.value()),
             Kind::Root(root) => self.scope.get(*root).ok_or_else(|| EvalError::NoSuchAttribute(root.name().into())),
             Kind::Local(slot) => self.locals.get(*slot).copied().ok_or(EvalError::NoSuchOverload),
-            Kind::Field { operand, field, optional } => {
-                let operand = self.below(operand)?;
-                self.field(operand, field, *optional)
-            }
             _ => {
                 self.scope.enter()?;
                 let result = self.compound(expr);
@@ -51,14 +48,13 @@ impl<'s, 'v> Evaluator<'s, 'v> {
         }
     }
 
-    /// A part whose operand may go deep.
-    fn below(&mut self, expr: &'v Expr) -> Outcome<'v> {
-        self.eval(expr)
-    }
-
     fn compound(&mut self, expr: &'v Expr) -> Outcome<'v> {
         match &expr.kind {
-            Kind::Constant(_) | Kind::Root(_) | Kind::Local(_) | Kind::Field { .. } => self.eval(expr),
+            Kind::Constant(_) | Kind::Root(_) | Kind::Local(_) => self.eval(expr),
+            Kind::Field { operand, field, optional } => {
+                let operand = self.eval(operand)?;
+                self.field(operand, field, *optional)
+            }
             Kind::Variable(index) => self.scope.variable(*index),
             Kind::Has { operand, field } => {
                 let operand = self.eval(operand)?;
@@ -234,13 +230,11 @@ impl<'s, 'v> Evaluator<'s, 'v> {
         for argument in &call.arguments {
             arguments.push(self.eval(argument)?);
         }
-        match call.overloads.iter().find(|overload| overload.admits(&arguments)) {
-            Some(overload) => overload.apply(&Call { arguments: &arguments, scope: self.scope }),
-            None => {
-                let types: Vec<_> = arguments.iter().map(|it| it.type_name()).collect();
-                Err(EvalError::refused(format!("no such overload: {}({})", call.name, types.join(", "))))
-            }
+        if let Some(overload) = call.overloads.iter().find(|overload| overload.admits(&arguments)) {
+            return overload.apply(&Call { arguments: &arguments, scope: self.scope });
         }
+        let types: Vec<_> = arguments.iter().map(|it| it.type_name()).collect();
+        Err(EvalError::refused(format!("no such overload: {}({})", call.name, types.join(", "))))
     }
 }
 

@@ -142,7 +142,7 @@ impl<'v> Evaluator<'_, 'v> {
 }
 
 /// `-operand`
-pub(super) fn negate<'v>(operand: Value<'v>) -> Outcome<'v> {
+pub(super) fn negate(operand: Value<'_>) -> Outcome<'_> {
     match operand {
         Value::Int(value) => whole(value.checked_neg()),
         Value::Double(value) => Ok(Value::Double(-value)),

@@ -6,9 +6,23 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "all functions of a table have one type")]
 
+mod authorizer;
 mod conversions;
+mod encodings;
+mod format;
+mod formats;
+mod images;
+mod kyverno;
+mod lists;
+mod math;
+mod network;
 mod optional;
+mod patterns;
 mod standard;
+mod strings;
+mod times;
+mod versions;
+mod world;
 
 use std::sync::LazyLock;
 
@@ -67,16 +81,43 @@ macro_rules! libraries {
 }
 
 libraries! {
-    Standard "standard": &[standard::FUNCTIONS, conversions::FUNCTIONS];
+    Standard "standard": &[standard::FUNCTIONS, conversions::FUNCTIONS, times::FUNCTIONS];
     Optional "optional values": &[optional::FUNCTIONS];
     LenientOptional "orValue of any value": &[optional::LENIENT];
     TwoVariables "two-variable comprehensions": &[];
     Bindings "bindings": &[];
-    Lists "lists": &[];
-    Resource "resource": &[];
-    NamespacedResource "resource (namespaced policies)": &[];
-    Generator "generator": &[];
-    NamespacedGenerator "generator (namespaced policies)": &[];
+    Strings "strings": &[strings::FUNCTIONS];
+    Lists "lists": &[lists::FUNCTIONS, lists::KUBERNETES];
+    Sets "sets": &[lists::SETS];
+    Find "regular expressions": &[patterns::KUBERNETES];
+    Regex "regex": &[patterns::EXTENSION];
+    Encoders "encoders": &[encodings::ENCODERS];
+    Math "math": &[math::FUNCTIONS];
+    Url "URL": &[network::URL];
+    Ip "IP": &[network::IP];
+    Cidr "CIDR": &[network::CIDR];
+    Quantity "quantity": &[versions::QUANTITY];
+    Format "format": &[formats::FUNCTIONS];
+    Semver "semver": &[versions::SEMVER];
+    Authorizer "authorizer": &[authorizer::FUNCTIONS];
+    JsonPatch "jsonpatch": &[kyverno::JSON_PATCH];
+    Image "image": &[images::FUNCTIONS, images::METADATA];
+    Verification "image verification": &[images::VERIFICATION];
+    Resource "resource": &[world::RESOURCE];
+    NamespacedResource "resource in namespaced policies": &[world::NAMESPACED_RESOURCE];
+    GlobalContext "globalContext": &[world::GLOBAL_CONTEXT];
+    Http "http": &[world::HTTP];
+    Generator "generator": &[world::GENERATOR];
+    NamespacedGenerator "generator in namespaced policies": &[world::NAMESPACED_GENERATOR];
+    Json "json": &[encodings::JSON];
+    Yaml "yaml": &[encodings::YAML];
+    Hash "hash": &[encodings::HASH];
+    User "user": &[kyverno::USER];
+    Time "time": &[times::KYVERNO];
+    Random "random": &[kyverno::RANDOM];
+    Transform "transform": &[kyverno::TRANSFORM];
+    Gzip "gzip": &[encodings::GZIP];
+    X509 "x509": &[encodings::X509];
 }
 
 impl Library {
@@ -90,11 +131,41 @@ impl Library {
         let kubernetes = matches!(family, F::ValidatingAdmissionPolicy | F::MutatingAdmissionPolicy | F::ClusterPolicy);
         let generating = matches!(family, F::GeneratingPolicy | F::DeletingPolicy);
         match self {
-            Library::Standard | Library::Optional | Library::Lists => true,
+            Library::Standard
+            | Library::Optional
+            | Library::Strings
+            | Library::Lists
+            | Library::Sets
+            | Library::Find
+            | Library::Url
+            | Library::Ip
+            | Library::Cidr
+            | Library::Quantity
+            | Library::Format
+            | Library::Semver => true,
             Library::LenientOptional => family != F::ImageValidatingPolicy,
             Library::TwoVariables => !generating,
-            Library::Bindings | Library::Resource => !kubernetes,
+            Library::Authorizer => family == F::ClusterPolicy,
+            Library::JsonPatch => matches!(family, F::MutatingPolicy | F::MutatingAdmissionPolicy),
+            Library::Verification => family == F::ImageValidatingPolicy,
             Library::Generator => family == F::GeneratingPolicy,
+            Library::User => !kubernetes && !generating,
+            Library::X509 => !kubernetes && family != F::ImageValidatingPolicy,
+            Library::Bindings
+            | Library::Regex
+            | Library::Encoders
+            | Library::Math
+            | Library::Image
+            | Library::Resource
+            | Library::GlobalContext
+            | Library::Http
+            | Library::Json
+            | Library::Yaml
+            | Library::Hash
+            | Library::Time
+            | Library::Random
+            | Library::Transform
+            | Library::Gzip => !kubernetes,
             Library::NamespacedResource | Library::NamespacedGenerator => false,
         }
     }
@@ -257,7 +328,7 @@ fn admits(of: &Type, value: Value<'_>) -> bool {
         Type::List(_) => matches!(value, Value::List(_)),
         Type::Map(_) | Type::Struct(_) | Type::Object(_) => matches!(value, Value::Map(_)),
         Type::Optional(_) => matches!(value, Value::Optional(_)),
-        Type::Type => matches!(value, Value::Type(_)),
+        Type::Meta => matches!(value, Value::Type(_)),
         Type::Opaque(name) => matches!(value, Value::Opaque(opaque) if opaque.name() == *name),
     }
 }
