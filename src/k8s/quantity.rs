@@ -275,6 +275,12 @@ impl Quantity {
         self.mantissa == 0
     }
 
+    /// The integer, when it was written without fraction and fits 64 bits. `1000m` and `1.0` are written with one.
+    pub(crate) fn as_i64(self) -> Option<i64> {
+        let power = power_of_ten(u32::try_from(self.scale).ok()?)?;
+        i64::try_from(self.mantissa.checked_mul(power)?).ok()
+    }
+
     /// Whether the value has no fraction.
     pub(crate) fn is_integer(self) -> bool {
         self.mantissa == 0 || self.trimmed().scale >= 0

@@ -8,7 +8,7 @@ use base64::{
 use super::{Call, Function, STRING};
 use crate::{
     document::{self, Integers, Limits},
-    expr::{Value, jmespath::eval::Outcome},
+    expr::{Value, jmespath::eval::Outcome, x509},
     span::File,
 };
 
@@ -32,6 +32,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::own("parse_yaml", &[STRING], "any", "decodes a YAML text", parse_yaml),
     Function::own("sha1", &[STRING], "string", "the SHA-1 sum in hexadecimal", hash::<sha1::Sha1>),
     Function::own("sha256", &[STRING], "string", "the SHA-256 sum in hexadecimal", hash::<sha2::Sha256>),
+    Function::own(
+        "x509_decode",
+        &[STRING],
+        "object",
+        "decodes a PEM certificate or certificate request with an RSA key to an object",
+        x509_decode,
+    ),
 ];
 
 fn base64_decode<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
@@ -54,6 +61,16 @@ fn hash<'e, 'v, D: sha2::Digest>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
         write!(hex, "{byte:02x}").expect("writing to a string does not fail");
     }
     call.give_text(&hex)
+}
+
+fn x509_decode<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
+    let pem = call.text(0)?;
+    // The decoded form holds the bytes up to four times.
+    call.charge_bytes(pem.len().saturating_mul(6))?;
+    match x509::decode(pem) {
+        Ok(json) => Ok(Value::from_json(call.arena(), &json, Integers::Floats)),
+        Err(text) => Err(call.refuse(text)),
+    }
 }
 
 fn parse_json<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {

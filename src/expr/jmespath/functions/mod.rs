@@ -15,7 +15,6 @@ mod patterns;
 mod strings;
 mod times;
 mod versions;
-mod x509;
 
 #[cfg(test)]
 mod tests;
@@ -357,7 +356,6 @@ const TABLES: &[&[Function]] = &[
     strings::FUNCTIONS,
     times::FUNCTIONS,
     versions::FUNCTIONS,
-    x509::FUNCTIONS,
 ];
 
 /// All functions, by name.

@@ -1,4 +1,4 @@
-//! `x509_decode`: a certificate or certificate request as Go's structures of package `crypto/x509` look in JSON.
+//! Certificates: a certificate or certificate request as Go's structures of package `crypto/x509` look in JSON.
 //!
 //! In: PEM with an RSA key. Out: a map with all of Go's fields; what a certificate lacks is null, false or 0 as there.
 //! Bytes are base 64, object identifiers lists of numbers.
@@ -18,31 +18,8 @@ use x509_parser::{
     x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Name},
 };
 
-use super::{Call, Function, STRING};
-use crate::{
-    document::Integers,
-    expr::{Value, jmespath::eval::Outcome},
-};
-
-pub(super) const FUNCTIONS: &[Function] = &[Function::own(
-    "x509_decode",
-    &[STRING],
-    "object",
-    "decodes a PEM certificate or certificate request with an RSA key to an object",
-    x509_decode,
-)];
-
-fn x509_decode<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
-    let pem = call.text(0)?;
-    // The decoded form holds the bytes up to four times.
-    call.charge_bytes(pem.len().saturating_mul(6))?;
-    match decode(pem) {
-        Ok(json) => Ok(Value::from_json(call.arena(), &json, Integers::Floats)),
-        Err(text) => Err(call.refuse(text)),
-    }
-}
-
-fn decode(text: &str) -> Result<Any, String> {
+/// Decodes PEM; the error is Go's text.
+pub(super) fn decode(text: &str) -> Result<Any, String> {
     let (_, pem) = parse_x509_pem(text.as_bytes()).map_err(|_| "failed to decode PEM block".to_owned())?;
     match pem.label.as_str() {
         "CERTIFICATE" => match X509Certificate::from_der(&pem.contents) {

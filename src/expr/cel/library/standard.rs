@@ -1,0 +1,62 @@
+//! Functions of the language itself, but for conversions and times.
+
+use super::{Call, Function};
+use crate::{
+    expr::cel::{EvalError, Value},
+    k8s::goregex,
+};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("size(string) -> int", "number of characters", size),
+    Function::new("size(bytes) -> int", "number of bytes", size),
+    Function::new("size(list(A)) -> int", "number of items", size),
+    Function::new("size(map(K, V)) -> int", "number of entries", size),
+    Function::new("string.size() -> int", "number of characters", size),
+    Function::new("bytes.size() -> int", "number of bytes", size),
+    Function::new("list(A).size() -> int", "number of items", size),
+    Function::new("map(K, V).size() -> int", "number of entries", size),
+    Function::new("string.contains(string) -> bool", "whether the other text is part of it", |call| {
+        test(call, |text, other| text.contains(other))
+    }),
+    Function::new("string.startsWith(string) -> bool", "whether it begins with the other text", |call| {
+        test(call, |text, other| text.starts_with(other))
+    }),
+    Function::new("string.endsWith(string) -> bool", "whether it ends with the other text", |call| {
+        test(call, |text, other| text.ends_with(other))
+    }),
+    Function::new("string.matches(string) -> bool", "whether a regular expression is found in it", matches),
+    Function::new("matches(string, string) -> bool", "whether a regular expression is found in it", matches),
+];
+
+fn size<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
+    let size = match call.value(0) {
+        Value::String(text) => {
+            call.charge(text.len() / 32)?;
+            text.chars().count()
+        }
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(list) => list.len(),
+        Value::Map(map) => map.len(),
+        _ => return Err(EvalError::NoSuchOverload),
+    };
+    Ok(Value::Int(size as i64))
+}
+
+fn test<'v>(call: &Call<'_, 'v>, holds: fn(&str, &str) -> bool) -> Result<Value<'v>, EvalError> {
+    let (text, other) = (call.text(0)?, call.text(1)?);
+    call.charge(text.len() / 32)?;
+    Ok(Value::Bool(holds(text, other)))
+}
+
+fn matches<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
+    let (text, pattern) = (call.text(0)?, call.text(1)?);
+    let regex = pattern_of(call, pattern)?;
+    call.charge(text.len() / 8)?;
+    Ok(Value::Bool(regex.is_match(text)))
+}
+
+/// A compiled pattern; compiling is charged by its length.
+pub(super) fn pattern_of(call: &Call<'_, '_>, pattern: &str) -> Result<regex::Regex, EvalError> {
+    call.charge(pattern.len())?;
+    goregex::compile(pattern).map_err(|error| EvalError::refused(error.to_string()))
+}
