@@ -41,14 +41,16 @@ impl<'v> Finder<'_, 'v> {
             Kind::Not(operand) => self.blame(operand, !value),
             Kind::And(operands) | Kind::Or(operands) => {
                 let decides = matches!(expr.kind, Kind::Or(_)) == value;
-                // One that decides does; without one, all had to agree, and the last is as good as the first.
-                let mut found = None;
+                // One that decides does. Without one, all had to agree, and the last says most: what stands before it
+                // often only asks whether there is something to look at.
+                let mut found: Found<'v> = None;
                 for operand in operands {
                     if self.is(operand, value) {
-                        found = self.blame(operand, value);
-                        if decides || found.is_some_and(|(_, node)| node.is_some()) {
-                            break;
+                        let this = self.blame(operand, value);
+                        if decides {
+                            return this;
                         }
+                        found = this.filter(|(_, node)| node.is_some()).or(found).or(this);
                     }
                 }
                 found

@@ -198,11 +198,11 @@ impl Type {
         }
     }
 
-    /// This with its parameters replaced; what is bound to nothing is dyn.
+    /// This with its parameters replaced; what is bound to nothing fits everywhere.
     pub(super) fn bound(&self, bindings: &Bindings) -> Type {
         match self {
             Type::Parameter(index) => {
-                bindings.get(usize::from(*index)).and_then(Option::as_ref).map_or(Type::Dyn, Type::clone)
+                bindings.get(usize::from(*index)).and_then(Option::as_ref).map_or(Type::Free, Type::clone)
             }
             Type::List(item) => Type::list(item.bound(bindings)),
             Type::Optional(value) => Type::optional(value.bound(bindings)),

@@ -120,7 +120,12 @@ pub(super) const GZIP: &[Function] = &[
     Function::new("gzip.decompress(bytes) -> string", "the text unpacked", |call| {
         let mut out = Vec::new();
         let mut decoder = flate2::read::GzDecoder::new(call.bytes(0)?).take(MAX_UNPACKED + 1);
-        decoder.read_to_end(&mut out).map_err(|error| EvalError::refused(format!("gzip: {error}")))?;
+        decoder.read_to_end(&mut out).map_err(|error| {
+            EvalError::refused(match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => "unexpected EOF",
+                _ => "gzip: invalid header",
+            })
+        })?;
         if out.len() as u64 > MAX_UNPACKED {
             return Err(EvalError::Cost);
         }

@@ -24,6 +24,9 @@ mod times;
 mod versions;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
