@@ -33,6 +33,8 @@ pub(crate) struct Context<'c> {
     pub exceptions: Vec<Item<'c>>,
     /// The policies by name, compiled or not, of both groups.
     pub policies: Vec<Named<'c>>,
+    /// Policies that lie in the tree and judge nothing, by group and key; `None` where not all of the tree is known.
+    pub elsewhere: Option<HashSet<(String, String)>>,
     /// What was compiled of them.
     pub set: &'c PolicySet,
     /// What is known of the cluster.
@@ -250,6 +252,7 @@ impl<'c> Context<'c> {
             policies: policies.map(named).collect(),
             set,
             cluster,
+            elsewhere: Some(HashSet::new()),
             objects: Vec::new(),
             old_objects: Vec::new(),
             effects: None,
@@ -259,6 +262,12 @@ impl<'c> Context<'c> {
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
             by_key: set.classic.iter().map(|policy| (policy.head.key.as_str(), policy)).collect(),
         }
+    }
+
+    /// Whether a policy of a group may lie in the tree without judging.
+    pub(crate) fn is_elsewhere(&self, group: &str, key: &str) -> bool {
+        let known = |all: &HashSet<_>| all.contains(&(group.to_owned(), key.to_owned()));
+        self.elsewhere.as_ref().is_none_or(known)
     }
 
     /// The compiled policy of a key.
@@ -341,6 +350,11 @@ impl<'r> Out<'r> {
     /// Makes a finding an error, unless `admit.yaml` says how much the rule weighs.
     pub(super) fn raise(&self, finding: Finding) -> Finding {
         if self.rules.is_weighed(self.rule) { finding } else { Finding { severity: Severity::Error, ..finding } }
+    }
+
+    /// How many findings there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
     }
 
     /// Takes a finding about an exception.

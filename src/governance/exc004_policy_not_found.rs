@@ -40,7 +40,9 @@ rule! {
     /// ```
     ///
     /// ## Fix
-    /// Correct the name; the nearest one is suggested. Delete the entry if the policy is gone.
+    /// Correct the name; the nearest one is suggested. Delete the entry if the policy is gone. A policy that lies in the
+    /// repository is there, even where `--policies` has others judge; where only some of the repository was read, in a
+    /// change judged by `--policies`, nothing is said of policies that may lie elsewhere in it.
     ///
     /// ## Options
     /// - `externalPolicies`: keys of policies that live elsewhere, with wildcards.
@@ -63,12 +65,14 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             let name = reference.policy.as_str();
             // Wildcards and kinds of the other group have rules of their own.
             let other_kind = context.policies.iter().any(|it| !it.is_classic() && it.key() == name);
-            if wildcard::is_wildcard(name) || other_kind || is_external(name) || classic.iter().any(|it| it == name) {
+            let is_known = classic.iter().any(|it| it == name) || context.is_elsewhere("kyverno.io", name);
+            if wildcard::is_wildcard(name) || other_kind || is_external(name) || is_known {
                 continue;
             }
             let finding = out.finding(item, reference.policy_span, format!("there is no policy `{name}`"));
             let finding = match suggestion(name, &classic) {
                 Some(help) => finding.help(help),
+                None if classic.is_empty() => finding.note("no policy is known at all"),
                 None => finding.note(format!("known are {}", listed(classic.iter().map(String::as_str)))),
             };
             out.add(item, finding);
@@ -76,7 +80,8 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     }
     for item in context.cel() {
         for reference in item.policy_refs() {
-            let known = context.policies.iter().any(|it| it.name == reference.name);
+            let known = context.policies.iter().any(|it| it.name == reference.name)
+                || context.is_elsewhere("policies.kyverno.io", reference.name);
             if known || wildcard::is_wildcard(reference.name) || is_external(reference.name) {
                 continue;
             }

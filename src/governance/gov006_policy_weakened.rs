@@ -1,13 +1,12 @@
 //! Policies that demand less than before.
 
-use super::{Context, Out, matching::meet};
+use super::{Context, Out, cover, matching::meet};
 use crate::{
     document::Node,
-    expr::Value,
     finding::{Finding, Place},
     policy::{
         Action,
-        classic::{Body, Policy, Rule},
+        classic::{Body, Policy, Rule, model::FailureAction},
     },
 };
 
@@ -18,9 +17,11 @@ rule! {
     /// A policy that goes, or that only reports where it refused before, is an exception for everybody that no register
     /// shows. Together with objects it weighs as an error: there it may be what lets them in.
     ///
-    /// Told are: policies and rules that go, generated ones among them; `Enforce` that becomes `Audit`; `failurePolicy`
-    /// that becomes `Ignore`; `admission` and `background` that are switched off; kinds that are no longer matched; an
-    /// `exclude` or preconditions that were not there, or that have more entries.
+    /// Told are: policies and rules that go, generated ones among them; `Enforce` that becomes `Audit`, for all or for some
+    /// namespaces; `failurePolicy` that becomes `Ignore`; `admission` and `background` that are switched off; a lower
+    /// severity; a `match` that does not cover all that it did, an `exclude` that covers more, preconditions that ask for
+    /// more; a check that does not refuse all that it did. The two sides are compared by what they match, not as texts; in
+    /// doubt it is told. What it comes to for each object shows the check of the whole tree.
     ///
     /// ## Fires
     /// ```yaml before
@@ -88,7 +89,15 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             out.add_for(&key, weigh(out, finding));
             continue;
         };
-        let (Some(before), Some(compiled)) = (change.base.policy(&key), context.policy(&key)) else { continue };
+        let (Some(before), Some(compiled)) = (change.base.policy(&key), context.policy(&key)) else {
+            let told = if before.is_classic() { Vec::new() } else { weaker_elsewhere(before.node, after.node) };
+            if !told.is_empty() {
+                let message = format!("policy `{key}` may be weakened: {}", told.join(", "));
+                let finding = out.finding_at(after.place(), message).related(before.place(), "as it was");
+                out.add_for(&key, weigh(out, finding));
+            }
+            continue;
+        };
         if !change.changed.contains(&**compiled.head.file.path()) {
             continue;
         }
@@ -131,10 +140,19 @@ fn weakened(before: &Policy, after: &Policy) -> Vec<String> {
         ("`failurePolicy` is now `Ignore`", fails(before), fails(after)),
         ("`admission` is switched off", before.admission, after.admission),
         ("`background` is switched off", before.head.background, after.head.background),
+        ("only the first rule that applies counts", !before.first_rule_only, !after.first_rule_only),
+        ("failures are no longer counted", before.head.scored, after.head.scored),
     ] {
         if was && !is {
             out.push(name.to_owned());
         }
+    }
+    let weight = |policy: &Policy| {
+        let severity = policy.head.severity.as_deref().unwrap_or_default();
+        ["info", "low", "medium", "high", "critical"].iter().position(|it| *it == severity)
+    };
+    if weight(after) < weight(before) {
+        out.push("its severity is lower".to_owned());
     }
     out
 }
@@ -142,13 +160,7 @@ fn weakened(before: &Policy, after: &Policy) -> Vec<String> {
 /// What is weaker in a rule.
 fn weaker(before: &Policy, rule: &Rule, after: &Policy, now: &Rule) -> Vec<String> {
     let mut out = Vec::new();
-    let action = |policy: &Policy, rule: &Rule| match &rule.body {
-        Body::Validate(it) => it.action.action.or(policy.action.action).unwrap_or_default(),
-        Body::Mutate(_) | Body::Generate(_) | Body::VerifyImages(_) | Body::Nothing => Action::Audit,
-    };
-    if action(before, rule) == Action::Enforce && action(after, now) == Action::Audit {
-        out.push("`Enforce` is now `Audit`".to_owned());
-    }
+    actions(before, rule, after, now, &mut out);
     let kinds = |rule: &Rule| -> Vec<String> {
         rule.matching.filters.iter().flat_map(|it| it.kinds_written.iter().cloned()).collect()
     };
@@ -160,29 +172,111 @@ fn weaker(before: &Policy, rule: &Rule, after: &Policy, now: &Rule) -> Vec<Strin
     let lost: Vec<String> = kinds(rule).into_iter().filter(|kind| !covered(kind)).collect();
     if !lost.is_empty() {
         out.push(format!("`{}` is no longer matched", lost.join("`, `")));
+    } else if !cover::block(&now.matching, &rule.matching) {
+        out.push("`match` takes less".to_owned());
     }
-    let part = |rule: &Rule, key: &str| rule.object().get(key).map(|node| (entries(node), Value::from(node).to_json()));
-    for key in ["exclude", "preconditions"] {
-        match (part(rule, key), part(now, key)) {
-            (None, Some(_)) => out.push(format!("`{key}` is new")),
-            (Some((n_before, text_before)), Some((n_after, text_after)))
-                if n_after > n_before && text_before != text_after =>
-            {
-                out.push(format!("`{key}` has more entries"));
-            }
-            _ => {}
+    match (&rule.exclude, &now.exclude) {
+        (None, Some(block)) if !block.filters.is_empty() => out.push("`exclude` is new".to_owned()),
+        (Some(was), Some(is)) if !cover::block(was, is) => out.push("`exclude` takes more".to_owned()),
+        _ => {}
+    }
+    let part = |rule: &'_ Rule, key: &str| rule.object().get(key).map(|it| cover::json(it, &[]));
+    let (was, is) = (rule.object().get("preconditions"), now.object().get("preconditions"));
+    match (was, is) {
+        (None, Some(_)) => out.push("`preconditions` is new".to_owned()),
+        _ if !cover::conditions(is, was) => out.push("`preconditions` asks for more".to_owned()),
+        _ => {}
+    }
+    if part(rule, "context") != part(now, "context") {
+        out.push("what its `context` reads has changed".to_owned());
+    }
+    match (rule.object().get("validate"), now.object().get("validate")) {
+        (Some(was), Some(is)) if !demands_as_much(is, was) => out.push("what it demands has changed".to_owned()),
+        (Some(_), None) => out.push("it demands nothing any more".to_owned()),
+        _ => {}
+    }
+    for key in ["celPreconditions", "verifyImages", "mutate", "generate"] {
+        if rule.object().get(key).is_some() && part(rule, key) != part(now, key) {
+            out.push(format!("`{key}` has changed"));
         }
     }
     out
 }
 
-/// Values at the ends of a tree: how much is written there.
-fn entries(node: Node<'_>) -> usize {
-    if node.is_map() {
-        node.entries().map(|(_, value)| entries(value)).sum()
-    } else if node.is_list() {
-        node.items().map(entries).sum()
-    } else {
-        1
+/// What becomes of failures: the action of the rule or the policy, and what overrides it for some namespaces.
+fn actions(before: &Policy, rule: &Rule, after: &Policy, now: &Rule, out: &mut Vec<String>) {
+    let Body::Validate(was) = &rule.body else { return };
+    let action = |policy: &Policy, rule: &Rule| match &rule.body {
+        Body::Validate(it) => it.action.action.or(policy.action.action).unwrap_or_default(),
+        Body::Mutate(_) | Body::Generate(_) | Body::VerifyImages(_) | Body::Nothing => Action::Audit,
+    };
+    if action(before, rule) == Action::Enforce && action(after, now) == Action::Audit {
+        out.push("`Enforce` is now `Audit`".to_owned());
     }
+    let Body::Validate(is) = &now.body else { return };
+    let overrides = |policy: &Policy, own: &FailureAction, wanted: Action| -> Vec<String> {
+        let all = own.overrides.iter().chain(&policy.action.overrides);
+        all.filter(|it| it.action == Some(wanted)).map(|it| format!("{:?} {:?}", it.namespaces, it.selector)).collect()
+    };
+    let lets_go = overrides(after, &is.action, Action::Audit);
+    let known = overrides(before, &was.action, Action::Audit);
+    if lets_go.iter().any(|it| !known.contains(it)) {
+        out.push("`Audit` overrides it for more namespaces".to_owned());
+    }
+    let refuses = overrides(after, &is.action, Action::Enforce);
+    if overrides(before, &was.action, Action::Enforce).iter().any(|it| !refuses.contains(it)) {
+        out.push("`Enforce` overrides it for fewer namespaces".to_owned());
+    }
+    if is.allow_existing && !was.allow_existing {
+        out.push("old violations are tolerated".to_owned());
+    }
+}
+
+/// Whether a `validate` block refuses all that another one did, as far as that can be told without an object.
+fn demands_as_much(is: Node<'_>, was: Node<'_>) -> bool {
+    const BESIDE: [&str; 5] =
+        ["message", "failureAction", "failureActionOverrides", "allowExistingViolations", "assert"];
+    let checks = |node: Node<'_>| cover::json(node, &BESIDE);
+    if checks(is) == checks(was) {
+        return true;
+    }
+    if let (Some(is), Some(was)) = (is.get("pattern"), was.get("pattern")) {
+        return cover::pattern(is, was);
+    }
+    if let (Some(is), Some(was)) = (is.get("deny"), was.get("deny")) {
+        // Without conditions everything is refused.
+        return cover::conditions(is.get("conditions"), was.get("conditions"));
+    }
+    if let (Some(is), Some(was)) = (is.get("podSecurity"), was.get("podSecurity")) {
+        let level = |node: Node<'_>| ["baseline", "restricted"].iter().position(|it| node.str_at(&["level"]) == Some(it));
+        let excluded = |node: Node<'_>| -> Vec<String> {
+            node.get("exclude").into_iter().flat_map(Node::items).map(|it| cover::json(it, &[])).collect()
+        };
+        let known = excluded(was);
+        return level(is) >= level(was)
+            && is.str_at(&["version"]) == was.str_at(&["version"])
+            && excluded(is).iter().all(|it| known.contains(it));
+    }
+    false
+}
+
+/// What is weaker in a policy of another family; what its expressions come to is not told.
+fn weaker_elsewhere(was: Node<'_>, is: Node<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    let refuses = |node: Node<'_>| {
+        let actions = node.at(&["spec", "validationActions"]);
+        actions.is_none_or(|it| it.items().any(|action| action.as_str() == Some("Deny")))
+    };
+    if refuses(was) && !refuses(is) {
+        out.push("`Deny` is no longer among its actions".to_owned());
+    }
+    let fails = |node: Node<'_>| node.str_at(&["spec", "failurePolicy"]) != Some("Ignore");
+    if fails(was) && !fails(is) {
+        out.push("`failurePolicy` is now `Ignore`".to_owned());
+    }
+    let rest = |node: Node<'_>| node.get("spec").map(|it| cover::json(it, &["validationActions", "failurePolicy"]));
+    if rest(was) != rest(is) {
+        out.push("what it demands, or of what, has changed".to_owned());
+    }
+    out
 }

@@ -1,7 +1,7 @@
 //! Exceptions that cover more than before.
 
 use super::{
-    Context, Item, Out, exc027_expiry_required as required,
+    Context, Item, Out, cover, exc027_expiry_required as required,
     expiry::{self, Expiry},
 };
 use crate::{
@@ -93,7 +93,13 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             (Some(_), None) => {
                 out.add(item, out.finding(item, item.name_span(), "the exception no longer ends"));
             }
+            (Some(Expiry::At(_)), Some((Expiry::After(_), node))) | (Some(Expiry::After(_)), Some((Expiry::At(_), node))) => {
+                out.add(item, out.finding(item, node.span(), "the exception says its end in another way"));
+            }
             _ => {}
+        }
+        if item.is_cel() {
+            widened_cel(item, before, out);
         }
         let (Some(was), Some(is)) = (&before.classic, &item.classic) else { continue };
         for reference in &is.references {
@@ -104,16 +110,39 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                 }
             }
         }
+        let n_told = out.len();
         for field in ["names", "name", "namespaces", "kinds"] {
             widened_field(item, before, field, out);
         }
-        if is.conditions.is_none() && was.conditions.is_some() {
-            out.add(item, out.finding(item, item.name_span(), "the exception has no conditions any more"));
+        if out.len() == n_told && !cover::block(&was.matching, &is.matching) {
+            out.add(item, out.finding(item, item.span(&["spec", "match"]), "the exception matches more than before"));
+        }
+        let path = &["spec", "conditions"];
+        match (before.node.at(path), item.node.at(path)) {
+            (Some(_), None) => {
+                out.add(item, out.finding(item, item.name_span(), "the exception has no conditions any more"));
+            }
+            (was, is) if !cover::conditions(was, is) => {
+                let message = "the conditions of the exception hold for more than before";
+                out.add(item, out.finding(item, item.span(&["spec", "conditions"]), message));
+            }
+            _ => {}
         }
         if is.pod_security.is_empty() && !was.pod_security.is_empty() {
             out.add(item, out.finding(item, item.name_span(), "the exception is no longer limited to some controls"));
         }
         let was_controls: Vec<&str> = was.pod_security.iter().map(|it| it.control.name()).collect();
+        let entries = |item: &Item<'_>| -> Vec<String> {
+            let list = item.node.at(&["spec", "podSecurity"]).into_iter().flat_map(Node::items);
+            list.map(|it| cover::json(it, &[])).collect()
+        };
+        let (known, count) = (entries(before), was_controls.len());
+        for (exclusion, text) in is.pod_security.iter().zip(entries(item)).filter(|_| count > 0) {
+            if was_controls.contains(&exclusion.control.name()) && !known.contains(&text) {
+                let message = format!("control `{}` is waived for something else than before", exclusion.control.name());
+                out.add(item, out.finding(item, exclusion.span, message));
+            }
+        }
         for exclusion in is.pod_security.iter().filter(|_| !was.pod_security.is_empty()) {
             if !was_controls.contains(&exclusion.control.name()) {
                 let message = format!("control `{}` is waived, too", exclusion.control.name());
@@ -123,10 +152,35 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     }
 }
 
+/// What an exception of `policies.kyverno.io` waives beyond what it did.
+fn widened_cel(item: &Item<'_>, before: &Item<'_>, out: &mut Out<'_>) {
+    let list = |item: &Item<'_>, field: &str, without: &[&str]| -> Vec<String> {
+        let list = item.node.at(&["spec", field]).into_iter().flat_map(Node::items);
+        list.map(|it| cover::json(it, without)).collect()
+    };
+    let say = |out: &mut Out<'_>, field: &str, message: &str| {
+        out.add(item, out.finding(item, item.span(&["spec", field]), message));
+    };
+    let (was, is) = (list(before, "matchConditions", &["name"]), list(item, "matchConditions", &["name"]));
+    if was.iter().any(|it| !is.contains(it)) {
+        say(out, "matchConditions", "the exception asks for less than before, or for something else");
+    }
+    let (was, is) = (list(before, "policyRefs", &[]), list(item, "policyRefs", &[]));
+    if is.iter().any(|it| !was.contains(it)) {
+        say(out, "policyRefs", "the exception waives another policy, too");
+    }
+    for field in ["images", "allowedValues"] {
+        let (was, is) = (list(before, field, &[]), list(item, field, &[]));
+        if is.iter().any(|it| !was.contains(it)) || (is.is_empty() && !was.is_empty()) {
+            say(out, field, "the exception lets more through than before");
+        }
+    }
+}
+
 /// Whether an exception named a rule, or a pattern at least as wide.
 fn names(exception: &Exception, policy: &str, pattern: &Wildcard) -> bool {
     let mut references = exception.references.iter().filter(|it| it.policy == policy).flat_map(|it| &it.rules);
-    references.any(|(was, _)| was.as_str() == pattern.as_str() || was.matches(pattern.as_str()))
+    references.any(|(was, _)| cover::text(was, pattern))
 }
 
 /// Entries of a field that nothing in the exception covered before.
@@ -157,7 +211,7 @@ fn widened_field(item: &Item<'_>, before: &Item<'_>, field: &str, out: &mut Out<
         });
         for entry in entries {
             let text = entry.as_str().unwrap_or_default();
-            if !was.iter().any(|it| it.as_str() == text || it.matches(text)) {
+            if !was.iter().any(|it| cover::text(it, &Wildcard::new(text))) {
                 out.add(item, out.finding(item, entry.span(), format!("`{text}` is exempted, too")));
             }
         }

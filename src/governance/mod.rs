@@ -6,6 +6,7 @@
 
 pub(crate) mod codeowners;
 pub(crate) mod context;
+mod cover;
 pub(crate) mod effects;
 mod expiry;
 mod matching;
@@ -20,7 +21,7 @@ pub(crate) use context::{Change, Configs, Context, Item, Named, Out, PolicyRef};
 pub(crate) use effects::{Effect, Effects};
 pub(crate) use settings::Rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     config::governance::Level,
@@ -151,7 +152,14 @@ pub(crate) fn check(context: &Context<'_>, rules: &Rules) -> Vec<Finding> {
 
 /// The same, each finding with the key of the exception that it is about, if it is about one.
 pub(crate) fn check_keyed(context: &Context<'_>, rules: &Rules) -> Vec<(String, Finding)> {
-    RULES.iter().flat_map(|rule| rules.run(rule, context)).map(|it| (it.key, it.finding)).collect()
+    let all = RULES.iter().flat_map(|rule| rules.run(rule, context));
+    let mut all: Vec<(String, Finding)> = all.map(|it| (it.key, it.finding)).collect();
+    // What a rule says in particular isn't said in general.
+    let place = |it: &Finding| (std::sync::Arc::clone(&it.primary.path), it.primary.span);
+    let particular: HashSet<_> =
+        all.iter().filter(|(_, it)| it.id != exc001_parse::EXC001.id).map(|(_, it)| place(it)).collect();
+    all.retain(|(_, it)| it.id != exc001_parse::EXC001.id || !particular.contains(&place(it)));
+    all
 }
 
 /// What takes an exception its effect: the rules that it breaks and that weigh as errors, by its position in the set.

@@ -185,6 +185,7 @@ fn run_change(rule: &'static Rule, before: &str, after: &str, told: Told) -> Res
         config: Some(config),
         history: Some(Ok(told.history())),
         who: told.who,
+        is_narrowed: false,
     });
     let law = law(&law_tree);
     let case = Case { law, tree, law_tree, held, removes: true, governance, sides, ..Case::default() };

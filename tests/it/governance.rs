@@ -69,3 +69,135 @@ fn a_change_is_told_what_it_brings_and_not_what_was_there() {
     it.commit("huge");
     it.admit(&["check", "--diff", "HEAD~2..HEAD"]).exits(1).says("error[GOV006]");
 }
+
+#[test]
+fn a_policy_that_comes_to_demand_less_is_told_however_it_is_done() {
+    let strict = "apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: size, annotations: { policies.kyverno.io/severity: high } }
+spec:
+  rules:
+    - name: check
+      match: { any: [{ resources: { kinds: [Widget, Gadget], namespaces: ['*'] } }] }
+      exclude: { any: [{ resources: { namespaces: [kube-system], names: [a] } }] }
+      preconditions: { all: [{ key: '{{ request.operation }}', operator: NotEquals, value: DELETE }] }
+      validate:
+        failureAction: Enforce
+        message: too large
+        pattern: { spec: { size: small, color: red } }
+    - name: more
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      validate: { failureAction: Enforce, message: never, deny: { conditions: { any: [{ key: a, operator: Equals, value: b }, { key: b, operator: Equals, value: c }] } } }
+";
+    for (what, from, to) in [
+        ("`Enforce` is now `Audit`", "failureAction: Enforce\n", "failureAction: Audit\n"),
+        (
+            "`Audit` overrides",
+            "failureAction: Enforce\n",
+            "failureAction: Enforce\n        failureActionOverrides: [{ action: Audit, namespaces: [shop] }]\n",
+        ),
+        ("`Gadget` is no longer matched", "[Widget, Gadget]", "[Widget]"),
+        ("`match` takes less", "namespaces: ['*']", "namespaces: [shop]"),
+        ("`match` takes less", "namespaces: ['*']", "namespaces: ['*'], selector: { matchLabels: { a: b } }"),
+        ("`exclude` takes more", "names: [a]", "names: ['*']"),
+        ("`exclude` takes more", ", names: [a]", ""),
+        ("`exclude` takes more", "namespaces: [kube-system], names", "namespaces: ['kube-*'], names"),
+        (
+            "`preconditions` asks for more",
+            "value: DELETE }]",
+            "value: DELETE }, { key: x, operator: Equals, value: y }]",
+        ),
+        ("what it demands has changed", "size: small", "size: '?*'"),
+        ("what it demands has changed", ", color: red", ""),
+        ("what it demands has changed", "{ key: a, operator: Equals, value: b }, ", ""),
+        ("rule `more` is gone", "- name: more", "- name: other"),
+        ("its severity is lower", "severity: high", "severity: low"),
+        ("`failurePolicy` is now `Ignore`", "spec:\n  rules", "spec:\n  failurePolicy: Ignore\n  rules"),
+        ("only the first rule", "spec:\n  rules", "spec:\n  applyRules: One\n  rules"),
+        ("`admission` is switched off", "spec:\n  rules", "spec:\n  admission: false\n  rules"),
+        ("the change removes policy `size`", "name: size,", "name: renamed,"),
+    ] {
+        let it = Scratch::repository();
+        it.write("policies/size.yaml", strict).commit("strict");
+        assert!(strict.contains(from), "{from}");
+        it.write("policies/size.yaml", strict.replace(from, to)).commit("weaker");
+        let run = it.admit(&["check", "--diff", "HEAD~1", "--format", "json"]);
+        assert!(run.stdout.contains("GOV006") && run.stdout.contains(what), "{what}: {}", run.stdout);
+        // Back again nothing is weaker.
+        it.write("policies/size.yaml", strict).commit("strict");
+        let run = it.admit(&["check", "--diff", "HEAD~1", "--format", "json"]);
+        let is_told = run.stdout.contains("GOV006");
+        assert_eq!(is_told, matches!(from, "name: size," | "- name: more" | "size: small"), "{what}: {}", run.stdout);
+    }
+    // The last policy of all, alone and with what it refused.
+    let it = governed();
+    it.commit("base");
+    it.remove("policies/size.yaml").remove("exceptions/large.yaml");
+    it.commit("gone");
+    it.admit(&["check", "--diff", "HEAD~1"]).says("warning[GOV006]: the change removes policy `size`");
+    it.write("apps/huge.yaml", widget("huge", "size", "huge"));
+    it.git(&["add", "-A"]);
+    it.git(&["commit", "-q", "--amend", "--no-edit"]);
+    it.admit(&["check", "--diff", "HEAD~1"]).exits(1).says("error[GOV006]").says("error[size/check]");
+}
+
+#[test]
+fn an_exception_that_comes_to_exempt_more_is_told_however_it_is_done() {
+    let narrow = "apiVersion: kyverno.io/v2
+kind: PolicyException
+metadata: { name: a, namespace: shop }
+spec:
+  exceptions: [{ policyName: size, ruleNames: [check] }]
+  match: { any: [{ resources: { kinds: [Widget], namespaces: [shop], names: [abc, tool-a], selector: { matchLabels: { a: b } } } }] }
+  conditions: { all: [{ key: '{{ request.operation }}', operator: Equals, value: CREATE }] }
+";
+    for (what, from, to) in [
+        ("is waived, too", "ruleNames: [check]", "ruleNames: ['*']"),
+        ("is waived, too", "ruleNames: [check] }", "ruleNames: [check] }, { policyName: color, ruleNames: [check] }"),
+        ("`tool-*` is exempted, too", "tool-a", "'tool-*'"),
+        ("`names` is no longer limited", ", names: [abc, tool-a]", ""),
+        ("`other` is exempted, too", "namespaces: [shop]", "namespaces: [shop, other]"),
+        ("matches more than before", ", selector: { matchLabels: { a: b } }", ""),
+        ("hold for more than before", "value: CREATE", "value: '*'"),
+        (
+            "no conditions any more",
+            "  conditions: { all: [{ key: '{{ request.operation }}', operator: Equals, value: CREATE }] }\n",
+            "",
+        ),
+    ] {
+        let it = Scratch::repository();
+        it.write("policies/size.yaml", policy("size", "size", "small"));
+        it.write("exceptions/a.yaml", narrow).commit("narrow");
+        assert!(narrow.contains(from), "{from}");
+        it.write("exceptions/a.yaml", narrow.replace(from, to)).commit("wider");
+        let run = it.admit(&["check", "--diff", "HEAD~1", "--format", "json"]);
+        assert!(run.stdout.contains("GOV007") && run.stdout.contains(what), "{what}: {}", run.stdout);
+        it.write("exceptions/a.yaml", narrow).commit("narrow");
+        let run = it.admit(&["check", "--diff", "HEAD~1", "--format", "json"]);
+        assert_eq!(run.stdout.contains("GOV007"), from == "value: CREATE", "{what}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_policy_that_others_judge_by_is_there_all_the_same() {
+    let it = governed();
+    it.write("more/color.yaml", policy("color", "color", "red"));
+    it.admit(&["check", "--policies", "more"]).exits(1).says_not("EXC004");
+    it.commit("base");
+    it.write("exceptions/b.yaml", exception("b", "size", "b"));
+    it.commit("b");
+    it.admit(&["check", "--diff", "HEAD~1", "--policies", "more"]).says_not("EXC004");
+    let it = Scratch::repository();
+    it.write("exceptions/b.yaml", exception("b", "size", "b"));
+    it.admit(&["lint"]).exits(1).says("EXC004").says("no policy is known at all");
+}
+
+#[test]
+fn what_a_rule_says_in_particular_is_said_once() {
+    let it = governed();
+    let text = exception("large", "size", "large").replace("] } }] }", "] }, subjects: [{ kind: User, name: x }] }] }");
+    it.write("exceptions/large.yaml", text + "  podSecurity: [{ controlName: Capabilities }]\n");
+    let found = it.admit(&["check", "--format", "json"]).exits(1).findings();
+    let at = |id: &str| found.iter().filter(|it| it.starts_with(id)).count();
+    assert_eq!((at("EXC001"), at("EXC011"), at("EXC016"), at("policy/")), (0, 1, 1, 0), "{found:?}");
+}

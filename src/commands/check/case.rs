@@ -162,6 +162,8 @@ impl Case {
         let files = self.tree.files.iter().chain(&self.law_tree.files);
         let mut out = context(files, &self.law, subjects, effects, now);
         out.is_complete = self.is_root;
+        let is_narrowed = self.sides.as_ref().is_some_and(|it| it.is_narrowed);
+        out.elsewhere = (!is_narrowed).then(|| idle_policies(self.tree.files.iter()));
         out.history = self.history.as_ref();
         out
     }
@@ -213,10 +215,27 @@ pub(super) fn context<'c>(
     out
 }
 
+/// Policies of a tree that judge nothing, by group and key.
+fn idle_policies<'f>(files: impl Iterator<Item = &'f TreeFile>) -> HashSet<(String, String)> {
+    let documents = files.filter(|file| !file.roles.policies).flat_map(|file| &file.documents);
+    let objects = documents.filter(|it| it.class == Class::Policy).flat_map(|it| objects(it.document.root()));
+    let key = |node: Node<'_>| {
+        let text = |path: &[&str]| node.str_at(path).unwrap_or_default();
+        let (name, namespace) = (text(&["metadata", "name"]), text(&["metadata", "namespace"]));
+        let is_bare = namespace.is_empty()
+            || text(&["kind"]) == "ClusterPolicy"
+            || !text(&["apiVersion"]).starts_with("kyverno.io");
+        let key = if is_bare { name.to_owned() } else { format!("{namespace}/{name}") };
+        (text(&["apiVersion"]).split('/').next().unwrap_or_default().to_owned(), key)
+    };
+    objects.map(key).collect()
+}
+
 /// Adds what rules of governance say. What one of them says in its own words isn't said a second time.
 fn take(governed: Vec<Finding>, findings: &mut Vec<Finding>) {
-    let key = |it: &Finding| (it.primary.path.to_string(), it.primary.span, it.message.clone());
-    let said: HashSet<_> = governed.iter().map(key).collect();
+    let key = |it: &Finding| (it.primary.path.to_string(), it.primary.span);
+    let weighs = |it: &&Finding| it.severity == Severity::Error && it.id.starts_with("EXC");
+    let said: HashSet<_> = governed.iter().filter(weighs).map(key).collect();
     findings.retain(|it| !matches!(&*it.id, "policy/schema" | "policy/invalid") || !said.contains(&key(it)));
     findings.extend(governed);
 }

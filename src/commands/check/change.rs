@@ -388,7 +388,13 @@ impl Side<'_> {
             };
             files.map(with_roles).collect()
         };
-        Ok(Sides { before: of_law(before), after: of_law(after), changed: changed.clone(), ..Sides::default() })
+        Ok(Sides {
+            before: of_law(before),
+            after: of_law(after),
+            changed: changed.clone(),
+            is_narrowed: !(law.policies.is_empty() && settings.policies.is_empty()),
+            ..Sides::default()
+        })
     }
 
     fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {

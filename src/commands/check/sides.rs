@@ -34,6 +34,8 @@ pub(crate) struct Sides {
     pub who: Option<Authorship>,
     /// How files of exceptions were; `None` where nobody asked.
     pub history: Option<History>,
+    /// Whether the places of the law are named, so that the repository may hold policies that nobody read.
+    pub is_narrowed: bool,
 }
 
 /// `admit.yaml` before and after a change, both readable.
@@ -103,6 +105,9 @@ impl Sides {
         after.change =
             Some(Change { base: &base, changed: &self.changed, law: self.law(), who: self.who.as_ref(), configs });
         after.history = self.history.as_ref();
+        if self.is_narrowed {
+            after.elsewhere = None;
+        }
         let mut known = known;
         let mut is_new = |it: &Finding| match known.get_mut(&it.fingerprint()) {
             Some(n) if *n > 0 => {
