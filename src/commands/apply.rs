@@ -220,6 +220,8 @@ struct Loaded {
     resources: Vec<Object>,
     /// Objects that are looked up and not judged: targets, parameters, those of `--context-file`.
     others: Vec<Object>,
+    /// Both, in this order: what rows speak of.
+    objects: Vec<Object>,
     values: Values,
     user: Option<UserInfo>,
 }
@@ -235,7 +237,7 @@ pub(crate) fn run(args: &ApplyArgs, now: i128, out: &mut dyn Write, err: &mut dy
     if let Some(path) = &args.output {
         write_effects(&judged, path, &notices);
     }
-    note_errors(&judged, &loaded.resources, &notices);
+    note_errors(&judged, &loaded.objects, &notices);
     let worst = notices.worst();
     for notice in notices.take() {
         // Nobody reads the notices of a run whose standard error is gone.
@@ -306,7 +308,8 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
         }
     }
     note_duplicates(&resources, notices);
-    Ok(Loaded { policies, resources, others, values, user })
+    let objects = resources.iter().chain(&others).cloned().collect();
+    Ok(Loaded { policies, resources, others, objects, values, user })
 }
 
 /// Says which objects are given more than once; each of them is judged.
@@ -336,6 +339,7 @@ fn evaluate(args: &ApplyArgs, loaded: &Loaded, now: i128) -> Result<Judged, RunE
     }
     let inputs = Inputs {
         policies: &loaded.policies.set,
+        targets: &loaded.others,
         cluster: &cluster,
         values: &loaded.values,
         user: loaded.user.as_ref(),
@@ -355,7 +359,7 @@ fn write(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<()> {
-    let Loaded { policies, resources, .. } = loaded;
+    let Loaded { policies, resources, objects, .. } = loaded;
     let refused = violations::refused(&policies.invalid);
     if args.policy_report {
         // A report is read by programs: what is no part of it goes elsewhere.
@@ -368,11 +372,11 @@ fn write(
             },
             now: args.now,
         };
-        return out.write_all(report::write(judged, resources, options).as_bytes());
+        return out.write_all(report::write(judged, objects, options).as_bytes());
     }
     if args.generate_exceptions {
         let _ = err.write_all(refused.as_bytes());
-        return out.write_all(exceptions::write(judged, resources, args.generated_exception_ttl).as_bytes());
+        return out.write_all(exceptions::write(judged, objects, args.generated_exception_ttl).as_bytes());
     }
     if !args.stdin {
         let n_rules = policies.set.classic.iter().map(|policy| policy.rules.len()).sum();
@@ -381,9 +385,9 @@ fn write(
     out.write_all(refused.as_bytes())?;
     let text = if args.table {
         let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
-        violations::draw(judged, resources, args.detailed_results, paint)
+        violations::draw(judged, objects, args.detailed_results, paint)
     } else {
-        violations::blocks(judged, resources) + &counts.line()
+        violations::blocks(judged, objects) + &counts.line()
     };
     out.write_all(text.as_bytes())
 }
@@ -402,10 +406,10 @@ fn write_effects(judged: &Judged, path: &Path, notices: &Notices) {
 }
 
 /// Says why rules could not be evaluated, which Kyverno only counts.
-fn note_errors(judged: &Judged, resources: &[Object], notices: &Notices) {
+fn note_errors(judged: &Judged, objects: &[Object], notices: &Notices) {
     for row in judged.rows.iter().filter(|row| row.status == Status::Error) {
         let (policy, rule) = (&judged.heads[row.policy].key, &row.rule);
-        let node = resources[row.resource].node();
+        let node = objects[row.resource].node();
         notices.at(Weight::Warning, node.file(), node.span(), format!("policy {policy}, rule {rule}: {}", row.message));
     }
 }

@@ -50,10 +50,12 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
     for (paths, form) in payloads {
         resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
     }
+    let targets: Vec<Object> = suite.targets.iter().flat_map(|path| loader.resources(path)).collect();
     let cluster = cluster_resource::build(suite, &resources, &mut loader, notices);
     let wanted = Wanted::load(suite, &mut loader);
     let inputs = Inputs {
         policies: &policies.set,
+        targets: &targets,
         cluster: &cluster,
         values: &values,
         user: user.as_ref(),
@@ -74,6 +76,7 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
             policies: &policies.set,
             invalid: &policies.invalid,
             resources: &resources,
+            targets: &targets,
             judged: &runs[position].1,
             wanted: &wanted,
         };

@@ -3,7 +3,7 @@
 //! In: compiled policies, resources, values. Out: a [`Row`] for each rule that says something of a resource, in the
 //! order of resources and, within one, of policies as loaded and rules as computed.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value as Json;
 
@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    document::{Integers, Node},
+    document::{Document, Integers, Node},
     engine::{
         self, Outcome, Request, UserInfo, World,
         context::nest,
+        mutate::OnFailure,
         request::{self, RuleValues, Supplied},
     },
     expr::{Arena, Value},
@@ -35,6 +36,8 @@ use crate::{
 pub(crate) struct Inputs<'i> {
     /// Policies and exceptions.
     pub policies: &'i PolicySet,
+    /// Objects beside the resources that rules for existing objects may change.
+    pub targets: &'i [Object],
     /// What API calls and other look-ups find.
     pub cluster: &'i Cluster,
     /// Values given by hand.
@@ -107,6 +110,9 @@ pub(crate) struct Judged {
 }
 
 /// Evaluates every policy on every resource, on the threads of the pool at hand.
+///
+/// The rows of rules that change other objects speak of these: their indexes go on behind the resources with those of
+/// [`Inputs::targets`].
 pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
     let heads = inputs.policies.classic.iter().map(|policy| policy.head.clone()).collect();
     let mut by_kind: HashMap<ResourceKind<'_>, Vec<RuleRef>> = HashMap::new();
@@ -114,43 +120,134 @@ pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
         let kind = kind_seen(inputs.values, object.node());
         by_kind.entry(kind).or_insert_with(|| inputs.policies.rules_for(kind));
     }
+    let known = || resources.iter().chain(inputs.targets).enumerate().filter(|(_, object)| object.payload.is_none());
+    let (places, nodes) = known().map(|(index, object)| (index, object.node())).unzip();
+    let targets = Targets { places, nodes };
     let rows = runner::each(resources, |index, object| {
         let rules = by_kind.get(&kind_seen(inputs.values, object.node())).filter(|_| object.payload.is_none());
-        evaluate_one(inputs, index, object, rules.map_or(&[], Vec::as_slice))
+        let rules = rules.map_or(&[][..], Vec::as_slice);
+        Evaluating { inputs, targets: &targets, index, rows: Vec::new() }.run(object, rules)
     });
     Judged { heads, rows: rows.into_iter().flatten().collect() }
 }
 
-/// What the rules for its kind say of one resource.
-fn evaluate_one(inputs: Inputs<'_>, index: usize, object: &Object, rules: &[RuleRef]) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for rules in rules.chunk_by(|a, b| a.policy_index() == b.policy_index()) {
-        let position = rules[0].policy_index();
-        let policy = &inputs.policies.classic[position];
-        let judged = runner::quietly(|| {
-            let arena = Arena::new();
-            let given = Given::new(inputs.values, policy, object);
-            let replaced = overrides::apply(object, given.all());
-            let request = request(inputs, replaced.as_ref().unwrap_or(object), given, &arena);
-            let world = World {
-                policies: inputs.policies,
-                cluster: inputs.cluster,
-                now: inputs.now,
-                withheld: &engine::withheld::NOTHING,
-            };
-            let outcomes = engine::evaluate(world, rules, &request, &arena);
-            outcomes.into_iter().map(|outcome| row(inputs, index, position, policy, outcome)).collect::<Vec<_>>()
-        });
-        match judged {
-            Ok(judged) => rows.extend(judged),
-            Err(message) => {
-                let text = format!("judging this resource failed inside admit, which is a bug: {message}");
-                rows.push(Row::error(index, position, String::new(), text));
+/// The objects that rules for existing objects may change.
+struct Targets<'i> {
+    /// Their indexes for rows.
+    places: Vec<usize>,
+    nodes: Vec<Node<'i>>,
+}
+
+/// One resource while policies judge it.
+struct Evaluating<'i> {
+    inputs: Inputs<'i>,
+    targets: &'i Targets<'i>,
+    index: usize,
+    rows: Vec<Row>,
+}
+
+impl<'i> Evaluating<'i> {
+    /// What the rules for its kind say of the resource: those that change it first, in the order of their policies.
+    fn run(mut self, object: &Object, rules: &[RuleRef]) -> Vec<Row> {
+        let policies = self.inputs.policies;
+        let by_policy = || rules.chunk_by(|a, b| a.policy_index() == b.policy_index());
+        let is_mutation = |rule: &RuleRef| matches!(policies.get(*rule).1.body, Body::Mutate(_));
+        let mut changed: Option<Object> = None;
+        for rules in by_policy().filter(|rules| rules.iter().any(is_mutation)) {
+            let object = changed.as_ref().unwrap_or(object);
+            match runner::quietly(|| self.mutate(object, rules)) {
+                Ok(Left::Same) => {}
+                Ok(Left::Changed(object)) => changed = Some(object),
+                // Kyverno: after a rule that can't be applied nothing more is said of the resource.
+                Ok(Left::Nothing) => return self.rows,
+                Err(message) => self.panicked(rules, &message),
             }
         }
-        rows.extend(unevaluated(inputs.policies, rules, index, position));
+        let object = changed.as_ref().unwrap_or(object);
+        for rules in by_policy() {
+            if let Err(message) = runner::quietly(|| self.judge(object, rules)) {
+                self.panicked(rules, &message);
+            }
+            self.rows.extend(unevaluated(policies, rules, self.index, rules[0].policy_index()));
+        }
+        self.rows
     }
-    rows
+
+    fn panicked(&mut self, rules: &[RuleRef], message: &str) {
+        let text = format!("judging this resource failed inside admit, which is a bug: {message}");
+        self.rows.push(Row::error(self.index, rules[0].policy_index(), String::new(), text));
+    }
+
+    fn world(&self) -> World<'i> {
+        World {
+            policies: self.inputs.policies,
+            cluster: self.inputs.cluster,
+            now: self.inputs.now,
+            withheld: &engine::withheld::NOTHING,
+        }
+    }
+
+    /// Applies the mutate rules of one policy.
+    fn mutate(&mut self, object: &Object, rules: &[RuleRef]) -> Left {
+        let position = rules[0].policy_index();
+        let policy = &self.inputs.policies.classic[position];
+        let arena = Arena::new();
+        let given = Given::new(self.inputs.values, policy, object);
+        let replaced = overrides::apply(object, given.all());
+        let object = replaced.as_ref().unwrap_or(object);
+        let request = request(self.inputs, object, given, &arena);
+        let world = self.world();
+        let mutated = engine::mutate::mutate(world, rules, &request, &self.targets.nodes, OnFailure::Stop);
+        let left = mutated.document.map(|document| {
+            let document = Arc::new(document);
+            Object::new(&document, document.root().id())
+        });
+        let patched = Value::from(left.as_ref().unwrap_or(object).node()).to_serde();
+        let mut targets = mutated.targets.into_iter().peekable();
+        let mut rows = Vec::with_capacity(mutated.outcomes.len());
+        for (n, outcome) in mutated.outcomes.into_iter().enumerate() {
+            let mut row = row(self.inputs, self.index, position, policy, outcome);
+            row.effect.patched = Some(match targets.next_if(|changed| changed.outcome == n) {
+                Some(changed) => {
+                    row.resource = self.targets.places[changed.target];
+                    let node = changed.document.as_ref().map_or(self.targets.nodes[changed.target], Document::root);
+                    Value::from(node).to_serde()
+                }
+                None => patched.clone(),
+            });
+            rows.push(row);
+        }
+        self.rows.append(&mut rows);
+        match left {
+            _ if mutated.failed => Left::Nothing,
+            Some(object) => Left::Changed(object),
+            None => Left::Same,
+        }
+    }
+
+    /// Asks the other rules of one policy.
+    fn judge(&mut self, object: &Object, rules: &[RuleRef]) {
+        let position = rules[0].policy_index();
+        let policy = &self.inputs.policies.classic[position];
+        let arena = Arena::new();
+        let given = Given::new(self.inputs.values, policy, object);
+        let replaced = overrides::apply(object, given.all());
+        let request = request(self.inputs, replaced.as_ref().unwrap_or(object), given, &arena);
+        let outcomes = engine::evaluate(self.world(), rules, &request, &arena);
+        let rows: Vec<Row> =
+            outcomes.into_iter().map(|outcome| row(self.inputs, self.index, position, policy, outcome)).collect();
+        self.rows.extend(rows);
+    }
+}
+
+/// What the mutate rules of a policy leave of a resource.
+enum Left {
+    /// The resource as it was.
+    Same,
+    /// The resource after them.
+    Changed(Object),
+    /// Nothing that could be judged.
+    Nothing,
 }
 
 /// As what rules see an object: that of a subresource counts as its parent's.
@@ -254,9 +351,8 @@ fn unevaluated(policies: &PolicySet, rules: &[RuleRef], resource: usize, policy:
     let error = |rule: &RuleRef| {
         let (_, rule) = policies.get(*rule);
         let what = match &rule.body {
-            Body::Mutate(_) => "mutate",
             Body::Generate(_) => "generate",
-            Body::Validate(_) | Body::VerifyImages(_) | Body::Nothing => return None,
+            Body::Validate(_) | Body::Mutate(_) | Body::VerifyImages(_) | Body::Nothing => return None,
         };
         let text = format!("{what} rules are not evaluated by this version of admit");
         Some(Row::error(resource, policy, rule.name.clone(), text))

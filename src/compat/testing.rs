@@ -66,7 +66,16 @@ pub(super) fn policies(text: &str) -> PolicySet {
 /// What policies say of resources.
 pub(super) fn judge(policies: &PolicySet, resources: &[Object], values: &Values) -> Judged {
     let cluster = Cluster::new(Law::CommandLine);
-    let inputs = Inputs { policies, cluster: &cluster, values, user: None, operation: None, audit_warn: false, now: 0 };
+    let inputs = Inputs {
+        policies,
+        targets: &[],
+        cluster: &cluster,
+        values,
+        user: None,
+        operation: None,
+        audit_warn: false,
+        now: 0,
+    };
     evaluation::evaluate(inputs, resources)
 }
 

@@ -10,6 +10,7 @@ use super::{
     context::{RuleScope, Session},
     evaluate, in_namespace,
     matching::{Mismatch, Reader, Subjected},
+    mutate::{self, OnFailure},
     near_miss, supplied,
     validate::Checking,
     whole_waiver,
@@ -52,7 +53,10 @@ pub(crate) struct Explanation {
 
 /// Explains one rule.
 pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<'v>, arena: &'v Arena) -> Explanation {
-    let outcome = evaluate(world, &[rule], request, arena).into_iter().next();
+    let outcome = match &world.policies.get(rule).1.body {
+        Body::Mutate(_) => mutate::mutate(world, &[rule], request, &[], OnFailure::GoOn).outcomes.pop(),
+        _ => evaluate(world, &[rule], request, arena).into_iter().next(),
+    };
     let (policy, rule) = world.policies.get(rule);
     let mut out = Explanation {
         policy: policy.head.key.clone(),

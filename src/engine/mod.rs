@@ -9,6 +9,7 @@ mod evidence;
 pub(crate) mod explain;
 mod images;
 pub(crate) mod matching;
+pub(crate) mod mutate;
 pub(crate) mod near_miss;
 pub(crate) mod outcome;
 pub(crate) mod pattern;
@@ -268,14 +269,14 @@ struct Waivers<'v> {
 }
 
 /// The exceptions that waive a rule of an action for the resource.
-fn waivers<'v>(
-    world: World<'v>,
-    policy: &'v Policy,
-    rule: &'v Rule,
+fn waivers<'w: 'v, 'v>(
+    world: World<'w>,
+    policy: &'w Policy,
+    rule: &'w Rule,
     scope: &RuleScope<'v, '_>,
     (subject, action): (&Subjected<'v>, Action),
-) -> Waivers<'v> {
-    let holds = |exception: &'v Exception| {
+) -> Waivers<'w> {
+    let holds = |exception: &'w Exception| {
         subject.matches(&exception.matching, Reader::Exception)
             && exception.conditions.as_ref().is_none_or(|conditions| {
                 conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
@@ -346,9 +347,14 @@ fn whole_waiver<'v>(validate: &Validate, matching: &[&'v Exception]) -> Option<(
     if matching.is_empty() {
         return None;
     }
-    let keys = matching.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
+    Some((skipped_by(matching), matching.to_vec()))
+}
+
+/// Kyverno's text for a rule that exceptions waive as a whole.
+fn skipped_by(exceptions: &[&Exception]) -> String {
+    let keys = exceptions.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
     // Kyverno: no space before the first exception.
-    Some((format!("rule is skipped due to policy exceptions{keys}"), matching.to_vec()))
+    format!("rule is skipped due to policy exceptions{keys}")
 }
 
 /// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,

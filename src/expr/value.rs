@@ -131,6 +131,25 @@ impl<'v> Value<'v> {
         }
     }
 
+    /// The value with all its parts copied into an arena that may outlive the document it stands in.
+    pub(crate) fn copied_to<'a>(self, arena: &'a Arena) -> Value<'a> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Number(value) => Value::Number(value),
+            Value::String(text) => Value::string_in(arena, text),
+            Value::List(list) => {
+                let items: Vec<Value<'a>> = list.iter().map(|item| item.copied_to(arena)).collect();
+                Value::list_in(arena, &items)
+            }
+            Value::Map(map) => {
+                let entries: Vec<(&'a str, Value<'a>)> =
+                    map.iter().map(|(key, item)| (&*arena.alloc_str(key), item.copied_to(arena))).collect();
+                Value::map_in(arena, &entries)
+            }
+        }
+    }
+
     /// The text of a string.
     pub(crate) fn as_str(self) -> Option<&'v str> {
         match self {

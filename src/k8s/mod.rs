@@ -11,6 +11,7 @@ pub(crate) mod gotime;
 pub(crate) mod gvk;
 pub(crate) mod image_ref;
 pub(crate) mod label_selector;
+pub(crate) mod merge_keys;
 pub(crate) mod quantity;
 pub(crate) mod scope;
 pub(crate) mod semver;

@@ -8,10 +8,11 @@ use rustc_hash::FxHashMap;
 
 use super::panic::quietly;
 use crate::{
-    document::Node,
+    document::{Document, Node},
     engine::{
         self, Outcome, Request, UserInfo, World,
         explain::{Explanation, explain},
+        mutate::{self, OnFailure, mutate},
         request::{Supplied, kind_of},
     },
     expr::Arena,
@@ -23,6 +24,7 @@ use crate::{
     governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
+        classic::Body,
         exception::Exception,
         set::{PolicySet, ResourceKind, RuleRef},
     },
@@ -89,10 +91,11 @@ pub(crate) fn judge<'d>(
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
     let kinds: Vec<ResourceKind<'d>> =
         subjects.par_iter().map(|it| it.resource().map(kind_of).unwrap_or_default()).collect();
-    let mut rules: FxHashMap<ResourceKind<'d>, Vec<RuleRef>> = FxHashMap::default();
+    let mut rules: FxHashMap<ResourceKind<'d>, Applicable> = FxHashMap::default();
     for kind in &kinds {
-        rules.entry(*kind).or_insert_with(|| world.policies.rules_for(*kind));
+        rules.entry(*kind).or_insert_with(|| Applicable::new(world.policies, *kind));
     }
+    let nothing = Applicable::default();
     let has_conditions = world.policies.exceptions.iter().any(|it| it.conditions.is_some());
     let parts: Vec<Judged> = subjects
         .par_chunks(chunk)
@@ -103,9 +106,9 @@ pub(crate) fn judge<'d>(
             for (index, subject) in part.iter().enumerate() {
                 let position = n * chunk + index;
                 let kind = kinds[position];
-                let rules = rules.get(&kind).map(Vec::as_slice).unwrap_or_default();
+                let rules = rules.get(&kind).unwrap_or(&nothing);
                 // Most objects of a repository are of no kind that a rule is about.
-                if rules.is_empty() && !wants.traces {
+                if rules.changing.is_empty() && rules.judging.is_empty() && !wants.traces {
                     continue;
                 }
                 judging.index = position as u32;
@@ -138,9 +141,61 @@ pub(crate) fn judge<'d>(
     out
 }
 
+/// The rules for a kind, in the order of evaluation.
+#[derive(Debug, Default)]
+struct Applicable {
+    /// Those that change an object before others judge it.
+    changing: Vec<RuleRef>,
+    /// All others.
+    judging: Vec<RuleRef>,
+}
+
+impl Applicable {
+    fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
+        let (changing, judging) = policies
+            .rules_for(kind)
+            .into_iter()
+            .partition(|rule| matches!(policies.get(*rule).1.body, Body::Mutate(_)));
+        Self { changing, judging }
+    }
+}
+
 /// The position of an exception in its set.
 fn position(policies: &PolicySet, exception: &Exception) -> Option<u32> {
     policies.exceptions.iter().position(|it| std::ptr::eq(it, exception)).map(|it| it as u32)
+}
+
+/// An object as it is judged.
+#[derive(Clone, Copy)]
+struct After<'a> {
+    resource: Node<'a>,
+    redaction: Option<&'a Redaction>,
+    /// The rules that changed it before.
+    changed_by: &'a [RuleRef],
+    /// It may hold values of Secrets.
+    is_careful: bool,
+}
+
+impl<'a> After<'a> {
+    /// An object as it was written.
+    fn nothing(resource: Node<'a>, redaction: Option<&'a Redaction>) -> Self {
+        Self { resource, redaction, changed_by: &[], is_careful: redaction.is_some() }
+    }
+
+    /// Says in a finding what was changed before.
+    fn say(self, finding: Finding, policies: &PolicySet) -> Finding {
+        if self.changed_by.is_empty() {
+            return finding;
+        }
+        let mut finding = finding;
+        let mut names = Vec::new();
+        for rule in self.changed_by {
+            let (policy, rule) = policies.get(*rule);
+            names.push(format!("`{}/{}`", policy.head.key, rule.name));
+            finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
+        }
+        finding.note(format!("judged after {}", names.join(", ")))
+    }
 }
 
 struct Judging<'d> {
@@ -155,8 +210,8 @@ struct Judging<'d> {
 }
 
 impl<'d> Judging<'d> {
-    /// Judges one subject by the rules that may say something of its kind.
-    fn subject(&mut self, subject: &Subject<'d>, kind: ResourceKind<'d>, rules: &[RuleRef], arena: &Arena) {
+    /// Judges one subject by the rules that may say something of its kind, after those that change it.
+    fn subject(&mut self, subject: &Subject<'d>, kind: ResourceKind<'d>, rules: &Applicable, arena: &Arena) {
         let Some(resource) = subject.resource() else { return };
         let world = self.world;
         let namespace = resource.str_at(&["metadata", "namespace"]).unwrap_or_default();
@@ -171,18 +226,49 @@ impl<'d> Judging<'d> {
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
         let redaction = redaction.as_ref();
+        if rules.changing.is_empty() || request.object.is_none() {
+            self.judge(&request, kind, &rules.judging, After::nothing(resource, redaction), arena);
+            return;
+        }
+        let mutated = match quietly(|| mutate(world, &rules.changing, &request, &[], OnFailure::GoOn)) {
+            Ok(mutated) => mutated,
+            Err(message) => {
+                self.lost(subject, &message);
+                mutate::Mutated::default()
+            }
+        };
+        self.take(&mutated.outcomes, &rules.changing, After::nothing(resource, redaction));
+        let changed = mutated.document.as_ref().map(Document::root);
+        let request = Request { object: changed.or(request.object), ..request };
+        let resource = changed.unwrap_or(resource);
+        let changed_by = mutated.changed_by.as_slice();
+        let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).1.reads_secrets());
+        let after = After { resource, redaction, changed_by, is_careful: redaction.is_some() || reads_secrets };
+        self.judge(&request, kind, &rules.judging, after, arena);
+    }
+
+    /// Judges an object as it is after the rules that change it.
+    fn judge(
+        &mut self,
+        request: &Request<'_>,
+        kind: ResourceKind<'_>,
+        rules: &[RuleRef],
+        after: After<'_>,
+        arena: &Arena,
+    ) {
+        let (world, resource) = (self.world, after.resource);
         if self.wants.traces {
             for rule in world.policies.rules_existing_for(kind.kind) {
-                if let Ok(explained) = quietly(|| explain(world, rule, &request, arena)) {
-                    let is_careful = redaction.is_some() || world.policies.get(rule).1.reads_secrets();
+                if let Ok(explained) = quietly(|| explain(world, rule, request, arena)) {
+                    let is_careful = after.is_careful || world.policies.get(rule).1.reads_secrets();
                     self.out.traces.push(trace(explained, resource, is_careful));
                 }
             }
         }
         if self.has_conditions {
             for rule in rules {
-                let broken = quietly(|| engine::broken_conditions(world, *rule, &request, arena)).unwrap_or_default();
-                let is_careful = redaction.is_some() || world.policies.get(*rule).1.reads_secrets();
+                let broken = quietly(|| engine::broken_conditions(world, *rule, request, arena)).unwrap_or_default();
+                let is_careful = after.is_careful || world.policies.get(*rule).1.reads_secrets();
                 for (exception, message) in broken {
                     let message = if is_careful { secret::UNSAID.to_owned() } else { message };
                     let exception = position(world.policies, exception);
@@ -194,13 +280,13 @@ impl<'d> Judging<'d> {
                 }
             }
         }
-        match quietly(|| engine::evaluate(world, rules, &request, arena)) {
-            Ok(outcomes) => self.take(&outcomes, rules, resource, redaction),
+        match quietly(|| engine::evaluate(world, rules, request, arena)) {
+            Ok(outcomes) => self.take(&outcomes, rules, after),
             // The rule that panics is found by asking one by one; the others have their say.
             Err(_) => {
                 for rule in rules {
-                    match quietly(|| engine::evaluate(world, &[*rule], &request, arena)) {
-                        Ok(outcomes) => self.take(&outcomes, rules, resource, redaction),
+                    match quietly(|| engine::evaluate(world, &[*rule], request, arena)) {
+                        Ok(outcomes) => self.take(&outcomes, rules, after),
                         Err(message) => self.panicked(*rule, resource, &message),
                     }
                 }
@@ -208,7 +294,8 @@ impl<'d> Judging<'d> {
         }
     }
 
-    fn take(&mut self, outcomes: &[Outcome<'_>], rules: &[RuleRef], resource: Node<'_>, redaction: Option<&Redaction>) {
+    fn take(&mut self, outcomes: &[Outcome<'_>], rules: &[RuleRef], after: After<'_>) {
+        let After { resource, redaction, .. } = after;
         for it in outcomes {
             self.note_effects(it, rules);
             let n = match it.status {
@@ -222,8 +309,9 @@ impl<'d> Judging<'d> {
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
             match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
-                Some(mut finding) => {
-                    if let Some(is_own_text) = self.is_careful(it, rules, redaction) {
+                Some(finding) => {
+                    let mut finding = after.say(finding, self.world.policies);
+                    if let Some(is_own_text) = self.is_careful(it, rules, after) {
                         finding = secret::silence(finding, is_own_text);
                     }
                     if let Some(redaction) = redaction {
@@ -238,7 +326,7 @@ impl<'d> Judging<'d> {
                         verdict: outcome::verdict(it, &outcome::resource_ref(resource)),
                         message: it.message.clone(),
                     };
-                    if let Some(is_own_text) = self.is_careful(it, rules, redaction) {
+                    if let Some(is_own_text) = self.is_careful(it, rules, after) {
                         quiet.verdict = secret::silence_verdict(quiet.verdict);
                         if !is_own_text {
                             secret::UNSAID.clone_into(&mut quiet.message);
@@ -256,14 +344,14 @@ impl<'d> Judging<'d> {
     }
 
     /// For an outcome whose rule knows values of Secrets: whether its message is the policy's own text.
-    fn is_careful(&self, outcome: &Outcome<'_>, rules: &[RuleRef], redaction: Option<&Redaction>) -> Option<bool> {
+    fn is_careful(&self, outcome: &Outcome<'_>, rules: &[RuleRef], after: After<'_>) -> Option<bool> {
         let policies = self.world.policies;
         let rule = rules
             .iter()
             .map(|it| policies.get(*it))
             .find(|(policy, rule)| std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule);
         let (reads, quotes) = rule.map_or((false, true), |(_, rule)| (rule.reads_secrets(), rule.quotes()));
-        if redaction.is_none() && !reads {
+        if !after.is_careful && !reads {
             return None;
         }
         // What goes wrong while a rule is evaluated quotes what it went wrong with.
@@ -282,11 +370,17 @@ impl<'d> Judging<'d> {
         for exception in outcome.exceptions.iter().chain(withheld) {
             let position = position(policies, exception);
             let (Some(exception), Some(rule)) = (position, rules.iter().find(of_outcome)) else { continue };
+            let changes = matches!(policies.get(*rule).1.body, Body::Mutate(_));
             self.out.effects.waived.push(Effect {
                 exception,
                 rule: *rule,
                 object: self.index,
-                without: if outcome.exceptions.is_empty() { Some(outcome.status) } else { outcome.waived },
+                // A rule that would change the object is waived for a reason, though it would not refuse anything.
+                without: match (outcome.exceptions.is_empty(), outcome.waived) {
+                    (true, _) => Some(outcome.status),
+                    (false, Some(engine::Status::Pass)) if changes => Some(engine::Status::Indeterminate),
+                    (false, without) => without,
+                },
                 n_exceptions: (outcome.exceptions.len() + outcome.withheld.len()) as u32,
             });
         }

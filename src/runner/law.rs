@@ -16,12 +16,7 @@ use crate::{
         resource,
     },
     finding::{Finding, Place, Severity, outcome},
-    policy::{
-        PolicyError,
-        classic::{Body, Policy},
-        error::Problem,
-        set::PolicySet,
-    },
+    policy::{PolicyError, set::PolicySet},
     source::is_hidden,
 };
 
@@ -65,7 +60,6 @@ impl Law {
                 }
             }
         }
-        law.findings.extend(law.policies.classic.iter().filter_map(unheeded));
         law
     }
 
@@ -146,11 +140,4 @@ fn add(set: &mut PolicySet, document: &Arc<Document>, wanted: fn(&PolicyError) -
         }
     }
     out
-}
-
-/// A warning for a policy that changes resources before others judge them.
-fn unheeded(policy: &Policy) -> Option<Finding> {
-    let rule = policy.rules.iter().find(|rule| matches!(rule.body, Body::Mutate(_)))?;
-    let problem = Problem::NotApplied { what: "a mutate rule".to_owned() };
-    Some(outcome::from_policy_error(&PolicyError { file: Arc::clone(&policy.head.file), at: rule.name_span, problem }))
 }

@@ -12,7 +12,11 @@ use crate::{
         layout::Layout,
         resource,
     },
-    engine::{self, Outcome, Request, UserInfo, World, request::Supplied},
+    engine::{
+        self, Outcome, Request, UserInfo, World,
+        mutate::{OnFailure, mutate},
+        request::Supplied,
+    },
     expr::Arena,
     finding::{Finding, Place, Severity, outcome},
     k8s::scope::is_cluster_scoped,
@@ -129,8 +133,21 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
             supplied: Supplied::default(),
         };
         let world = World { policies: &policies, cluster, now: NOW, withheld: &engine::withheld::NOTHING };
-        for outcome in engine::evaluate(world, &policies.rules_for(request.kind()), &request, &arena) {
-            rows.push(Row::of_outcome(&file, &outcome, node));
+        let rules = policies.rules_for(request.kind());
+        let others: Vec<Node<'_>> = objects().map(|(_, node)| node).collect();
+        let on_failure = if asked.command_line { OnFailure::Stop } else { OnFailure::GoOn };
+        let mutated = mutate(world, &rules, &request, &others, on_failure);
+        for (n, outcome) in mutated.outcomes.iter().enumerate() {
+            let target = mutated.targets.iter().find(|changed| changed.outcome == n);
+            rows.push(Row::of_outcome(&file, outcome, target.map_or(node, |changed| others[changed.target])));
+        }
+        if mutated.failed && on_failure == OnFailure::Stop {
+            continue;
+        }
+        let object = mutated.document.as_ref().map(Document::root).or(request.object);
+        let request = Request { object, ..request };
+        for outcome in engine::evaluate(world, &rules, &request, &arena) {
+            rows.push(Row::of_outcome(&file, &outcome, object.unwrap_or(node)));
         }
     }
     rows

@@ -177,11 +177,14 @@ fn rewrite_node(node: Node<'_>, path: &mut Vec<String>, flavor: Flavor, cel: boo
         Kind::Map => {
             let entries: Vec<_> = node
                 .entries()
-                .map(|(key, value)| {
+                .filter_map(|(key, value)| {
+                    if is_dropped(path, key) {
+                        return None;
+                    }
                     path.push(key.to_owned());
                     let id = rewrite_node(value, path, flavor, cel, builder);
                     path.pop();
-                    (builder.key(&shift(key, flavor, cel), value.key_span()), id)
+                    Some((builder.key(&shift(key, flavor, cel), value.key_span()), id))
                 })
                 .collect();
             builder.map(&entries, span)
@@ -190,11 +193,22 @@ fn rewrite_node(node: Node<'_>, path: &mut Vec<String>, flavor: Flavor, cel: boo
     };
     let steps: Vec<&str> = path.iter().map(String::as_str).collect();
     match steps.as_slice() {
-        ["validate", "pattern"] | ["mutate", "patchStrategicMerge"] if node.key() == steps[1] => {
+        ["validate", "pattern"] | ["mutate", "patchStrategicMerge"] | ["mutate", "foreach", "patchStrategicMerge"]
+            if steps.last() == Some(&node.key()) =>
+        {
             wrap(id, flavor, span, builder)
         }
         ["validate", "anyPattern"] if node.key() != "anyPattern" => wrap(id, flavor, span, builder),
         _ => id,
+    }
+}
+
+/// Kyverno: a generated rule that mutates keeps neither its targets nor the order of its lists.
+fn is_dropped(path: &[String], key: &str) -> bool {
+    match path {
+        [mutate] => mutate == "mutate" && key == "targets",
+        [mutate, foreach] => mutate == "mutate" && foreach == "foreach" && matches!(key, "order" | "foreach"),
+        _ => false,
     }
 }
 

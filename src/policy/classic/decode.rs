@@ -10,6 +10,7 @@ use super::{
     condition::{self, FlatList},
     context,
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
+    mutate,
     pattern::{Numbers, Pattern},
     references,
 };
@@ -104,7 +105,7 @@ fn generated_rules(
     let blocks = declared.iter().flat_map(|rule| std::iter::once(&rule.matching).chain(&rule.exclude));
     let rewritable = declared.iter().all(|rule| match rule.body {
         Body::Generate(_) => false,
-        Body::Mutate(id) => !patches_by_path(rule.document.node(id)),
+        Body::Mutate(ref block) => !mutate::patches_by_path(block),
         Body::Validate(_) | Body::VerifyImages(_) | Body::Nothing => true,
     });
     let controllers = autogen::controllers(annotation, blocks, rewritable);
@@ -125,11 +126,6 @@ fn generated_rules(
         }
     }
     out
-}
-
-fn patches_by_path(mutate: Node<'_>) -> bool {
-    mutate.get("patchesJson6902").is_some()
-        || mutate.get("foreach").is_some_and(|list| list.items().any(patches_by_path))
 }
 
 fn decode_rule(document: &Arc<Document>, node: NodeId, forms: Forms, problems: &Problems) -> Option<Rule> {
@@ -164,7 +160,7 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
         let node = node.filter(|node| node.len() > 0)?;
         match key {
             "validate" => Some(Body::Validate(validate(node, problems)?)),
-            "mutate" => Some(Body::Mutate(node.id())),
+            "mutate" => Some(Body::Mutate(mutate::decode(node, problems)?)),
             "generate" => Some(Body::Generate(node.id())),
             _ => Some(Body::VerifyImages(node.id())),
         }
@@ -187,7 +183,7 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
             .into_iter()
             .map(|(key, value)| (key.to_owned(), Template::compile(value)))
             .collect(),
-        reads_user: ["context", "preconditions", "validate"]
+        reads_user: ["context", "preconditions", "validate", "mutate"]
             .into_iter()
             .filter_map(|key| fields.get(key))
             .any(reads_user),

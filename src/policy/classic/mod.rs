@@ -5,6 +5,7 @@ pub(crate) mod condition;
 pub(crate) mod context;
 pub(crate) mod decode;
 pub(crate) mod model;
+pub(crate) mod mutate;
 pub(crate) mod pattern;
 mod quoting;
 pub(crate) mod references;

@@ -6,6 +6,7 @@ use super::{
     autogen::Flavor,
     condition::Conditions,
     context::ContextEntry,
+    mutate::Mutate,
     pattern::{Numbers, Pattern},
 };
 use crate::{
@@ -105,12 +106,11 @@ impl Rule {
 
 /// What a rule does.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every rule validates")]
 pub(crate) enum Body {
     /// Checks the resource.
     Validate(Validate),
-    /// Changes the resource.
-    Mutate(NodeId),
+    /// Changes the resource, or others.
+    Mutate(Mutate),
     /// Makes other resources.
     #[expect(dead_code, reason = "generation is not evaluated yet")]
     Generate(NodeId),

@@ -7,6 +7,7 @@ use super::{
     condition::Conditions,
     context::{ContextEntry, Source},
     model::{Body, Check, ForEach, Rule, Validate},
+    mutate::Change,
 };
 use crate::expr::template::{Template, variables};
 
@@ -22,11 +23,12 @@ impl Rule {
 
     /// Whether the rule may read a Secret that it does not judge.
     pub(crate) fn reads_secrets(&self) -> bool {
-        let in_foreach = match &self.body {
+        let in_body = match &self.body {
             Body::Validate(Validate { check: Check::ForEach(items), .. }) => items.iter().any(item_reads_secrets),
+            Body::Mutate(block) => change_reads_secrets(&block.change),
             _ => false,
         };
-        in_foreach || self.context.iter().any(entry_reads_secrets)
+        in_body || self.context.iter().any(entry_reads_secrets)
     }
 }
 
@@ -59,6 +61,15 @@ fn item_reads_secrets(item: &ForEach) -> bool {
         _ => false,
     };
     nested || item.context.iter().any(entry_reads_secrets)
+}
+
+fn change_reads_secrets(change: &Change) -> bool {
+    match change {
+        Change::ForEach(items) => {
+            items.iter().any(|it| it.context.iter().any(entry_reads_secrets) || change_reads_secrets(&it.change))
+        }
+        Change::Merge(_) | Change::JsonPatch(_) | Change::Nothing => false,
+    }
 }
 
 fn entry_reads_secrets(entry: &ContextEntry) -> bool {
