@@ -4,6 +4,7 @@
 //! library promises no stability: [`run`] is the program, and [`testing`] is for its own tests, benches and fuzzers.
 
 mod k8s;
+mod signature;
 mod span;
 
 #[expect(clippy::disallowed_methods, reason = "whatever is read comes in here")]

@@ -8,6 +8,7 @@ pub(crate) mod context;
 mod evidence;
 pub(crate) mod explain;
 mod images;
+mod manifests;
 pub(crate) mod matching;
 pub(crate) mod mutate;
 pub(crate) mod near_miss;

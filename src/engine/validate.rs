@@ -11,6 +11,7 @@ use super::{
     conditions::{self, ConditionError, Deciding, Wanted},
     context::RuleScope,
     evidence::{self, Level, Reading},
+    manifests,
     outcome::{Evidence, Status},
     pattern::{self, Mismatch, MismatchClass},
     pod_security::{self, Judgement},
@@ -32,6 +33,7 @@ use crate::{
             pattern::Pattern,
         },
         exception::Exception,
+        manifests::Manifests,
         pod_security::PodSecurity,
     },
     span::Span,
@@ -126,7 +128,9 @@ impl<'v, 's> Checking<'v, 's> {
     pub(crate) fn run(&self) -> Option<Verdict> {
         let resource = Value::from(self.resource);
         match &self.validate.check {
-            Check::Pattern(_) | Check::AnyPattern(_) | Check::PodSecurity(_) if self.operation == Operation::Delete => {
+            Check::Pattern(_) | Check::AnyPattern(_) | Check::PodSecurity(_) | Check::Manifests(_)
+                if self.operation == Operation::Delete =>
+            {
                 None
             }
             Check::ForEach(items) => self.for_each_all(items, 0),
@@ -145,7 +149,7 @@ impl<'v, 's> Checking<'v, 's> {
             Check::AnyPattern(sources) => Some(self.any_pattern(sources, value)),
             Check::Deny(conditions, span) => Some(self.deny(conditions.as_ref(), *span)),
             Check::Cel(node) => Some(self.not_evaluated("validate.cel", *node)),
-            Check::Manifests(node) => Some(self.not_evaluated("validate.manifests", *node)),
+            Check::Manifests(manifests) => Some(self.manifests(manifests)),
             Check::ForEach(_) | Check::PodSecurity(_) | Check::Nothing => None,
         }
     }
@@ -446,6 +450,32 @@ impl<'v, 's> Checking<'v, 's> {
             Judgement::Unreadable(message, evidence) => {
                 let evidence = Evidence { clause: Some(demanded.level_span), ..evidence };
                 Verdict { evidence, ..Verdict::new(Status::Error, message) }
+            }
+        }
+    }
+
+    fn manifests(&self, manifests: &'v Manifests) -> Verdict {
+        let clause = Some(manifests.span);
+        match manifests::judge(manifests, self.resource) {
+            manifests::Judgement::Signed(message) => Verdict::new(Status::Pass, message),
+            manifests::Judgement::Unsigned(message, difference) => {
+                let evidence = match difference {
+                    Some((node, label)) => Evidence {
+                        value: Some(if node.is_map() { place_of_missing(node, self.resource) } else { node.span() }),
+                        label,
+                        clause,
+                        demand: "must be as signed".to_owned(),
+                        path: evidence::pointer(node, self.resource),
+                    },
+                    None => {
+                        Evidence { clause, demand: "a signature is demanded here".to_owned(), ..Evidence::default() }
+                    }
+                };
+                Verdict { evidence, ..Verdict::new(Status::Fail, message) }
+            }
+            manifests::Judgement::Error(message) => Verdict::error(message, None, clause),
+            manifests::Judgement::Missing(what) => {
+                Verdict::error("error occurred during manifest verification".to_owned(), Some(what), clause)
             }
         }
     }

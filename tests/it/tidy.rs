@@ -13,7 +13,7 @@ use regex::Regex;
 
 /// Modules from left to right; each names only those on the lines before its own, and its own children.
 const RANKS: [&[&str]; 14] = [
-    &["span", "k8s"],
+    &["span", "k8s", "signature"],
     &["source"],
     &["document"],
     &["expr"],

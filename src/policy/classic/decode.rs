@@ -25,6 +25,7 @@ use crate::{
     policy::{
         Action, Head,
         fields::{Fields, Problems},
+        manifests::Manifests,
         matching::{self, Block, Forms, Join},
         pod_security,
     },
@@ -215,7 +216,7 @@ fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
             .get("podSecurity")
             .and_then(|node| pod_security::decode(node, problems).map(Check::PodSecurity))
             .or_else(|| other("cel", Check::Cel))
-            .or_else(|| other("manifests", Check::Manifests))
+            .or_else(|| fields.get("manifests").map(|node| Check::Manifests(Box::new(Manifests::decode(node)))))
     });
     Some(Validate {
         message: fields.string("message").filter(|text| !text.is_empty()).map(Template::compile),

@@ -16,7 +16,7 @@ use crate::{
         template::{Template, Tree},
     },
     k8s::{label_selector::LabelSelector, wildcard::Wildcard},
-    policy::{Action, Head, matching::Block, pod_security::PodSecurity},
+    policy::{Action, Head, manifests::Manifests, matching::Block, pod_security::PodSecurity},
     span::Span,
 };
 
@@ -149,7 +149,7 @@ pub(crate) enum Check {
     /// CEL expressions.
     Cel(NodeId),
     /// A signature on the manifest.
-    Manifests(NodeId),
+    Manifests(Box<Manifests>),
     /// Nothing that is known; policy validation refuses it.
     Nothing,
 }

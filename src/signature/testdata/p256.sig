@@ -1,0 +1,2 @@
+MEYCIQCMfiNbfOJylBG1HAqS8SpNOtwkkvx7KQi8q6dgLKF3PAIhAODbiB7qqWsYqzZfQjQhfLjm
+Y/+0hxqJigy20BCAqKAq

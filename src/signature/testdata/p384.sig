@@ -1,0 +1,2 @@
+MGUCMFbPOPjTi3WmHEy7utz7y0hxw9dznhe7x3arFxqXsrFjMkn+EhP7/vugDN/qlnNYcwIxAPQ9
+7lZLsmvPSynLMi/CksSCaV0TFHQaTfSt6vpdoPSKrraV4mpqrPle8DH796pq6w==
