@@ -29,7 +29,7 @@ pub(super) fn eval_in(source: &str, environment: &Environment) -> String {
     let mut scope = Scope::new(&arena, &Nowhere, &[], NOW);
     scope.set(Root::Object, Value::from_expr(&arena, object));
     match program.evaluate(&scope) {
-        Ok(value) => text::literal(value),
+        Ok(value) => literal(value),
         Err(error) => format!("error: {error}"),
     }
 }
@@ -506,10 +506,8 @@ proptest::proptest! {
     #[test]
     fn integers_compute_exactly_or_not_at_all(a: i64, b: i64) {
         let found = eval(&format!("dyn({a}) + dyn({b})"));
-        match a.checked_add(b) {
-            Some(sum) => proptest::prop_assert_eq!(found, sum.to_string()),
-            None => proptest::prop_assert_eq!(found, "error: integer overflow"),
-        }
+        let exact = a.checked_add(b).map_or("error: integer overflow".to_owned(), |sum| sum.to_string());
+        proptest::prop_assert_eq!(found, exact);
     }
 
     #[test]
