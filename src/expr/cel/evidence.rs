@@ -117,7 +117,7 @@ impl<'v> Finder<'_, 'v> {
                 };
                 Some(child.unwrap_or(node))
             }
-            Kind::Not(operand) | Kind::Negate(operand) => self.place(operand),
+            Kind::Not(operand) | Kind::Negate(operand) | Kind::Among(operand, _) => self.place(operand),
             Kind::Binary(_, operands) => operands.iter().find_map(|operand| self.place(operand)),
             Kind::And(operands) | Kind::Or(operands) => operands.iter().find_map(|operand| self.place(operand)),
             Kind::Conditional(parts) => parts.iter().find_map(|part| self.place(part)),

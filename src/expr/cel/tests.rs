@@ -249,6 +249,8 @@ fn logic_makes_up_for_errors() {
         ("object.l.all(x, x.zz == 1)", "error: no such key: zz"),
         ("[].all(x, object.zz)", "true"),
         ("[].exists(x, object.zz)", "false"),
+        ("object.zz && random() == ''", "error: a random text like \"[0-9a-z]{8}\" is not known"),
+        ("[1].all(x, random() == 'a' && object.s in ['a', 'b'])", "false"),
     ]);
 }
 
@@ -332,6 +334,7 @@ fn families_differ() {
     assert!(refused(Family::ValidatingAdmissionPolicy, "hash.sha1('a')"));
     assert!(refused(Family::ClusterPolicy, "base64.encode(b'a') == cel.bind(x, 'a', x)"));
     assert!(compiles(Family::ClusterPolicy, "authorizer.path('/healthz').check('get').allowed()"));
+    assert!(compiles(Family::ClusterPolicy, "authorizer.requestResource.check('get').allowed()"));
     assert!(refused(Family::ValidatingAdmissionPolicy, "authorizer.path('/healthz').check('get').allowed()"));
     assert!(refused(Family::GeneratingPolicy, "[1].all(i, v, true)"));
     assert!(compiles(Family::GeneratingPolicy, "[1, 'a']"));

@@ -1,5 +1,7 @@
 //! The compiled form of an expression: names resolved, overloads chosen, macros as what they do.
 
+use regex::Regex;
+
 use super::{Value, ast::Binary, environment::Root, library::Overload};
 use crate::k8s::gotime::Time;
 
@@ -37,6 +39,8 @@ pub(super) enum Kind {
     Not(Box<Expr>),
     Negate(Box<Expr>),
     Binary(Binary, Box<[Expr; 2]>),
+    /// `operand in [constants]`
+    Among(Box<Expr>, Box<[Constant]>),
     And(Box<[Expr]>),
     Or(Box<[Expr]>),
     Conditional(Box<[Expr; 3]>),
@@ -80,6 +84,8 @@ pub(super) struct Call {
     pub overloads: Box<[&'static Overload]>,
     /// The receiver first.
     pub arguments: Box<[Expr]>,
+    /// The regular expression that the second argument is, when it is a constant.
+    pub pattern: Option<Regex>,
 }
 
 /// A loop over a list or map.
