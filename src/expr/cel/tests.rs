@@ -390,6 +390,24 @@ fn variables_are_evaluated_once_and_keep_their_errors() {
     assert_eq!(main.evaluate(&scope).map(Value::as_bool), Ok(Some(true)));
     assert_eq!(failing.evaluate(&scope).map(|_| ()), Err(EvalError::NoSuchKey("zz".into())));
     assert!(Program::compile("variables.a + 'x'", &environment, Expected::Any).is_err(), "the type is known");
+
+    // Kubernetes names the variable.
+    let mut environment = Environment::new(Family::ClusterPolicy);
+    let mut programs = Vec::new();
+    for (name, source) in [("a", "object.zz"), ("b", "variables.a")] {
+        programs.push(Program::compile(source, &environment, Expected::Any).expect(source));
+        environment.declare_variable(name, Type::Dyn);
+    }
+    let failing = Program::compile("variables.b == 1", &environment, Expected::Bool).expect("valid");
+    let mut scope = Scope::new(&arena, &Nowhere, &programs, NOW);
+    scope.set(Root::Object, Value::Map(Map::Entries(&[])));
+    assert_eq!(
+        failing.evaluate(&scope).map_err(|error| error.to_string()).map(|_| ()),
+        Err(
+            "composited variable \"b\" fails to evaluate: composited variable \"a\" fails to evaluate: no such key: zz"
+                .to_owned()
+        )
+    );
 }
 
 #[test]

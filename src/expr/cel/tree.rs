@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Local(usize),
     /// `variables.NAME`, by its number.
     Variable(usize),
+    /// The same, where errors name the variable.
+    NamedVariable(usize, Box<str>),
     /// `has(operand.field)`
     Has {
         operand: Box<Expr>,

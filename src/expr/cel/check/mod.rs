@@ -114,7 +114,9 @@ impl Checker<'_> {
         let Some((index, of)) = self.environment.variable(name) else {
             return Err(CompileError::new(at, format!("undefined field '{name}'")));
         };
-        let variable = expr(at, Kind::Variable(index));
+        let kind =
+            if self.environment.composited { Kind::NamedVariable(index, name.into()) } else { Kind::Variable(index) };
+        let variable = expr(at, kind);
         if !optional {
             return Ok((variable, of.clone()));
         }

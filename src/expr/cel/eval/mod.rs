@@ -56,6 +56,10 @@ impl<'s, 'v> Evaluator<'s, 'v> {
                 self.field(operand, field, *optional)
             }
             Kind::Variable(index) => self.scope.variable(*index),
+            Kind::NamedVariable(index, name) => self.scope.variable(*index).map_err(|error| match error {
+                EvalError::Indeterminate { .. } | EvalError::Cost => error,
+                _ => EvalError::refused(format!("composited variable {name:?} fails to evaluate: {error}")),
+            }),
             Kind::Has { operand, field } => {
                 let operand = self.eval(operand)?;
                 Ok(Value::Bool(find_field(operand, field)?.is_some()))
