@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, check, exceptions, explain, hook, jp, lint, test},
+    commands::{RunError, apply, cel, check, exceptions, explain, hook, jp, lint, test},
     runner::quietly,
     source::Environment,
 };
@@ -40,6 +40,8 @@ enum Command {
     Hook(hook::HookCommand),
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
+    /// Try an expression in CEL on a file or standard input
+    Cel(cel::CelArgs),
     /// Apply policies to resources, as `kyverno apply` does
     Apply(Box<apply::ApplyArgs>),
     /// Run suites of `kyverno test`
@@ -84,6 +86,10 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
         Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
+            let code = error.exit_code();
+            RunError::new(error.to_string()).with_code(code)
+        }),
+        Command::Cel(args) => cel::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
             let code = error.exit_code();
             RunError::new(error.to_string()).with_code(code)
         }),

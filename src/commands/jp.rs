@@ -4,22 +4,18 @@
 //! syntax tree, or descriptions of functions. A missing key is an error with exit code 1, as in Kyverno.
 
 use std::{
-    fmt::Write as _,
-    io::{self, Read, Write},
+    io::{Read, Write},
     path::PathBuf,
 };
 
+use super::input::{self, InputError};
 use crate::{
-    document::{self, Integers, Limits},
+    document::Integers,
     expr::{
         Arena, Value,
         jmespath::{self, EvalError, Expression, Function, ParseError, ValueScope},
     },
-    span::File,
 };
-
-/// Most that is read of an input, in bytes.
-const MAX_INPUT: u64 = 64 << 20;
 
 /// Arguments of `admit jp`.
 #[derive(Debug, clap::Args)]
@@ -49,22 +45,9 @@ pub(crate) struct JpArgs {
 /// Why `admit jp` has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JpError {
-    /// The input could not be read, or the output not written.
-    #[error("cannot read {what}")]
-    Io {
-        /// Name of the file or stream.
-        what: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The input is no single JSON or YAML document.
-    #[error("cannot parse {what}: {text}")]
-    Input {
-        /// Name of the file or stream.
-        what: String,
-        /// What is wrong.
-        text: String,
-    },
+    /// The input could not be read or parsed, or the output not written.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// Expression and document can't both come from standard input.
     #[error("no expression given, and the document is read from standard input")]
     NoExpression,
@@ -96,7 +79,7 @@ impl JpError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             JpError::Syntax { .. } | JpError::Evaluation(_) => 1,
-            JpError::Io { .. } | JpError::Input { .. } | JpError::NoExpression | JpError::UnknownFunction { .. } => 2,
+            JpError::Input(_) | JpError::NoExpression | JpError::UnknownFunction { .. } => 2,
         }
     }
 }
@@ -104,10 +87,8 @@ impl JpError {
 /// Runs `admit jp`; `now` is the time for `time_now` in nanoseconds since 1970.
 pub(crate) fn run(args: &JpArgs, now: i128, stdin: &mut dyn Read, out: &mut dyn Write) -> Result<u8, JpError> {
     let text = answer(args, now, stdin)?;
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(0),
-        Err(source) => Err(JpError::Io { what: "standard output".to_owned(), source }),
-    }
+    input::write(out, &text)?;
+    Ok(0)
 }
 
 fn answer(args: &JpArgs, now: i128, stdin: &mut dyn Read) -> Result<String, JpError> {
@@ -121,7 +102,7 @@ fn answer(args: &JpArgs, now: i128, stdin: &mut dyn Read) -> Result<String, JpEr
     let expression = match &args.expression {
         Some(text) => text.clone(),
         None if args.input.is_none() && !args.tree => return Err(JpError::NoExpression),
-        None => read(stdin, "standard input")?,
+        None => input::read(stdin, "standard input")?,
     };
     let expression = expression.trim();
     let parsed = Expression::parse(expression).map_err(|source| syntax_error(expression, source))?;
@@ -129,8 +110,8 @@ fn answer(args: &JpArgs, now: i128, stdin: &mut dyn Read) -> Result<String, JpEr
         return Ok(format!("# {expression}\n{}", parsed.tree()));
     }
     let (input, name) = match &args.input {
-        Some(path) => (read_file(path)?, path.display().to_string()),
-        None => (read(stdin, "standard input")?, "standard input".to_owned()),
+        Some(path) => (input::read_file(path)?, path.display().to_string()),
+        None => (input::read(stdin, "standard input")?, "standard input".to_owned()),
     };
     let arena = Arena::new();
     let value = parse_input(&arena, &input, &name)?;
@@ -149,52 +130,8 @@ fn print(value: Value<'_>, args: &JpArgs) -> String {
     match value {
         Value::String(text) if args.unquoted => text.to_owned(),
         _ if args.compact => value.to_json(),
-        _ => indented(&value.to_json()),
+        _ => input::indented(&value.to_json()),
     }
-}
-
-/// Compact JSON with a line for each item, indented by two.
-fn indented(compact: &str) -> String {
-    let mut out = String::with_capacity(compact.len() * 2);
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    let mut characters = compact.chars().peekable();
-    let line = |depth: usize, out: &mut String| {
-        let _ = write!(out, "\n{:width$}", "", width = depth * 2);
-    };
-    while let Some(c) = characters.next() {
-        if in_string {
-            out.push(c);
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-            continue;
-        }
-        match c {
-            '[' | '{' => {
-                out.push(c);
-                if let Some(end) = characters.next_if(|next| matches!(next, ']' | '}')) {
-                    out.push(end);
-                } else {
-                    depth += 1;
-                    line(depth, &mut out);
-                }
-            }
-            ']' | '}' => {
-                depth = depth.saturating_sub(1);
-                line(depth, &mut out);
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                line(depth, &mut out);
-            }
-            ':' => out.push_str(": "),
-            _ => {
-                in_string = c == '"';
-                out.push(c);
-            }
-        }
-    }
-    out
 }
 
 fn describe(function: &Function) -> String {
@@ -214,40 +151,12 @@ fn explain(name: &str) -> Result<String, JpError> {
     Err(JpError::UnknownFunction { name: name.to_owned(), hint })
 }
 
-fn read(stream: &mut dyn Read, what: &str) -> Result<String, JpError> {
-    let mut bytes = Vec::new();
-    let failed = |source| JpError::Io { what: what.to_owned(), source };
-    stream.take(MAX_INPUT + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_INPUT {
-        return Err(JpError::Input { what: what.to_owned(), text: "larger than 64 MiB".to_owned() });
-    }
-    String::from_utf8(bytes)
-        .map_err(|error| JpError::Input { what: what.to_owned(), text: error.utf8_error().to_string() })
-}
-
-#[expect(clippy::disallowed_methods, reason = "the user names the file, and it is no manifest")]
-fn read_file(path: &std::path::Path) -> Result<String, JpError> {
-    let what = path.display().to_string();
-    match std::fs::File::open(path) {
-        Ok(mut file) => read(&mut file, &what),
-        Err(source) => Err(JpError::Io { what, source }),
-    }
-}
-
 /// Reads JSON, or else YAML as Kubernetes reads it: the first document.
 fn parse_input<'v>(arena: &'v Arena, text: &str, what: &str) -> Result<Value<'v>, JpError> {
     if let Ok(json) = serde_json::from_str(text) {
         return Ok(Value::from_json(arena, &json, Integers::Floats));
     }
-    let failed = |text: String| JpError::Input { what: what.to_owned(), text };
-    let file = File::new(what, text.as_bytes().to_vec());
-    let parsed = document::parse(&file, &Limits::default());
-    if let Some(error) = parsed.errors.first() {
-        let at = file.position(error.at().start);
-        return Err(failed(format!("line {}, column {}: {error}", at.line, at.column)));
-    }
-    let Some(document) = parsed.documents.first() else { return Err(failed("no document".to_owned())) };
-    let json = Value::from(document.root()).to_serde();
+    let json = Value::from(input::document(text, what)?.root()).to_serde();
     Ok(Value::from_json(arena, &json, Integers::Floats))
 }
 

@@ -1,11 +1,13 @@
 //! The subcommands: each its arguments and its `run`.
 
 pub(crate) mod apply;
+pub(crate) mod cel;
 pub(crate) mod check;
 pub(crate) mod error;
 pub(crate) mod exceptions;
 pub(crate) mod explain;
 pub(crate) mod hook;
+mod input;
 pub(crate) mod jp;
 pub(crate) mod lint;
 pub(crate) mod output;

@@ -105,6 +105,8 @@ pub(crate) struct Environment {
     libraries: u64,
     /// Whether all items of a list literal must be of one type.
     pub(super) homogeneous: bool,
+    /// Whether errors of variables name them, as they do in Kubernetes.
+    pub(super) composited: bool,
     /// Whether `Object{…}` and `JSONPatch{…}` may be built.
     pub(super) objects: bool,
 }
@@ -119,6 +121,7 @@ impl Environment {
             variables: Some(Vec::new()),
             libraries: 0,
             homogeneous: !matches!(family, F::GeneratingPolicy),
+            composited: !kyverno,
             objects: matches!(family, F::MutatingPolicy | F::MutatingAdmissionPolicy),
         };
         for root in [Root::Object, Root::OldObject] {

@@ -97,7 +97,9 @@ impl<'v> Finder<'_, 'v> {
     fn place(&mut self, expr: &'v Expr) -> Option<Node<'v>> {
         match &expr.kind {
             Kind::Constant(_) | Kind::Fail(_) => None,
-            Kind::Root(_) | Kind::Local(_) | Kind::Variable(_) => self.evaluator.eval(expr).ok()?.node(),
+            Kind::Root(_) | Kind::Local(_) | Kind::Variable(_) | Kind::NamedVariable(..) => {
+                self.evaluator.eval(expr).ok()?.node()
+            }
             Kind::Has { operand, field } | Kind::Field { operand, field, .. } => {
                 if let Some(parent) = self.value(operand).and_then(Value::node) {
                     return Some(parent.get(field).unwrap_or(parent));
@@ -117,7 +119,7 @@ impl<'v> Finder<'_, 'v> {
                 };
                 Some(child.unwrap_or(node))
             }
-            Kind::Not(operand) | Kind::Negate(operand) => self.place(operand),
+            Kind::Not(operand) | Kind::Negate(operand) | Kind::Among(operand, _) => self.place(operand),
             Kind::Binary(_, operands) => operands.iter().find_map(|operand| self.place(operand)),
             Kind::And(operands) | Kind::Or(operands) => operands.iter().find_map(|operand| self.place(operand)),
             Kind::Conditional(parts) => parts.iter().find_map(|part| self.place(part)),

@@ -86,7 +86,8 @@ pub(crate) enum Question<'v> {
     },
     /// `authorizer…check(verb)`: whether it is allowed.
     Authorize {
-        /// What was asked for: `path`, `group`, `resource`, `subresource`, `namespace`, `name`, `serviceaccount`, …
+        /// What was asked for: `path`, `group`, `resource`, `subresource`, `namespace`, `name`, `serviceaccount`, …;
+        /// `request` stands for what the request is about.
         attributes: &'v [(&'static str, Value<'v>)],
         /// The verb.
         verb: &'v str,

@@ -40,6 +40,7 @@ pub(crate) use evidence::Evidence;
 pub(crate) use host::{Host, Nowhere, Question, ResourceType};
 pub(crate) use library::{Function, Library, functions};
 pub(crate) use scope::{POLICY_BUDGET, Scope};
+pub(crate) use text::literal;
 pub(crate) use types::Type;
 pub(crate) use value::{Image, List, Map, Opaque, Value};
 

@@ -29,7 +29,7 @@ pub(super) fn eval_in(source: &str, environment: &Environment) -> String {
     let mut scope = Scope::new(&arena, &Nowhere, &[], NOW);
     scope.set(Root::Object, Value::from_expr(&arena, object));
     match program.evaluate(&scope) {
-        Ok(value) => text::literal(value),
+        Ok(value) => literal(value),
         Err(error) => format!("error: {error}"),
     }
 }
@@ -249,6 +249,8 @@ fn logic_makes_up_for_errors() {
         ("object.l.all(x, x.zz == 1)", "error: no such key: zz"),
         ("[].all(x, object.zz)", "true"),
         ("[].exists(x, object.zz)", "false"),
+        ("object.zz && random() == ''", "error: a random text like \"[0-9a-z]{8}\" is not known"),
+        ("[1].all(x, random() == 'a' && object.s in ['a', 'b'])", "false"),
     ]);
 }
 
@@ -332,6 +334,7 @@ fn families_differ() {
     assert!(refused(Family::ValidatingAdmissionPolicy, "hash.sha1('a')"));
     assert!(refused(Family::ClusterPolicy, "base64.encode(b'a') == cel.bind(x, 'a', x)"));
     assert!(compiles(Family::ClusterPolicy, "authorizer.path('/healthz').check('get').allowed()"));
+    assert!(compiles(Family::ClusterPolicy, "authorizer.requestResource.check('get').allowed()"));
     assert!(refused(Family::ValidatingAdmissionPolicy, "authorizer.path('/healthz').check('get').allowed()"));
     assert!(refused(Family::GeneratingPolicy, "[1].all(i, v, true)"));
     assert!(compiles(Family::GeneratingPolicy, "[1, 'a']"));
@@ -387,6 +390,24 @@ fn variables_are_evaluated_once_and_keep_their_errors() {
     assert_eq!(main.evaluate(&scope).map(Value::as_bool), Ok(Some(true)));
     assert_eq!(failing.evaluate(&scope).map(|_| ()), Err(EvalError::NoSuchKey("zz".into())));
     assert!(Program::compile("variables.a + 'x'", &environment, Expected::Any).is_err(), "the type is known");
+
+    // Kubernetes names the variable.
+    let mut environment = Environment::new(Family::ClusterPolicy);
+    let mut programs = Vec::new();
+    for (name, source) in [("a", "object.zz"), ("b", "variables.a")] {
+        programs.push(Program::compile(source, &environment, Expected::Any).expect(source));
+        environment.declare_variable(name, Type::Dyn);
+    }
+    let failing = Program::compile("variables.b == 1", &environment, Expected::Bool).expect("valid");
+    let mut scope = Scope::new(&arena, &Nowhere, &programs, NOW);
+    scope.set(Root::Object, Value::Map(Map::Entries(&[])));
+    assert_eq!(
+        failing.evaluate(&scope).map_err(|error| error.to_string()).map(|_| ()),
+        Err(
+            "composited variable \"b\" fails to evaluate: composited variable \"a\" fails to evaluate: no such key: zz"
+                .to_owned()
+        )
+    );
 }
 
 #[test]
@@ -506,10 +527,8 @@ proptest::proptest! {
     #[test]
     fn integers_compute_exactly_or_not_at_all(a: i64, b: i64) {
         let found = eval(&format!("dyn({a}) + dyn({b})"));
-        match a.checked_add(b) {
-            Some(sum) => proptest::prop_assert_eq!(found, sum.to_string()),
-            None => proptest::prop_assert_eq!(found, "error: integer overflow"),
-        }
+        let exact = a.checked_add(b).map_or("error: integer overflow".to_owned(), |sum| sum.to_string());
+        proptest::prop_assert_eq!(found, exact);
     }
 
     #[test]

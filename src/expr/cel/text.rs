@@ -52,7 +52,7 @@ pub(super) fn duration(nanos: i64) -> String {
 }
 
 /// A value as an expression that gives it, for people.
-pub(super) fn literal(value: Value<'_>) -> String {
+pub(crate) fn literal(value: Value<'_>) -> String {
     fn write(value: Value<'_>, out: &mut String) {
         match value {
             Value::Null => out.push_str("null"),

@@ -1,5 +1,7 @@
 //! The compiled form of an expression: names resolved, overloads chosen, macros as what they do.
 
+use regex::Regex;
+
 use super::{Value, ast::Binary, environment::Root, library::Overload};
 use crate::k8s::gotime::Time;
 
@@ -19,6 +21,8 @@ pub(super) enum Kind {
     Local(usize),
     /// `variables.NAME`, by its number.
     Variable(usize),
+    /// The same, where errors name the variable.
+    NamedVariable(usize, Box<str>),
     /// `has(operand.field)`
     Has {
         operand: Box<Expr>,
@@ -37,6 +41,8 @@ pub(super) enum Kind {
     Not(Box<Expr>),
     Negate(Box<Expr>),
     Binary(Binary, Box<[Expr; 2]>),
+    /// `operand in [constants]`
+    Among(Box<Expr>, Box<[Constant]>),
     And(Box<[Expr]>),
     Or(Box<[Expr]>),
     Conditional(Box<[Expr; 3]>),
@@ -80,6 +86,8 @@ pub(super) struct Call {
     pub overloads: Box<[&'static Overload]>,
     /// The receiver first.
     pub arguments: Box<[Expr]>,
+    /// The regular expression that the second argument is, when it is a constant.
+    pub pattern: Option<Regex>,
 }
 
 /// A loop over a list or map.

@@ -79,7 +79,7 @@ impl Checker<'_> {
             return Err(no_overload(at, name, receiver, rest));
         };
         let name = first.name;
-        let call = Call { name, overloads: overloads.into(), arguments: arguments.into() };
+        let call = Call { name, overloads: overloads.into(), arguments: arguments.into(), pattern: None };
         let call = constants::fold(at, call)?;
         Ok((call.unwrap_or_else(|call| expr(at, Kind::Call(Box::new(call)))), result))
     }

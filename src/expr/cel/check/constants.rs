@@ -17,16 +17,17 @@ use crate::{
 
 /// Functions from one type to another.
 const CONVERSIONS: [&str; 9] = ["bool", "bytes", "double", "duration", "int", "string", "timestamp", "type", "uint"];
-/// Methods whose first argument is a pattern.
-const PATTERNS: [&str; 3] = ["matches", "find", "findAll"];
+/// Functions whose second argument, the receiver counted, is a pattern.
+const PATTERNS: [&str; 6] = ["matches", "find", "findAll", "regex.extract", "regex.extractAll", "regex.replace"];
 
 /// The constant that a call comes to, or the call as it was.
-pub(super) fn fold(at: u32, call: Call) -> Result<Result<Expr, Call>, CompileError> {
+pub(super) fn fold(at: u32, mut call: Call) -> Result<Result<Expr, Call>, CompileError> {
     let refuse = |error: EvalError| CompileError::new(at, error.to_string());
     if PATTERNS.contains(&call.name)
         && let Some(Kind::Constant(Constant::String(pattern))) = call.arguments.get(1).map(|it| &it.kind)
     {
-        goregex::compile(pattern).map_err(|error| CompileError::new(at, error.to_string()))?;
+        let compiled = goregex::compile(pattern).map_err(|error| CompileError::new(at, error.to_string()))?;
+        call.pattern = Some(compiled);
     }
     let constant = |it: &Expr| match &it.kind {
         Kind::Constant(_) => true,

@@ -95,6 +95,9 @@ impl Checker<'_> {
             return Ok(found);
         }
         let (operand, of) = self.expression(operand)?;
+        if of == Type::Opaque("Authorizer") && field == "requestResource" {
+            return self.resolve(at, field, true, vec![(operand, of)]);
+        }
         let (inner, was_optional) = unwrapped(&of);
         let field_type = field_type(at, inner, field)?;
         let result = if optional || was_optional { Type::optional(field_type) } else { field_type };
@@ -111,7 +114,9 @@ impl Checker<'_> {
         let Some((index, of)) = self.environment.variable(name) else {
             return Err(CompileError::new(at, format!("undefined field '{name}'")));
         };
-        let variable = expr(at, Kind::Variable(index));
+        let kind =
+            if self.environment.composited { Kind::NamedVariable(index, name.into()) } else { Kind::Variable(index) };
+        let variable = expr(at, kind);
         if !optional {
             return Ok((variable, of.clone()));
         }

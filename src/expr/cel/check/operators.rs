@@ -3,7 +3,7 @@
 use super::{Checked, Checker, expr, no_overload};
 use crate::expr::cel::{
     ast::{Ast, Binary},
-    tree::Kind,
+    tree::{Constant, Item, Kind},
     types::{Bindings, Type},
 };
 
@@ -37,8 +37,24 @@ impl Checker<'_> {
         let Some(result) = result(operator, &left_type, &right_type) else {
             return Err(no_overload(at, operator.name(), None, &[left_type, right_type]));
         };
-        Ok((expr(at, Kind::Binary(operator, Box::new([left, right]))), result))
+        let kind = match (operator, right.kind) {
+            (Binary::In, Kind::List(items)) => match constants(&items) {
+                Some(constants) => Kind::Among(left.into(), constants),
+                None => Kind::Binary(operator, Box::new([left, expr(right.at, Kind::List(items))])),
+            },
+            (_, kind) => Kind::Binary(operator, Box::new([left, expr(right.at, kind)])),
+        };
+        Ok((expr(at, kind), result))
     }
+}
+
+/// The items of a list when all are constants.
+fn constants(items: &[Item]) -> Option<Box<[Constant]>> {
+    let constant = |item: &Item| match &item.value.kind {
+        Kind::Constant(constant) if !item.optional => Some(constant.clone()),
+        _ => None,
+    };
+    items.iter().map(constant).collect()
 }
 
 fn result(operator: Binary, left: &Type, right: &Type) -> Option<Type> {

@@ -1,6 +1,6 @@
 //! Loops over lists and maps.
 
-use super::{Entries, Evaluator, Outcome};
+use super::{Entries, Evaluator, Outcome, Verdict};
 use crate::expr::cel::{
     EvalError, List, Map, Value,
     tree::{Form, Macro},
@@ -111,15 +111,13 @@ impl<'v> Evaluator<'_, 'v> {
         it: &'v Macro,
         deciding: bool,
     ) -> Outcome<'v> {
-        let mut error: Option<EvalError> = None;
+        let mut verdict = Verdict { deciding, error: None };
         for element in elements {
-            match self.bound(&element, |on| on.condition(&it.body)) {
-                Ok(value) if value == deciding => return Ok(Value::Bool(deciding)),
-                Ok(_) => {}
-                Err(fatal) if fatal.is_final() => return Err(fatal),
-                Err(other) => error = error.or(Some(other)),
+            let value = self.bound(&element, |on| on.condition(&it.body));
+            if verdict.is_decided_by(value)? {
+                return Ok(Value::Bool(deciding));
             }
         }
-        error.map_or(Ok(Value::Bool(!deciding)), Err)
+        verdict.undecided()
     }
 }

@@ -56,6 +56,10 @@ impl<'s, 'v> Evaluator<'s, 'v> {
                 self.field(operand, field, *optional)
             }
             Kind::Variable(index) => self.scope.variable(*index),
+            Kind::NamedVariable(index, name) => self.scope.variable(*index).map_err(|error| match error {
+                EvalError::Indeterminate { .. } | EvalError::Cost => error,
+                _ => EvalError::refused(format!("composited variable {name:?} fails to evaluate: {error}")),
+            }),
             Kind::Has { operand, field } => {
                 let operand = self.eval(operand)?;
                 Ok(Value::Bool(find_field(operand, field)?.is_some()))
@@ -78,6 +82,11 @@ impl<'s, 'v> Evaluator<'s, 'v> {
                 let left = self.eval(left)?;
                 let right = self.eval(right)?;
                 self.binary(*operator, left, right)
+            }
+            Kind::Among(operand, constants) => {
+                let operand = self.eval(operand)?;
+                self.scope.charge(constants.len() as u64)?;
+                Ok(Value::Bool(constants.iter().any(|it| it.value().equals(operand))))
             }
             Kind::And(operands) => self.decide(operands, false),
             Kind::Or(operands) => self.decide(operands, true),
@@ -124,17 +133,14 @@ impl<'s, 'v> Evaluator<'s, 'v> {
 
     /// `&&` is decided by a false operand, `||` by a true one; else the first error is the result, if there is one.
     fn decide(&mut self, operands: &'v [Expr], deciding: bool) -> Outcome<'v> {
-        let mut error: Option<EvalError> = None;
+        let mut verdict = Verdict { deciding, error: None };
         for operand in operands {
-            match self.eval(operand) {
-                Ok(Value::Bool(value)) if value == deciding => return Ok(Value::Bool(deciding)),
-                Ok(Value::Bool(_)) => {}
-                Ok(_) => error = error.or(Some(EvalError::NoSuchOverload)),
-                Err(fatal) if fatal.is_final() => return Err(fatal),
-                Err(other) => error = error.or(Some(other)),
+            let value = self.eval(operand).and_then(|it| it.as_bool().ok_or(EvalError::NoSuchOverload));
+            if verdict.is_decided_by(value)? {
+                return Ok(Value::Bool(deciding));
             }
         }
-        error.map_or(Ok(Value::Bool(!deciding)), Err)
+        verdict.undecided()
     }
 
     fn field(&self, operand: Value<'v>, field: &str, optional: bool) -> Outcome<'v> {
@@ -231,10 +237,39 @@ impl<'s, 'v> Evaluator<'s, 'v> {
             arguments.push(self.eval(argument)?);
         }
         if let Some(overload) = call.overloads.iter().find(|overload| overload.admits(&arguments)) {
-            return overload.apply(&Call { arguments: &arguments, scope: self.scope });
+            return overload.apply(&Call { arguments: &arguments, scope: self.scope, pattern: call.pattern.as_ref() });
         }
         let types: Vec<_> = arguments.iter().map(|it| it.type_name()).collect();
         Err(EvalError::refused(format!("no such overload: {}({})", call.name, types.join(", "))))
+    }
+}
+
+/// What `&&` or `||` have come to so far.
+struct Verdict {
+    /// The value that decides.
+    deciding: bool,
+    error: Option<EvalError>,
+}
+
+impl Verdict {
+    /// Takes the next operand. An error only counts when nothing decides, and one that more knowledge could turn into
+    /// anything counts before others.
+    fn is_decided_by(&mut self, operand: Result<bool, EvalError>) -> Result<bool, EvalError> {
+        match operand {
+            Ok(value) => return Ok(value == self.deciding),
+            Err(fatal) if fatal.is_final() => return Err(fatal),
+            Err(unknown @ EvalError::Indeterminate { .. })
+                if !matches!(self.error, Some(EvalError::Indeterminate { .. })) =>
+            {
+                self.error = Some(unknown);
+            }
+            Err(other) => self.error = self.error.take().or(Some(other)),
+        }
+        Ok(false)
+    }
+
+    fn undecided<'v>(self) -> Outcome<'v> {
+        self.error.map_or(Ok(Value::Bool(!self.deciding)), Err)
     }
 }
 

@@ -8,6 +8,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("Authorizer.group(string) -> GroupCheck", "asks for an API group", |call| {
         add(call, "GroupCheck", "group")
     }),
+    // Kubernetes: written as a field of the authorizer, which no other function is.
+    Function::new("Authorizer.requestResource() -> ResourceCheck", "asks for what the request is about", |call| {
+        extend(call, "ResourceCheck", &[("request", Value::Bool(true))])
+    }),
     Function::new("Authorizer.serviceAccount(string, string) -> Authorizer", "asks for a service account", |call| {
         let more = [("serviceaccountnamespace", call.value(1)), ("serviceaccount", call.value(2))];
         extend(call, "Authorizer", &more)

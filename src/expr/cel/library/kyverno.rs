@@ -1,6 +1,6 @@
 //! Small libraries of Kyverno: `user`, `random`, `transform`, `jsonpatch`.
 
-use super::{Call, Function, standard::pattern_of};
+use super::{Call, Function, standard::compile};
 use crate::expr::cel::{EvalError, Value};
 
 pub(super) const USER: &[Function] = &[
@@ -39,7 +39,7 @@ fn unknown<'v>(pattern: &str) -> Result<Value<'v>, EvalError> {
 
 fn random<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
     let pattern = call.text(0)?;
-    pattern_of(call, pattern)?;
+    compile(call, pattern)?;
     unknown(pattern)
 }
 

@@ -340,6 +340,8 @@ fn admits(of: &Type, value: Value<'_>) -> bool {
 pub(super) struct Call<'c, 'v> {
     pub arguments: &'c [Value<'v>],
     pub scope: &'c Scope<'v>,
+    /// The regular expression that the second argument is, when it is a constant.
+    pub pattern: Option<&'c regex::Regex>,
 }
 
 impl<'v> Call<'_, 'v> {

@@ -1,6 +1,10 @@
 //! Regular expressions: `find` and `findAll` of Kubernetes, and the extension `regex` of cel-go.
 
-use super::{Call, Function, standard::pattern_of};
+use std::borrow::Cow;
+
+use regex::Regex;
+
+use super::{Call, Function, standard::pattern};
 use crate::expr::cel::{EvalError, Value};
 
 pub(super) const KUBERNETES: &[Function] = &[
@@ -30,14 +34,14 @@ pub(super) const EXTENSION: &[Function] = &[
     Function::new("regex.replace(string, string, string, int) -> string", "so many matches replaced", replace),
 ];
 
-fn subject<'v>(call: &Call<'_, 'v>) -> Result<(&'v str, regex::Regex), EvalError> {
-    let (text, pattern) = (call.text(0)?, call.text(1)?);
+fn subject<'c, 'v>(call: &Call<'c, 'v>) -> Result<(&'v str, Cow<'c, Regex>), EvalError> {
+    let text = call.text(0)?;
     call.charge(text.len() / 8)?;
-    Ok((text, pattern_of(call, pattern)?))
+    Ok((text, pattern(call)?))
 }
 
 /// The only group of a pattern, or the whole.
-fn group(regex: &regex::Regex) -> Result<usize, EvalError> {
+fn group(regex: &Regex) -> Result<usize, EvalError> {
     match regex.captures_len() {
         1 => Ok(0),
         2 => Ok(1),

@@ -1,5 +1,9 @@
 //! Functions of the language itself, but for conversions and times.
 
+use std::borrow::Cow;
+
+use regex::Regex;
+
 use super::{Call, Function};
 use crate::{
     expr::cel::{EvalError, Value},
@@ -49,14 +53,21 @@ fn test<'v>(call: &Call<'_, 'v>, holds: fn(&str, &str) -> bool) -> Result<Value<
 }
 
 fn matches<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
-    let (text, pattern) = (call.text(0)?, call.text(1)?);
-    let regex = pattern_of(call, pattern)?;
+    let (text, regex) = (call.text(0)?, pattern(call)?);
     call.charge(text.len() / 8)?;
     Ok(Value::Bool(regex.is_match(text)))
 }
 
-/// A compiled pattern; compiling is charged by its length.
-pub(super) fn pattern_of(call: &Call<'_, '_>, pattern: &str) -> Result<regex::Regex, EvalError> {
+/// The regular expression that is the second argument; compiling one is charged by its length.
+pub(super) fn pattern<'c>(call: &Call<'c, '_>) -> Result<Cow<'c, Regex>, EvalError> {
+    if let Some(known) = call.pattern {
+        return Ok(Cow::Borrowed(known));
+    }
+    Ok(Cow::Owned(compile(call, call.text(1)?)?))
+}
+
+/// Compiles a pattern, charged by its length.
+pub(super) fn compile(call: &Call<'_, '_>, pattern: &str) -> Result<Regex, EvalError> {
     call.charge(pattern.len())?;
     goregex::compile(pattern).map_err(|error| EvalError::refused(error.to_string()))
 }
