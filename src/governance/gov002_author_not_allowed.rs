@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context, Out,
     context::listed,
-    who::{Authorship, Teams, Touched, address, named, touched},
+    who::{Authorship, Teams, Touched, address, named, touched, touched_guards},
 };
 use crate::source::signature::Signature;
 
@@ -69,8 +69,8 @@ rule! {
     /// Have somebody push it who may, or add the identity to the list, in a change of its own.
     ///
     /// ## Options
-    /// - `authors`: for each `path`, a glob, the `identities` that may change policies and exceptions there: names on the
-    ///   server, addresses of authors and committers, `team:NAME`. Where several globs match, each of the lists will do; where
+    /// - `authors`: for each `path`, a glob, the `identities` that may change policies and exceptions there, and what says
+    ///   how changes are judged: `admit.yaml`, `.admitignore`, `CODEOWNERS`, the keys of GOV004. They are names on the server, addresses of authors and committers, `team:NAME`. Where several globs match, each of the lists will do; where
     ///   none does, anybody may.
     /// - `teams`: names and addresses by the name of a team.
     /// - `who`: whose identity must be on the list: `pusher`, `author`, `committer`, `signer`. A pusher whom no server
@@ -114,7 +114,7 @@ impl Default for Options {
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     let options: Options = out.options();
     let Some(who) = context.change.as_ref().and_then(|it| it.who) else { return };
-    for file in touched(context) {
+    for file in touched(context).into_iter().chain(touched_guards(context)) {
         let lists = options.authors.iter().filter(|it| it.path.compile_matcher().is_match(file.path));
         let words: Vec<String> = lists.flat_map(|it| it.identities.iter().cloned()).collect();
         let is_listed = options.authors.iter().any(|it| it.path.compile_matcher().is_match(file.path));

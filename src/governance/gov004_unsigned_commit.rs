@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context, Out,
-    who::{named, touched},
+    who::{named, touched, touched_guards},
 };
 use crate::source::signature::Signature;
 
@@ -14,6 +14,9 @@ rule! {
     /// ## Why
     /// The author of a commit is whoever the commit says. A signature by a key from a list is the one thing in it that
     /// somebody else can't make. The list is that of the side before the change, so that nobody adds their own key.
+    ///
+    /// The same is asked of `admit.yaml`, `.admitignore`, `CODEOWNERS` and the keys themselves: whoever changes them changes
+    /// how changes are judged.
     ///
     /// `git verify-commit` does the work, with `ssh-keygen` for SSH and `gpg` for GPG; a signature whose program is not
     /// installed doesn't count. A merge counts only for what it changes itself.
@@ -73,7 +76,7 @@ pub(super) struct Options {
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     let Some(who) = context.change.as_ref().and_then(|it| it.who) else { return };
-    for file in touched(context) {
+    for file in touched(context).into_iter().chain(touched_guards(context)) {
         let mut messages = Vec::new();
         match (&who.commits, &who.signatures) {
             (Err(error), _) | (_, Err(error)) => messages.push(format!("who signed this can't be told: {error}")),

@@ -1,8 +1,13 @@
 //! Changes that relax the rules by which changes are judged.
 
-use super::{Configs, Context, Out, RULES};
+use std::collections::BTreeSet;
+
+use super::{Configs, Context, Out, RULES, codeowners::Codeowners, context::listed};
 use crate::{
-    config::Trust,
+    config::{
+        Trust,
+        governance::{ExceptionsFrom, OnInvalid},
+    },
     finding::Place,
     span::Span,
 };
@@ -14,6 +19,9 @@ rule! {
     /// A change is judged by the `admit.yaml` from before it; the next one by what this one leaves behind. Rules that are
     /// switched off or weigh less, paths that are left alone, rules that may be broken: each deserves a change of its own.
     /// Together with anything else it weighs as an error.
+    ///
+    /// `CODEOWNERS` is configuration, too: told is whose agreement to policies and exceptions is no longer needed, or is
+    /// enough from now on.
     ///
     /// ## Fires
     /// ```yaml before
@@ -51,6 +59,7 @@ rule! {
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     let Some(change) = &context.change else { return };
+    owners(context, out);
     let Some(configs) = &change.configs else { return };
     let is_alone = change.changed.len() < 2;
     let say = |out: &mut Out<'_>, key: &str, at: Span, message: String| {
@@ -93,12 +102,28 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         ("exclude", "is left alone", added(&before.exclude, &after.exclude)),
         ("exceptions", "holds exceptions", if before.exceptions.is_empty() { Vec::new() } else { added(&before.exceptions, &after.exceptions) }),
         ("policies", "holds policies no longer", added(&after.policies, &before.policies)),
+        ("policies", "is all that holds policies", if before.policies.is_empty() { after.policies.clone() } else { Vec::new() }),
         ("include", "is all that is judged", if before.include.is_empty() { after.include.clone() } else { Vec::new() }),
+        ("include", "is judged no longer", if after.include.is_empty() { Vec::new() } else { added(&after.include, &before.include) }),
     ];
     for (key, what, globs) in said {
         for glob in globs {
             say(out, key, key_span(configs, key), format!("`{glob}` {what}"));
         }
+    }
+    if after.exceptions.is_empty() && !before.exceptions.is_empty() {
+        say(out, "exceptions", Span::default(), "exceptions may be anywhere".to_owned());
+    }
+    let (was, is) = (&before.governance, &after.governance);
+    if was.on_invalid == OnInvalid::Ignore && is.on_invalid == OnInvalid::Honour {
+        say(out, "governance", key_span(configs, "governance"), "exceptions that break a rule exempt all the same".to_owned());
+    }
+    if was.exceptions_from != is.exceptions_from && is.exceptions_from != ExceptionsFrom::Base {
+        let message = "exceptions that come with a change count in it";
+        say(out, "governance", key_span(configs, "governance"), message.to_owned());
+    }
+    if format!("{:?}", before.user) != format!("{:?}", after.user) {
+        say(out, "userinfo", key_span(configs, "userinfo"), "somebody else is taken to apply the manifests".to_owned());
     }
     if before.trust == Trust::Base && after.trust == Trust::Head {
         let message = "changes are judged by what they bring themselves";
@@ -107,6 +132,34 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     if before.guard.is_none() && after.guard.is_some() {
         let message = "not every branch is guarded any more";
         say(out, "guard", key_span(configs, "guard"), message.to_owned());
+    }
+}
+
+/// Policies and exceptions whose owners change.
+fn owners(context: &Context<'_>, out: &mut Out<'_>) {
+    let who = context.change.as_ref().and_then(|it| it.who);
+    let Some((who, after)) = who.and_then(|it| Some((it, it.owners_after.as_ref()?))) else { return };
+    let exceptions = context.exceptions.iter().map(|it| it.node.file().path());
+    let paths: BTreeSet<&str> =
+        exceptions.chain(context.policies.iter().map(|it| it.node.file().path())).map(|it| &**it).collect();
+    let decided = |owners: Option<&Codeowners>, path: &str| -> BTreeSet<String> {
+        let all = owners.map(|it| it.of(path)).unwrap_or_default();
+        all.iter().filter(|it| !it.optional).flat_map(|it| it.owners).map(ToString::to_string).collect()
+    };
+    let at = after.as_ref().or(who.owners.as_ref()).map(|it| it.path.clone()).unwrap_or_default();
+    for path in paths {
+        let (was, is) = (decided(who.owners.as_ref(), path), decided(after.as_ref(), path));
+        let gone: Vec<&str> = was.difference(&is).map(String::as_str).collect();
+        let new: Vec<&str> = is.difference(&was).map(String::as_str).collect();
+        let message = match (was.is_empty(), is.is_empty()) {
+            (true, _) => continue,
+            (false, true) => format!("{path} is owned by nobody any more"),
+            (false, false) if new.is_empty() => continue,
+            (false, false) if gone.is_empty() => format!("{} may agree to {path}, too", listed(new)),
+            (false, false) => format!("{} may agree to {path} instead of {}", listed(new), listed(gone)),
+        };
+        let finding = out.finding_at(Place::whole_file(at.as_str()), message);
+        out.add_for("CODEOWNERS", finding.help("change the owners in a change of its own"));
     }
 }
 

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::{
     config::governance::Level,
     finding::{Finding, Severity},
+    policy::{matching::Filter, set::PolicySet},
 };
 
 /// A rule: its file, its page, what it looks at.
@@ -160,6 +161,19 @@ pub(crate) fn check_keyed(context: &Context<'_>, rules: &Rules) -> Vec<(String, 
         all.iter().filter(|(_, it)| it.id != exc001_parse::EXC001.id).map(|(_, it)| place(it)).collect();
     all.retain(|(_, it)| it.id != exc001_parse::EXC001.id || !particular.contains(&place(it)));
     all
+}
+
+/// What the rules about changed objects say, as [`check_keyed`] does.
+pub(crate) fn check_objects(context: &Context<'_>, rules: &Rules) -> Vec<(String, Finding)> {
+    rules.run(&gov010_bypass_label::GOV010, context).into_iter().map(|it| (it.key, it.finding)).collect()
+}
+
+/// Whether anything leaves objects out by their labels or annotations.
+pub(crate) fn selects_by_labels(set: &PolicySet) -> bool {
+    let selects = |it: &Filter| it.selector.is_some() || it.namespace_selector.is_some() || !it.annotations.is_empty();
+    let excludes = set.classic.iter().flat_map(|it| &it.rules).filter_map(|it| it.exclude.as_ref());
+    let exempts = set.exceptions.iter().map(|it| &it.matching);
+    excludes.chain(exempts).flat_map(|it| &it.filters).any(selects)
 }
 
 /// What takes an exception its effect: the rules that it breaks and that weigh as errors, by its position in the set.

@@ -37,6 +37,10 @@ use crate::{
 pub(crate) struct Authorship {
     /// The owners of paths, as the side before the change says.
     pub owners: Option<Codeowners>,
+    /// The same as the side after it says, if that changed.
+    pub owners_after: Option<Option<Codeowners>>,
+    /// Paths that change and say how changes are judged: settings, owners, keys, ignore files.
+    pub guards: Vec<String>,
     /// Who pushes, if the server says.
     pub pusher: Option<Pusher>,
     /// The commits that touch policies or exceptions, or why they can't be told; empty when no rule asks.
@@ -153,6 +157,19 @@ pub(super) fn touched<'c>(context: &'c Context<'_>) -> Vec<Touched<'c>> {
         }
     }
     out.into_values().collect()
+}
+
+/// The files that say how changes are judged, as far as a change touches them.
+pub(super) fn touched_guards<'c>(context: &'c Context<'_>) -> Vec<Touched<'c>> {
+    let who = context.change.as_ref().and_then(|it| it.who);
+    let paths = who.map(|it| it.guards.as_slice()).unwrap_or_default();
+    let touched = |path: &'c String| Touched {
+        path,
+        place: Place::whole_file(path.as_str()),
+        key: String::new(),
+        enforces: true,
+    };
+    paths.iter().map(touched).collect()
 }
 
 /// Names of people, and of groups of them, as options of rules give them.

@@ -152,6 +152,8 @@ fn who(text: &str) -> Result<Authorship, String> {
     };
     Ok(Authorship {
         owners: written.owners.map(|it| Codeowners::parse("CODEOWNERS", &it)),
+        owners_after: None,
+        guards: Vec::new(),
         pusher: written.pusher.map(|name| Pusher { name, email: None }),
         commits: Ok(written.commits.iter().map(commit).collect()),
         signatures: Ok(written.commits.iter().map(signature).collect()),

@@ -186,3 +186,42 @@ fn an_exception_that_is_renewed_again_and_again_is_told() {
         .exits(0)
         .says("warning[GOV008]: the exception is renewed for the 3rd time");
 }
+
+#[test]
+fn whoever_changes_how_changes_are_judged_is_asked_for_too() {
+    let it = base(
+        "governance:\n  rules:\n    GOV002:\n      authors: [{ path: '{admit.yaml,.admitignore,.github/**}', identities: [bob@example.com] }]\n",
+    );
+    it.write(".github/CODEOWNERS", "* @example/all\n/policies/ @example/platform\n/exceptions/ @example/platform\n");
+    it.commit("owners");
+    for (path, text) in [
+        ("admit.yaml", "guard: [main]\n"),
+        (".admitignore", "apps\n"),
+        (".github/CODEOWNERS", "* @example/all\n/policies/ @example/platform\n"),
+    ] {
+        it.write(path, text).commit("by Ann");
+        let run = it.admit(&["check", "--diff", "HEAD~1"]).exits(1).says("error[GOV002]").says(path);
+        run.says("`ann@example.com` may not change this");
+        it.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    }
+    // Whose agreement is enough from now on.
+    it.write(".github/CODEOWNERS", "* @example/all\n/exceptions/ @example/platform\n").commit("by Ann");
+    let run = it.admit(&["check", "--diff", "HEAD~1"]).says("warning[GOV009]");
+    run.says("`@example/all` may agree to policies/size.yaml instead of `@example/platform`");
+    it.write(".github/CODEOWNERS", "/exceptions/ @example/platform\n").commit("by Ann");
+    it.admit(&["check", "--diff", "HEAD~1"]).says("policies/size.yaml is owned by nobody any more");
+}
+
+#[test]
+fn an_object_that_labels_itself_out_of_a_policy_is_told_without_any_other_change() {
+    let it = base("");
+    let exclude = "exclude: { any: [{ resources: { selector: { matchLabels: { tier: system } } } }] }";
+    let text = policy("size", "size", "small").replace("      validate", &format!("      {exclude}\n      validate"));
+    it.write("policies/size.yaml", text).commit("exclude");
+    let labelled = widget("a", "size", "large").replace("namespace: shop", "namespace: shop, labels: { tier: system }");
+    it.write("apps/a.yaml", labelled).commit("labels");
+    let run = it.admit(&["check", "--diff", "HEAD~1"]).exits(0).says("warning[GOV010]");
+    run.says("Widget shop/a gives itself what rule `size/check` excludes by").says("apps/a.yaml:3:");
+    it.write("apps/a.yaml", widget("a", "size", "small")).commit("without");
+    it.admit(&["check", "--diff", "HEAD~1"]).exits(0).says_not("GOV010");
+}

@@ -73,13 +73,28 @@ impl Sides {
 
     /// Whether nothing changed that rules of governance look at.
     fn is_idle(&self) -> bool {
-        self.config.is_none() && self.law().is_empty()
+        let guards = self.who.as_ref().map(|it| it.guards.as_slice()).unwrap_or_default();
+        self.config.is_none() && guards.is_empty() && self.law().is_empty()
+    }
+
+    /// What there is to say of a change that touches nothing but objects: whether they exempt themselves.
+    fn check_objects(&self, case: &Case, subjects: &[Subject<'_>], rules: &Rules, now: i128) -> Said {
+        if !governance::selects_by_labels(&case.law.policies) {
+            return Said::default();
+        }
+        let files = case.law_tree.files.iter();
+        let base = context(files.clone(), &case.law, &[], None, now);
+        let mut after = context(files, &case.law, subjects, None, now);
+        let law = HashSet::new();
+        after.change = Some(Change { base: &base, changed: &self.changed, law, who: None, configs: None });
+        let all = governance::check_objects(&after, rules);
+        Said { news: all.iter().map(|(_, it)| it.clone()).collect(), all }
     }
 
     /// What the change brings.
     pub(super) fn check(&self, case: &Case, subjects: &[Subject<'_>], rules: &Rules, now: i128) -> Said {
         if self.is_idle() {
-            return Said::default();
+            return self.check_objects(case, subjects, rules, now);
         }
         let unchanged = || case.law_tree.files.iter().filter(|file| !self.changed.contains(&**file.file.path()));
         let law_before = Law::compile(unchanged().chain(&self.before));

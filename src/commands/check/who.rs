@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     commands::{RunError, workspace::from_source},
+    config::FILE_NAME,
     document::{classify::Class, resource::objects},
     governance::{
         Rules,
@@ -15,7 +16,7 @@ use crate::{
     },
     runner::TreeFile,
     source::{
-        Comparison, Oid, Pusher, Reader, Repository, SourceError, Trees, git_tree, history,
+        Comparison, Entry, Oid, Pusher, Reader, Repository, SourceError, Trees, git_tree, history,
         signature::{self, Keys},
     },
 };
@@ -34,31 +35,32 @@ pub(super) fn authorship(
     rules: &Rules,
     pusher: Option<Pusher>,
 ) -> Result<Authorship, RunError> {
+    let asks = Asks::of(rules);
+    let base = comparison.base.as_ref().or(comparison.old.as_ref()).unwrap_or(&comparison.new);
+    let mut files = Files::of(repository, base.tree)?;
+    let mut after = Files::of(repository, comparison.new.tree)?;
     let mut out = Authorship {
         owners: None,
+        owners_after: None,
+        guards: guards(&mut files, &mut after, asks.signatures.as_ref())?,
         pusher,
         commits: Ok(Vec::new()),
         signatures: Ok(Vec::new()),
         messages: Ok(Vec::new()),
     };
-    if law.is_empty() {
+    if law.is_empty() && out.guards.is_empty() {
         return Ok(out);
     }
-    let asks = Asks::of(rules);
-    let base = comparison.base.as_ref().or(comparison.old.as_ref()).unwrap_or(&comparison.new);
-    let mut files = Files::of(repository, base.tree)?;
     if asks.owners {
-        for path in codeowners::PLACES {
-            if let Some(bytes) = files.read(path)? {
-                out.owners = Some(Codeowners::parse(path, &String::from_utf8_lossy(&bytes)));
-                break;
-            }
+        out.owners = files.owners()?;
+        if out.guards.iter().any(|path| codeowners::PLACES.contains(&path.as_str())) {
+            out.owners_after = Some(after.owners()?);
         }
     }
     let old = comparison.base.as_ref().and_then(|it| it.commit);
     let new = comparison.new.commit.ok_or_else(|| "a tree is compared that is no commit's".to_owned());
     if asks.commits {
-        let paths: Vec<&str> = law.iter().copied().collect();
+        let paths: Vec<&str> = law.iter().copied().chain(out.guards.iter().map(String::as_str)).collect();
         out.commits = new.clone().and_then(|new| said(history::commits(repository, old, new, &paths)));
     }
     if asks.messages {
@@ -73,6 +75,25 @@ pub(super) fn authorship(
     }
     Ok(out)
 }
+
+/// The files that say how changes are judged, and that differ.
+fn guards(before: &mut Files, after: &mut Files, keys: Option<&Keyring>) -> Result<Vec<String>, RunError> {
+    let mut paths = vec![FILE_NAME.to_owned(), IGNORE_FILE.to_owned()];
+    paths.extend(codeowners::PLACES.map(str::to_owned));
+    if let Some(Keyring { allowed_signers, gpg_keys }) = keys {
+        paths.extend([allowed_signers].into_iter().chain(gpg_keys).filter(|it| !it.is_empty()).cloned());
+    }
+    let mut out = Vec::new();
+    for path in paths {
+        if before.at(&path)? != after.at(&path)? {
+            out.push(path);
+        }
+    }
+    Ok(out)
+}
+
+/// The name of the ignore file at the root.
+const IGNORE_FILE: &str = ".admitignore";
 
 /// How the exceptions in these files were up to a commit, for those that have an end.
 pub(super) fn history<'f>(
@@ -145,10 +166,24 @@ impl Files {
         Ok(Self { trees, reader, tree })
     }
 
+    /// Where a file is; `None` where there is none.
+    fn at(&mut self, path: &str) -> Result<Option<Entry>, RunError> {
+        git_tree::find(&mut self.trees, self.tree, path).map_err(|error| from_source(&error))
+    }
+
+    /// Who owns what.
+    fn owners(&mut self) -> Result<Option<Codeowners>, RunError> {
+        for path in codeowners::PLACES {
+            if let Some(bytes) = self.read(path)? {
+                return Ok(Some(Codeowners::parse(path, &String::from_utf8_lossy(&bytes))));
+            }
+        }
+        Ok(None)
+    }
+
     /// The bytes of a file; `None` where there is none.
     fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, RunError> {
-        let found = git_tree::find(&mut self.trees, self.tree, path).map_err(|error| from_source(&error))?;
-        let Some(entry) = found else { return Ok(None) };
+        let Some(entry) = self.at(path)? else { return Ok(None) };
         match self.reader.read(&entry) {
             Ok(blob) => Ok(Some(blob.bytes)),
             Err(skip) => Err(RunError::new(format!("{path}: {skip}"))),
