@@ -19,7 +19,7 @@ enum Dialect {
 }
 
 /// The file, read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Codeowners {
     /// Where it lies.
     pub path: String,
@@ -29,7 +29,7 @@ pub(crate) struct Codeowners {
 }
 
 /// A part of the file in which the last match wins; GitHub's dialect knows only one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Section {
     /// Empty for lines before the first heading.
     name: String,
@@ -40,7 +40,7 @@ struct Section {
     entries: Vec<Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     line: u32,
     globs: GlobSet,

@@ -9,7 +9,8 @@ rule! {
     /// No exception exempts only what others exempt already.
     ///
     /// ## Why
-    /// Whoever removes one of the two believes that the exemption is gone.
+    /// Whoever removes one of the two believes that the exemption is gone, and whoever reviews the other one believes that
+    /// it matters. Each exemption should have one place that says why it is there and until when.
     ///
     /// ## Fires
     /// ```yaml

@@ -137,8 +137,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
 
 /// Policies and exceptions whose owners change.
 fn owners(context: &Context<'_>, out: &mut Out<'_>) {
-    let who = context.change.as_ref().and_then(|it| it.who);
-    let Some((who, after)) = who.and_then(|it| Some((it, it.owners_after.as_ref()?))) else { return };
+    let Some(who) = context.change.as_ref().and_then(|it| it.who) else { return };
     let exceptions = context.exceptions.iter().map(|it| it.node.file().path());
     let paths: BTreeSet<&str> =
         exceptions.chain(context.policies.iter().map(|it| it.node.file().path())).map(|it| &**it).collect();
@@ -146,9 +145,9 @@ fn owners(context: &Context<'_>, out: &mut Out<'_>) {
         let all = owners.map(|it| it.of(path)).unwrap_or_default();
         all.iter().filter(|it| !it.optional).flat_map(|it| it.owners).map(ToString::to_string).collect()
     };
-    let at = after.as_ref().or(who.owners.as_ref()).map(|it| it.path.clone()).unwrap_or_default();
+    let at = who.owners_after.as_ref().or(who.owners.as_ref()).map(|it| it.path.clone()).unwrap_or_default();
     for path in paths {
-        let (was, is) = (decided(who.owners.as_ref(), path), decided(after.as_ref(), path));
+        let (was, is) = (decided(who.owners.as_ref(), path), decided(who.owners_after.as_ref(), path));
         let gone: Vec<&str> = was.difference(&is).map(String::as_str).collect();
         let new: Vec<&str> = is.difference(&was).map(String::as_str).collect();
         let message = match (was.is_empty(), is.is_empty()) {

@@ -216,17 +216,44 @@ mod tests {
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
+    /// Every ID that was ever given away.
+    fn catalogue() -> Vec<String> {
+        let of = |prefix: &str, last: usize| -> Vec<String> { (1..=last).map(|n| format!("{prefix}{n:03}")).collect() };
+        [of("EXC", 40), of("GOV", 10)].concat()
+    }
+
     #[test]
-    fn each_page_tells_why_when_and_every_option() {
-        for rule in RULES {
+    fn each_id_of_the_catalogue_has_a_rule_a_page_a_case_where_it_fires_and_one_where_it_does_not() {
+        let mut problems = Vec::new();
+        for id in catalogue() {
+            let Some(rule) = rule_of(&id) else {
+                problems.push(format!("{id}: there is no such rule"));
+                continue;
+            };
             let page = page::Page::of(rule);
-            for section in ["Why", "Fires", "Stays quiet", "Fix"] {
-                assert!(page.section(section).is_some(), "{}: no section `{section}`", rule.id);
+            let says = |section: &str, bytes: usize| page.section(section).is_some_and(|it| it.len() >= bytes);
+            for (what, holds) in [
+                ("a first sentence", page.summary.ends_with('.')),
+                ("a reason", says("Why", 80)),
+                ("a remedy", says("Fix", 15)),
+                // Whether the marked lines are those that are told is tried with each page.
+                ("a case where it fires", page.examples("Fires").iter().any(|(_, text)| text.contains("# <-"))),
+                ("a case where it does not", !page.examples("Stays quiet").is_empty()),
+                ("no mark where it is quiet", !page.section("Stays quiet").unwrap_or_default().contains("# <-")),
+            ] {
+                if !holds {
+                    problems.push(format!("{id}: the page lacks {what}"));
+                }
             }
             let options = page.section("Options").unwrap_or_default();
             for option in (rule.defaults)().as_object().into_iter().flat_map(|it| it.keys()) {
-                assert!(options.contains(&format!("`{option}`")), "{}: `{option}` is not on the page", rule.id);
+                if !options.contains(&format!("`{option}`")) {
+                    problems.push(format!("{id}: `{option}` is not on the page"));
+                }
             }
         }
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(RULES.len(), catalogue().len(), "a rule that is not in the catalogue");
+        assert!(STATIC.iter().all(|id| rule_of(id).is_some()));
     }
 }

@@ -37,8 +37,8 @@ use crate::{
 pub(crate) struct Authorship {
     /// The owners of paths, as the side before the change says.
     pub owners: Option<Codeowners>,
-    /// The same as the side after it says, if that changed.
-    pub owners_after: Option<Option<Codeowners>>,
+    /// The owners of paths, as the side after it says.
+    pub owners_after: Option<Codeowners>,
     /// Paths that change and say how changes are judged: settings, owners, keys, ignore files.
     pub guards: Vec<String>,
     /// Who pushes, if the server says.

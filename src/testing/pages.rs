@@ -150,9 +150,10 @@ fn who(text: &str) -> Result<Authorship, String> {
         None | Some("none") => Signature::Missing,
         Some(signer) => Signature::Good { signer: signer.to_owned() },
     };
+    let owners = written.owners.map(|it| Codeowners::parse("CODEOWNERS", &it));
     Ok(Authorship {
-        owners: written.owners.map(|it| Codeowners::parse("CODEOWNERS", &it)),
-        owners_after: None,
+        owners_after: owners.clone(),
+        owners,
         guards: Vec::new(),
         pusher: written.pusher.map(|name| Pusher { name, email: None }),
         commits: Ok(written.commits.iter().map(commit).collect()),

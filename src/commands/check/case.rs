@@ -68,7 +68,8 @@ impl Case {
             (Some(sides), Some(rules)) => sides.check(self, &subjects, rules, now),
             _ => Said::default(),
         };
-        let withheld = standing::withheld(&self.context(&subjects, None, now), rules, &self.turnover, &said.all);
+        let mut context = self.context(&subjects, None, now);
+        let withheld = standing::withheld(&context, rules, &self.turnover, &said.all);
         let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &withheld };
         let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
         findings.extend(judged.findings);
@@ -76,8 +77,8 @@ impl Case {
             let governed = if self.sides.is_some() {
                 said.news
             } else {
-                let effects = self.is_whole.then_some(&judged.effects);
-                let mut governed = governance::check(&self.context(&subjects, effects, now), rules);
+                context.effects = self.is_whole.then_some(&judged.effects);
+                let mut governed = governance::check(&context, rules);
                 // Whoever asks about one file is not told about the exceptions of others.
                 let elsewhere = self.elsewhere();
                 governed.retain(|it| !elsewhere.contains(&*it.primary.path));

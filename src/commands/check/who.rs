@@ -54,7 +54,9 @@ pub(super) fn authorship(
     if asks.owners {
         out.owners = files.owners()?;
         if out.guards.iter().any(|path| codeowners::PLACES.contains(&path.as_str())) {
-            out.owners_after = Some(after.owners()?);
+            out.owners_after = after.owners()?;
+        } else {
+            out.owners_after.clone_from(&out.owners);
         }
     }
     let old = comparison.base.as_ref().and_then(|it| it.commit);
