@@ -89,16 +89,30 @@ impl<'v> Finder<'_, 'v> {
                 self.evaluator.locals.pop();
                 found
             }
+            Kind::Variable(index) | Kind::NamedVariable(index, _) => {
+                let node =
+                    self.within(*index).and_then(|(mut it, tree)| it.blame(tree, value)).and_then(|(_, node)| node);
+                Some((expr.at, node))
+            }
             _ => Some((expr.at, self.place(expr))),
         }
+    }
+
+    /// A finder for the expression of a variable.
+    fn within(&self, variable: usize) -> Option<(Self, &'v Expr)> {
+        let scope = self.evaluator.scope;
+        let program = scope.program(variable)?;
+        Some((Finder { evaluator: Evaluator::new(scope) }, program.root()))
     }
 
     /// What an expression read: the first of its parts that comes from a document.
     fn place(&mut self, expr: &'v Expr) -> Option<Node<'v>> {
         match &expr.kind {
             Kind::Constant(_) | Kind::Fail(_) => None,
-            Kind::Root(_) | Kind::Local(_) | Kind::Variable(_) | Kind::NamedVariable(..) => {
-                self.evaluator.eval(expr).ok()?.node()
+            Kind::Root(_) | Kind::Local(_) => self.evaluator.eval(expr).ok()?.node(),
+            Kind::Variable(index) | Kind::NamedVariable(index, _) => {
+                let node = self.evaluator.eval(expr).ok().and_then(Value::node);
+                node.or_else(|| self.within(*index).and_then(|(mut it, tree)| it.place(tree)))
             }
             Kind::Has { operand, field } | Kind::Field { operand, field, .. } => {
                 if let Some(parent) = self.value(operand).and_then(Value::node) {

@@ -104,6 +104,10 @@ impl Program {
         evidence::find(&self.tree, scope)
     }
 
+    pub(in crate::expr::cel) fn root(&self) -> &tree::Expr {
+        &self.tree
+    }
+
     /// The syntax, for people who try expressions.
     pub(crate) fn tree(&self) -> String {
         format!("{:#?}\n", self.tree)

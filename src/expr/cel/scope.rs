@@ -88,6 +88,11 @@ impl<'v> Scope<'v> {
         result
     }
 
+    /// The program of a variable.
+    pub(super) fn program(&self, index: usize) -> Option<&'v Program> {
+        self.variables.get(index)
+    }
+
     /// Takes steps from the budget of the policy.
     pub(super) fn charge(&self, steps: u64) -> Result<(), EvalError> {
         let left =

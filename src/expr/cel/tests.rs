@@ -499,10 +499,21 @@ fn evidence_is_what_the_deciding_comparison_read() {
         ("cel.bind(s, object.spec, s.replicas == 2)", "==", "1"),
         ("object.spec.replicas == 1 ? object.spec.containers[0].name == 'c' : true", "==", "a"),
         ("'x' == 'y'", "==", ""),
+        ("true && variables.fine", "fine", "x:latest"),
+        ("variables.first == 'y'", "==", "x:1"),
     ];
+    let mut environment = Environment::playground();
+    let mut variables = Vec::new();
+    for (name, source) in [
+        ("fine", "object.spec.containers.all(c, !c.image.endsWith(':latest'))"),
+        ("first", "object.spec.containers[0].image"),
+    ] {
+        variables.push(Program::compile(source, &environment, Expected::Any).expect(source));
+        environment.declare_variable(name, variables[variables.len() - 1].result_type().clone());
+    }
     for (source, part, read) in rows {
-        let program = Program::compile(source, &Environment::playground(), Expected::Bool).expect(source);
-        let mut scope = Scope::new(&arena, &Nowhere, &[], NOW);
+        let program = Program::compile(source, &environment, Expected::Bool).expect(source);
+        let mut scope = Scope::new(&arena, &Nowhere, &variables, NOW);
         scope.set(Root::Object, Value::from(document.root()));
         assert_eq!(program.evaluate(&scope).map(Value::as_bool), Ok(Some(false)), "{source}");
         let evidence = program.evidence(&scope).expect(source);
