@@ -76,7 +76,30 @@ pub(crate) struct Cluster {
     by_identity: HashMap<Identity, usize>,
     namespace_labels: HashMap<String, serde_json::Value>,
     globals: HashMap<String, serde_json::Value>,
-    responses: HashMap<(String, String), Option<serde_json::Value>>,
+    responses: HashMap<(String, String), Response>,
+    /// What the look-ups of Kyverno's command line find in CEL.
+    context: Vec<Object>,
+    images: HashMap<String, serde_json::Value>,
+    /// Parameters of admission policies on Kyverno's command line.
+    parameters: Vec<Object>,
+}
+
+/// What a server answers.
+#[derive(Clone, Debug)]
+struct Response {
+    status: i64,
+    body: serde_json::Value,
+}
+
+/// A kind of objects as look-ups name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resources<'r> {
+    /// The API group; empty for the core group.
+    pub group: &'r str,
+    /// The version.
+    pub version: &'r str,
+    /// The plural in lower case.
+    pub plural: &'r str,
 }
 
 impl Cluster {
@@ -110,23 +133,70 @@ impl Cluster {
         }
     }
 
+    /// Adds an object that CEL expressions find on Kyverno's command line.
+    pub(crate) fn add_context(&mut self, document: &Arc<Document>, node: NodeId) {
+        self.context.push(Object { document: Arc::clone(document), node });
+    }
+
+    /// Adds an object that holds parameters of admission policies on Kyverno's command line.
+    pub(crate) fn add_parameter(&mut self, document: &Arc<Document>, node: NodeId) {
+        self.parameters.push(Object { document: Arc::clone(document), node });
+    }
+
+    /// The objects that hold parameters on Kyverno's command line, in the order of adding.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = Node<'_>> {
+        self.parameters.iter().map(Object::node)
+    }
+
+    /// Gives what a registry says of an image.
+    pub(crate) fn set_image(&mut self, image: &str, data: serde_json::Value) {
+        self.images.insert(image.to_owned(), data);
+    }
+
+    /// What a registry says of an image, if that was given.
+    pub(crate) fn image<'v>(&self, image: &str, arena: &'v Arena) -> Option<Value<'v>> {
+        self.images.get(image).map(|json| Value::from_json(arena, json, Integers::Floats))
+    }
+
+    /// The objects of a kind that CEL expressions find, in every namespace.
+    pub(crate) fn resources<'c, 'w>(
+        &'c self,
+        wanted: Resources<'w>,
+        plurals: &'w gvk::Plurals,
+    ) -> impl Iterator<Item = Node<'c>> + use<'c, 'w> {
+        let objects = if self.is_command_line() { &self.context } else { &self.objects };
+        objects.iter().map(Object::node).filter(move |node| {
+            let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());
+            group == wanted.group
+                && version == wanted.version
+                && plurals.of(group, node.str_at(&["kind"]).unwrap_or_default()) == wanted.plural
+        })
+    }
+
     /// Gives an entry of the global context a value.
     pub(crate) fn set_global(&mut self, name: &str, value: serde_json::Value) {
         self.globals.insert(name.to_owned(), value);
     }
 
-    /// Gives a call of the API server or of a service an answer; `None` for one that fails.
-    pub(crate) fn set_response(&mut self, method: &str, url: &str, body: Option<serde_json::Value>) {
-        self.responses.insert((method.to_owned(), url.to_owned()), body);
+    /// Gives a call of the API server or of a service an answer: its status and body.
+    pub(crate) fn set_response(&mut self, method: &str, url: &str, status: i64, body: serde_json::Value) {
+        self.responses.insert((method.to_owned(), url.to_owned()), Response { status, body });
     }
 
-    /// The answer that was given for a call, if one was.
+    /// The answer that was given for a call, if one was; absent where the call fails.
     pub(crate) fn response<'v>(&self, method: &str, url: &str, arena: &'v Arena) -> Option<Lookup<'v>> {
-        let body = self.responses.get(&(method.to_owned(), url.to_owned()))?;
-        Some(match body {
-            Some(json) => Lookup::Found(Value::from_json(arena, json, Integers::Floats)),
-            None => Lookup::Absent,
+        let Response { status, body } = self.responses.get(&(method.to_owned(), url.to_owned()))?;
+        Some(match status {
+            200..300 => Lookup::Found(Value::from_json(arena, body, Integers::Floats)),
+            _ => Lookup::Absent,
         })
+    }
+
+    /// The answer that was given for a call, as CEL expressions see it: its body and its status.
+    pub(crate) fn whole_response<'v>(&self, method: &str, url: &str, arena: &'v Arena) -> Option<Value<'v>> {
+        let Response { status, body } = self.responses.get(&(method.to_owned(), url.to_owned()))?;
+        let body = Value::from_json(arena, body, Integers::Floats);
+        Some(Value::map_in(arena, &[("body", body), ("statusCode", Value::int(*status))]))
     }
 
     /// The object with the identity of `resource`: the same group, kind, namespace and name.

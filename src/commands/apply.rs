@@ -224,6 +224,7 @@ struct Loaded {
     objects: Vec<Object>,
     values: Values,
     user: Option<UserInfo>,
+    cluster: Cluster,
 }
 
 /// Runs `admit apply`; `now` is the time in nanoseconds since 1970.
@@ -287,11 +288,10 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     for (paths, form) in payloads {
         resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
     }
-    let looked_up = args.target_resource.iter().chain(&args.parameter_resource);
-    let mut others: Vec<Object> = looked_up.flat_map(|path| loader.resources(path)).collect();
-    if let Some(path) = &args.context_file {
-        others.extend(context_file::read(path, &mut loader, notices));
-    }
+    let mut others: Vec<Object> = args.target_resource.iter().flat_map(|path| loader.resources(path)).collect();
+    let parameters: Vec<Object> = args.parameter_resource.iter().flat_map(|path| loader.resources(path)).collect();
+    let context = args.context_file.as_ref().map(|path| context_file::read(path, &mut loader, notices));
+    others.extend(parameters.iter().cloned().chain(context.iter().flat_map(|it| &it.objects).cloned()));
     if args.exceptions_with_resources {
         if !args.exception.is_empty() {
             let text = "`--exception` has no effect beside `--exceptions-with-resources`";
@@ -301,15 +301,27 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     } else {
         args.exception.iter().for_each(|path| loader.exceptions(path, &mut policies));
     }
-    let n_policies = policies.set.classic.len() + policies.invalid.len();
+    let n_policies = policies.set.heads().count() + policies.invalid.len();
     for (what, n) in [("policy", n_policies), ("resource", resources.len())] {
         if n == 0 {
             notices.say(Weight::Warning, "", format!("no {what} was found, so nothing is checked"));
         }
     }
     note_duplicates(&resources, notices);
+    loader.define_kinds(&mut policies);
     let objects = resources.iter().chain(&others).cloned().collect();
-    Ok(Loaded { policies, resources, others, objects, values, user })
+    let mut cluster = Cluster::new(Law::CommandLine);
+    let judged = resources.iter().filter(|object| object.payload.is_none());
+    for object in others.iter().chain(judged) {
+        cluster.add(&object.document, object.id);
+    }
+    for object in parameters {
+        cluster.add_parameter(&object.document, object.id);
+    }
+    if let Some(context) = context {
+        context.fill(&mut cluster);
+    }
+    Ok(Loaded { policies, resources, others, objects, values, user, cluster })
 }
 
 /// Says which objects are given more than once; each of them is judged.
@@ -332,15 +344,10 @@ fn note_duplicates(resources: &[Object], notices: &Notices) {
 }
 
 fn evaluate(args: &ApplyArgs, loaded: &Loaded, now: i128) -> Result<Judged, RunError> {
-    let mut cluster = Cluster::new(Law::CommandLine);
-    let objects = loaded.resources.iter().filter(|object| object.payload.is_none());
-    for object in loaded.others.iter().chain(objects) {
-        cluster.add(&object.document, object.id);
-    }
     let inputs = Inputs {
         policies: &loaded.policies.set,
         targets: &loaded.others,
-        cluster: &cluster,
+        cluster: &loaded.cluster,
         values: &loaded.values,
         user: loaded.user.as_ref(),
         operation: None,
@@ -379,7 +386,8 @@ fn write(
         return out.write_all(exceptions::write(judged, objects, args.generated_exception_ttl).as_bytes());
     }
     if !args.stdin {
-        let n_rules = policies.set.classic.iter().map(|policy| policy.rules.len()).sum();
+        let n_classic: usize = policies.set.classic.iter().map(|policy| policy.rules.len()).sum();
+        let n_rules = n_classic + policies.set.cel().count();
         out.write_all(violations::header(n_rules, resources.len(), policies.set.exceptions.len()).as_bytes())?;
     }
     out.write_all(refused.as_bytes())?;

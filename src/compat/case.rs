@@ -38,7 +38,7 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
     let user = user(suite, &mut loader, notices);
     let mut policies = Policies::default();
     suite.policies.iter().for_each(|path| loader.policies(path, &mut policies));
-    let n_policies = policies.set.classic.len();
+    let n_policies = policies.set.heads().count();
     suite.exceptions.iter().for_each(|path| loader.exceptions(path, &mut policies));
     let resources: Vec<Object> = suite.resources.iter().flat_map(|path| loader.resources(path)).collect();
     let mut resources = unique(resources, notices);
@@ -52,6 +52,7 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
     }
     let targets: Vec<Object> = suite.targets.iter().flat_map(|path| loader.resources(path)).collect();
     let cluster = cluster_resource::build(suite, &resources, &mut loader, notices);
+    loader.define_kinds(&mut policies);
     let wanted = Wanted::load(suite, &mut loader);
     let inputs = Inputs {
         policies: &policies.set,

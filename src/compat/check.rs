@@ -135,7 +135,9 @@ pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> 
     for &resource in &selected {
         for &policy in &heads {
             let rows = run.judged.rows.iter().filter(|row| row.resource == resource && row.policy == policy);
-            let rows: Vec<&Row> = rows.filter(|row| is_rule(&row.rule, &expected.rule)).collect();
+            // Kyverno: of policies without rules every row counts, whatever rule an expectation names.
+            let has_rules = run.judged.heads[policy].has_rules();
+            let rows: Vec<&Row> = rows.filter(|row| !has_rules || is_rule(&row.rule, &expected.rule)).collect();
             // Of another object that no rule has changed nobody asks.
             if rows.is_empty() && resource < run.resources.len() {
                 out.push(excluded(expected, run, resource, policy, notices));
@@ -217,8 +219,8 @@ fn missing(expected: &Expectation, run: Run<'_>, selected: &[usize], invalid: Op
 }
 
 fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize, notices: &Notices) -> Checked {
-    let rules = &run.policies.classic[policy].rules;
-    if !rules.iter().any(|rule| is_rule(&rule.name, &expected.rule)) {
+    let rules = run.policies.classic.get(policy).map(|policy| &policy.rules);
+    if let Some(rules) = rules.filter(|rules| !rules.iter().any(|rule| is_rule(&rule.name, &expected.rule))) {
         let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
         let text = format!(
             "policy `{}` has no rule `{}`, only {}; as in Kyverno this counts as held",

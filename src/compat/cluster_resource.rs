@@ -27,22 +27,29 @@ pub(crate) fn build(suite: &Suite, resources: &[Object], loader: &mut Loader<'_>
     for path in &suite.cluster_resources {
         for object in objects(path, loader, notices) {
             cluster.add(&object.document, object.id);
+            cluster.add_context(&object.document, object.id);
         }
     }
-    let looked_up: Vec<Object> =
-        suite.targets.iter().chain(&suite.parameters).flat_map(|path| loader.resources(path)).collect();
-    let of_context = suite.context.iter().flat_map(|path| context_file::read(path, loader, notices));
-    for object in looked_up.into_iter().chain(of_context) {
+    for object in suite.targets.iter().flat_map(|path| loader.resources(path)) {
         cluster.add(&object.document, object.id);
+    }
+    for object in suite.parameters.iter().flat_map(|path| loader.resources(path)) {
+        cluster.add(&object.document, object.id);
+        cluster.add_parameter(&object.document, object.id);
+    }
+    if let Some(path) = &suite.context {
+        let context = context_file::read(path, loader, notices);
+        context.objects.iter().for_each(|object| cluster.add(&object.document, object.id));
+        context.fill(&mut cluster);
     }
     if !suite.cluster_resources.is_empty() {
         for object in resources.iter().filter(|object| object.payload.is_none()) {
             cluster.add(&object.document, object.id);
+            cluster.add_context(&object.document, object.id);
         }
     }
     for answer in &suite.responses {
-        let body = (200..300).contains(&answer.status).then(|| answer.body.clone());
-        cluster.set_response(&answer.method, &answer.url, body);
+        cluster.set_response(&answer.method, &answer.url, answer.status, answer.body.clone());
     }
     for entry in &suite.globals {
         add_global(entry, &mut cluster, loader, notices);

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::Value as Json;
 
 use super::{
-    load::Object,
+    load::{Object, PayloadForm},
     overrides,
     values::{self, PolicyValues, Subresource, Values},
 };
@@ -25,8 +25,8 @@ use crate::{
     finding::Status,
     policy::{
         Action, Head, Operation,
-        classic::{Body, Policy},
-        set::{PolicySet, ResourceKind, RuleRef},
+        classic::Body,
+        set::{Found, PolicySet, ResourceKind, RuleRef},
     },
     runner,
 };
@@ -114,7 +114,7 @@ pub(crate) struct Judged {
 /// The rows of rules that change other objects speak of these: their indexes go on behind the resources with those of
 /// [`Inputs::targets`].
 pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
-    let heads = inputs.policies.classic.iter().map(|policy| policy.head.clone()).collect();
+    let heads = inputs.policies.heads().cloned().collect();
     let mut by_kind: HashMap<ResourceKind<'_>, Vec<RuleRef>> = HashMap::new();
     for object in resources.iter().filter(|object| object.payload.is_none()) {
         let kind = kind_seen(inputs.values, object.node());
@@ -123,8 +123,12 @@ pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
     let known = || resources.iter().chain(inputs.targets).enumerate().filter(|(_, object)| object.payload.is_none());
     let (places, nodes) = known().map(|(index, object)| (index, object.node())).unzip();
     let targets = Targets { places, nodes };
+    let for_payloads = inputs.policies.rules_for_payloads();
     let rows = runner::each(resources, |index, object| {
-        let rules = by_kind.get(&kind_seen(inputs.values, object.node())).filter(|_| object.payload.is_none());
+        let rules = match &object.payload {
+            None => by_kind.get(&kind_seen(inputs.values, object.node())),
+            Some(payload) => (payload.form == PayloadForm::Json).then_some(&for_payloads),
+        };
         let rules = rules.map_or(&[][..], Vec::as_slice);
         Evaluating { inputs, targets: &targets, index, rows: Vec::new() }.run(object, rules)
     });
@@ -151,7 +155,7 @@ impl<'i> Evaluating<'i> {
     fn run(mut self, object: &Object, rules: &[RuleRef]) -> Vec<Row> {
         let policies = self.inputs.policies;
         let by_policy = || rules.chunk_by(|a, b| a.policy_index() == b.policy_index());
-        let is_mutation = |rule: &RuleRef| matches!(policies.get(*rule).1.body, Body::Mutate(_));
+        let is_mutation = |rule: &RuleRef| policies.get(*rule).changes();
         let mut changed: Option<Object> = None;
         for rules in by_policy().filter(|rules| rules.iter().any(is_mutation)) {
             let object = changed.as_ref().unwrap_or(object);
@@ -190,9 +194,9 @@ impl<'i> Evaluating<'i> {
     /// Applies the mutate rules of one policy.
     fn mutate(&mut self, object: &Object, rules: &[RuleRef]) -> Left {
         let position = rules[0].policy_index();
-        let policy = &self.inputs.policies.classic[position];
+        let found = self.inputs.policies.get(rules[0]);
         let arena = Arena::new();
-        let given = Given::new(self.inputs.values, policy, object);
+        let given = Given::new(self.inputs.values, found.head(), object);
         let replaced = overrides::apply(object, given.all());
         let object = replaced.as_ref().unwrap_or(object);
         let request = request(self.inputs, object, given, &arena);
@@ -206,7 +210,7 @@ impl<'i> Evaluating<'i> {
         let mut targets = mutated.targets.into_iter().peekable();
         let mut rows = Vec::with_capacity(mutated.outcomes.len());
         for (n, outcome) in mutated.outcomes.into_iter().enumerate() {
-            let mut row = row(self.inputs, self.index, position, policy, outcome);
+            let mut row = row(self.inputs, self.index, position, found, outcome);
             row.effect.patched = Some(match targets.next_if(|changed| changed.outcome == n) {
                 Some(changed) => {
                     row.resource = self.targets.places[changed.target];
@@ -228,14 +232,14 @@ impl<'i> Evaluating<'i> {
     /// Asks the other rules of one policy.
     fn judge(&mut self, object: &Object, rules: &[RuleRef]) {
         let position = rules[0].policy_index();
-        let policy = &self.inputs.policies.classic[position];
+        let found = self.inputs.policies.get(rules[0]);
         let arena = Arena::new();
-        let given = Given::new(self.inputs.values, policy, object);
+        let given = Given::new(self.inputs.values, found.head(), object);
         let replaced = overrides::apply(object, given.all());
         let request = request(self.inputs, replaced.as_ref().unwrap_or(object), given, &arena);
         let outcomes = engine::evaluate(self.world(), rules, &request, &arena);
         let rows: Vec<Row> =
-            outcomes.into_iter().map(|outcome| row(self.inputs, self.index, position, policy, outcome)).collect();
+            outcomes.into_iter().map(|outcome| row(self.inputs, self.index, position, found, outcome)).collect();
         self.rows.extend(rows);
     }
 }
@@ -271,9 +275,9 @@ struct Given<'i> {
 }
 
 impl<'i> Given<'i> {
-    fn new(values: &'i Values, policy: &Policy, object: &Object) -> Self {
+    fn new(values: &'i Values, policy: &Head, object: &Object) -> Self {
         let name = object.node().str_at(&["metadata", "name"]).unwrap_or_default();
-        let policy = values.policy(&policy.head.name, &policy.head.key);
+        let policy = values.policy(&policy.name, &policy.key);
         Self { globals: &values.globals, of_resource: policy.map_or(&[], |it| it.resource(name)), policy }
     }
 
@@ -298,12 +302,13 @@ fn request<'v>(inputs: Inputs<'v>, object: &'v Object, given: Given<'v>, arena: 
     let rules: Vec<RuleValues<'v>> = rules.collect();
     let shared = given.all().filter(|(name, _)| *name != "request.operation");
     let kind = kind_seen(inputs.values, node);
+    let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     let supplied = Supplied {
         all: shared.clone().next().map(|_| nest(shared, arena)),
         rules: arena.alloc_slice_copy(&rules),
         kind: (!kind.subresource.is_empty()).then_some(kind),
+        namespace: inputs.values.namespace(namespace, arena),
     };
-    let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     Request {
         operation,
         object: (operation != Operation::Delete).then_some(node),
@@ -315,11 +320,11 @@ fn request<'v>(inputs: Inputs<'v>, object: &'v Object, given: Given<'v>, arena: 
     }
 }
 
-fn row(inputs: Inputs<'_>, resource: usize, policy: usize, classic: &Policy, outcome: Outcome<'_>) -> Row {
-    let audit_warning = inputs.audit_warn && action(classic, &outcome) == Action::Audit;
+fn row(inputs: Inputs<'_>, resource: usize, policy: usize, found: Found<'_>, outcome: Outcome<'_>) -> Row {
+    let audit_warning = inputs.audit_warn && action(found, &outcome) == Action::Audit;
     let status = match outcome.status {
         engine::Status::Pass => Status::Pass,
-        engine::Status::Fail if audit_warning || !classic.head.scored => Status::Warn,
+        engine::Status::Fail if audit_warning || !found.head().scored => Status::Warn,
         engine::Status::Fail => Status::Fail,
         engine::Status::Skip => Status::Skip,
         engine::Status::Error | engine::Status::Indeterminate => Status::Error,
@@ -338,7 +343,8 @@ fn row(inputs: Inputs<'_>, resource: usize, policy: usize, classic: &Policy, out
 }
 
 /// Kyverno: for `--audit-warn` a whole policy has one action, that of the first rule which names one.
-fn action(policy: &Policy, outcome: &Outcome<'_>) -> Action {
+fn action(found: Found<'_>, outcome: &Outcome<'_>) -> Action {
+    let Found::Classic(policy, _) = found else { return outcome.action };
     let named = policy.rules.iter().find_map(|rule| match &rule.body {
         Body::Validate(validate) => validate.action.action,
         Body::Mutate(_) | Body::Generate(_) | Body::VerifyImages(_) | Body::Nothing => None,
@@ -349,7 +355,7 @@ fn action(policy: &Policy, outcome: &Outcome<'_>) -> Action {
 /// Rows for rules that this version can't evaluate: an error, never silence.
 fn unevaluated(policies: &PolicySet, rules: &[RuleRef], resource: usize, policy: usize) -> Vec<Row> {
     let error = |rule: &RuleRef| {
-        let (_, rule) = policies.get(*rule);
+        let (_, rule) = policies.classic_rule(*rule)?;
         let what = match &rule.body {
             Body::Generate(_) => "generate",
             Body::Validate(_) | Body::Mutate(_) | Body::VerifyImages(_) | Body::Nothing => return None,

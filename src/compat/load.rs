@@ -12,14 +12,14 @@ use std::{
 use super::{Notices, Weight};
 use crate::{
     document::{
-        self, Document, Limits, Node, NodeId,
+        self, Document, Integers, Limits, Node, NodeId,
         classify::{Class, classify},
         layout::Layout,
         resource,
     },
     finding::ResourceRef,
     k8s::scope,
-    policy::set::PolicySet,
+    policy::{error::Problem, set::PolicySet},
     source::{self, At, Entry, Options, Reader},
     span::File,
 };
@@ -126,7 +126,7 @@ impl Policies {
         self.invalid.push(InvalidPolicy {
             name: object.identity().name,
             reason: reasons.join("; "),
-            readable: !errors.iter().any(|error| error.problem.is_schema() || error.problem.is_indeterminate()),
+            readable: errors.iter().all(|error| matches!(error.problem, Problem::Invalid { .. })),
         });
     }
 }
@@ -148,6 +148,8 @@ pub(crate) struct Loader<'n> {
     reader: Reader,
     /// Kinds outside of namespaces that definitions have told of.
     scopes: HashSet<(String, String)>,
+    /// The documents that hold definitions.
+    definitions: Vec<Arc<Document>>,
     /// What `-` stands for, if it stands for anything.
     stdin: Option<Entry>,
     notices: &'n Notices,
@@ -157,7 +159,7 @@ impl<'n> Loader<'n> {
     /// A loader that reads paths relative to `base`.
     pub(crate) fn new(base: &Path, notices: &'n Notices) -> Self {
         let reader = Reader::files(Options::default().max_bytes);
-        Self { base: base.to_owned(), reader, scopes: HashSet::new(), stdin: None, notices }
+        Self { base: base.to_owned(), reader, scopes: HashSet::new(), definitions: Vec::new(), stdin: None, notices }
     }
 
     /// Makes `-` stand for an entry.
@@ -268,7 +270,16 @@ impl<'n> Loader<'n> {
                     self.scopes.insert((group.to_owned(), kind.to_owned()));
                 }
             }
+            self.definitions.push(document);
         }
+    }
+
+    /// Tells policies of the kinds that definitions have told of.
+    pub(crate) fn define_kinds(&self, policies: &mut Policies) {
+        self.definitions
+            .iter()
+            .flat_map(|it| resource::objects(it.root()))
+            .for_each(|object| policies.set.define(object));
     }
 
     /// Makes a document what the API server would see.
@@ -276,7 +287,9 @@ impl<'n> Loader<'n> {
         let is_cluster_scoped = |group: &str, kind: &str| {
             scope::is_cluster_scoped(group, kind) || self.scopes.contains(&(group.to_owned(), kind.to_owned()))
         };
-        Arc::new(resource::prepare(document, &is_cluster_scoped))
+        let mut document = resource::prepare(document, &is_cluster_scoped);
+        document.set_integers(Integers::Floats);
+        Arc::new(document)
     }
 
     /// The documents of a file, or of every file below a directory, as written.

@@ -11,7 +11,10 @@ use super::{
     evaluation::{Judged, Row},
     load::Object,
 };
-use crate::{finding::Status, policy::Head};
+use crate::{
+    finding::{Source, Status},
+    policy::Head,
+};
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +196,7 @@ impl Entry {
             rule: row.rule.clone(),
             scored: head.scored,
             severity: head.severity.clone().unwrap_or_default(),
-            source: "kyverno",
+            source: Source::of(head.kind).as_str(),
             timestamp: now.map(|seconds| Timestamp { nanos: 0, seconds }),
         }
     }

@@ -157,6 +157,12 @@ impl Values {
         self.policies.iter().find(|it| it.name == name || it.name == key)
     }
 
+    /// A whole namespace, if the values know it.
+    pub(crate) fn namespace<'v>(&self, name: &str, arena: &'v Arena) -> Option<Value<'v>> {
+        let (_, object) = self.namespaces.iter().find(|(known, _)| known == name)?;
+        Some(Value::from_json(arena, object, crate::document::Integers::Floats))
+    }
+
     /// The labels of a namespace, if the values know it.
     pub(crate) fn namespace_labels<'v>(&self, namespace: &str, arena: &'v Arena) -> Option<Value<'v>> {
         let integers = crate::document::Integers::Floats;

@@ -69,7 +69,10 @@ pub(crate) enum Integers {
     /// As integers: literals of a policy.
     #[default]
     Exact,
-    /// As 64-bit floats: everything that passed through the API server's JSON, resources first of all.
+    /// As integers for CEL, as 64-bit floats for JMESPath: what passed through the API server's JSON, resources first of
+    /// all.
+    Wire,
+    /// As 64-bit floats for all: resources as Kyverno's command line reads them.
     Floats,
 }
 

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod layout;
 mod limits;
 mod parse;
+pub(crate) mod place;
 pub(crate) mod resource;
 mod scalar;
 mod screen;

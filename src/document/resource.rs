@@ -50,14 +50,14 @@ fn list_kind(node: Node<'_>) -> Option<&str> {
     node.str_at(&["kind"])?.strip_suffix("List")
 }
 
-/// Makes a document what the API server would see: numbers are floats, null maps are empty, items of a list that don't
+/// Makes a document what the API server would see: numbers are those of JSON, null maps are empty, items of a list that don't
 /// say what they are get kind and version from the list, and an object of a namespaced kind without a namespace is in
 /// `default`.
 ///
 /// Kyverno: its command line fills in `default`, too, also for kinds that it doesn't know.
 pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str) -> bool) -> Document {
     let mut document = document;
-    document.set_integers(Integers::Floats);
+    document.set_integers(Integers::Wire);
     let is_empty_map = |node: &Node<'_>| node.is_null() && NULL_IS_EMPTY.contains(&node.key());
     let empty: Vec<_> = document.nodes().filter(is_empty_map).map(Node::id).collect();
     let mut nameless = Vec::new();

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use super::{images, pod_security::LastPod, request::Request};
+use super::{World, images, pod_security::LastPod, request::Request};
 use crate::{
     cluster::{Cluster, Lookup},
     document::{Document, Integers},
@@ -28,6 +28,8 @@ pub(crate) struct Session<'v> {
     pub cluster: &'v Cluster,
     /// Nanoseconds since 1970, UTC.
     pub now: i128,
+    /// What is the same for the whole run.
+    pub world: World<'v>,
     root: OnceCell<Value<'v>>,
     images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
     /// The Pod that rules for pod security look at.
@@ -36,12 +38,14 @@ pub(crate) struct Session<'v> {
 
 impl<'v> Session<'v> {
     /// Prepares the names that all rules share.
-    pub(crate) fn new(request: &'v Request<'v>, cluster: &'v Cluster, now: i128, arena: &'v Arena) -> Self {
+    pub(crate) fn new(request: &'v Request<'v>, world: World<'v>, arena: &'v Arena) -> Self {
+        let World { cluster, now, .. } = world;
         Self {
             arena,
             request,
             cluster,
             now,
+            world,
             root: OnceCell::new(),
             images: RefCell::default(),
             pod: LastPod::default(),

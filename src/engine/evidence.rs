@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::{conditions::Deciding, context::RuleScope};
 use crate::{
-    document::{Node, resource::place_of_missing},
+    document::{Kind, Node, resource::place_of_missing},
     expr::{
         List, Map, Value,
         jmespath::{Expression, Path, Step},
@@ -280,12 +280,31 @@ fn text_node<'v>(root: Node<'v>, text: &str) -> Option<Node<'v>> {
 
 /// What was found and how it was compared, short.
 pub(crate) fn describe(key: Value<'_>, condition: &Condition) -> String {
-    let mut text = go_text(key);
-    if text.chars().count() > 60 {
-        text = text.chars().take(57).chain("...".chars()).collect();
-    }
+    let text = short(go_text(key));
     let operator = condition.operator.map_or("", |operator| operator.name());
     format!("`{text}` ({operator})")
+}
+
+/// What stands at a node, for a label; nothing for a list or a map.
+pub(crate) fn shown(node: Node<'_>) -> String {
+    match node.kind() {
+        Kind::List | Kind::Map => String::new(),
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::String(_) => {
+            format!("`{}`", short(go_text(Value::from(node))))
+        }
+    }
+}
+
+/// Where to point for a node: at a scalar itself, at the heading of a list or a map.
+pub(crate) fn place_of(node: Node<'_>, resource: Node<'_>) -> Span {
+    match node.kind() {
+        Kind::List | Kind::Map => place_of_missing(node, resource),
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::String(_) => node.span(),
+    }
+}
+
+fn short(text: String) -> String {
+    if text.chars().count() > 60 { text.chars().take(57).chain("...".chars()).collect() } else { text }
 }
 
 /// The place of a node below a resource in Kyverno's notation, `/spec/containers/0/`; empty if it is not below it.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    Request, Status, World, conditions,
+    Request, Status, World, cel, conditions,
     context::{RuleScope, Session},
     evaluate, in_namespace,
     matching::{Mismatch, Reader, Subjected},
@@ -20,7 +20,7 @@ use crate::{
     policy::{
         classic::{Body, Check, Policy, Rule},
         matching::{Block, Filter},
-        set::RuleRef,
+        set::{Found, RuleRef},
     },
     span::{File, Span},
 };
@@ -53,11 +53,16 @@ pub(crate) struct Explanation {
 
 /// Explains one rule.
 pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<'v>, arena: &'v Arena) -> Explanation {
-    let outcome = match &world.policies.get(rule).1.body {
-        Body::Mutate(_) => mutate::mutate(world, &[rule], request, &[], OnFailure::GoOn).outcomes.pop(),
-        _ => evaluate(world, &[rule], request, arena).into_iter().next(),
+    let found = world.policies.get(rule);
+    let outcome = if found.changes() {
+        mutate::mutate(world, &[rule], request, &[], OnFailure::GoOn).outcomes.pop()
+    } else {
+        evaluate(world, &[rule], request, arena).into_iter().next()
     };
-    let (policy, rule) = world.policies.get(rule);
+    let (policy, rule) = match found {
+        Found::Classic(policy, rule) => (policy, rule),
+        Found::Cel(policy, form) => return cel::explain(world, policy, form, outcome, request, arena),
+    };
     let mut out = Explanation {
         policy: policy.head.key.clone(),
         rule: rule.name.clone(),
@@ -73,7 +78,7 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     if !reaches(policy, rule, &subject, steps) {
         return out;
     }
-    let session = Session::new(request, world.cluster, world.now, arena);
+    let session = Session::new(request, world, arena);
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));
     scope.declare(&rule.context, &rule.document);
     if let Some(preconditions) = &rule.preconditions {
@@ -112,17 +117,21 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
 }
 
 /// Gathers steps whose places are mostly in one file.
-struct Steps<'s> {
-    file: Arc<File>,
-    steps: &'s mut Vec<Step>,
+pub(super) struct Steps<'s> {
+    /// That file.
+    pub file: Arc<File>,
+    /// What was gathered.
+    pub steps: &'s mut Vec<Step>,
 }
 
 impl Steps<'_> {
-    fn at(&mut self, part: &'static str, text: String, span: Span) {
+    /// A step in that file.
+    pub(super) fn at(&mut self, part: &'static str, text: String, span: Span) {
         self.push(part, text, Some((Arc::clone(&self.file), span)));
     }
 
-    fn push(&mut self, part: &'static str, text: String, place: Option<(Arc<File>, Span)>) {
+    /// A step in any file.
+    pub(super) fn push(&mut self, part: &'static str, text: String, place: Option<(Arc<File>, Span)>) {
         self.steps.push(Step { part, text, place });
     }
 }
@@ -239,7 +248,8 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn status_name(status: Status) -> &'static str {
+/// The word of a status in a step.
+pub(super) fn status_name(status: Status) -> &'static str {
     match status {
         Status::Pass => "pass",
         Status::Fail => "fail",

@@ -3,6 +3,7 @@
 //! In: compiled policies, a request, what is known of the cluster, the time. Out: an [`Outcome`] for each rule that
 //! says something. No I/O, no clock, no threads, no configuration.
 
+pub(crate) mod cel;
 pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
@@ -40,7 +41,7 @@ use crate::{
             model::{FailureAction, Validate},
         },
         exception::Exception,
-        set::{KindsHold, PolicySet, RuleRef},
+        set::{Found, KindsHold, PolicySet, RuleRef},
     },
 };
 
@@ -65,13 +66,19 @@ pub(crate) fn evaluate<'v>(
     arena: &'v Arena,
 ) -> Vec<Outcome<'v>> {
     let Some(resource) = request.resource() else { return Vec::new() };
-    let session = Session::new(request, world.cluster, world.now, arena);
+    let session = Session::new(request, world, arena);
     let subject = Subjected::new(request, resource, world.cluster);
     let mut out: Vec<Outcome<'v>> = Vec::with_capacity(rules.len());
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
-    for reference in rules {
-        let (policy, rule) = world.policies.get(*reference);
+    for &reference in rules {
+        let (policy, rule) = match world.policies.get(reference) {
+            Found::Classic(policy, rule) => (policy, rule),
+            Found::Cel(policy, form) => {
+                out.extend(cel::evaluate(policy, form, &session, reference));
+                continue;
+            }
+        };
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
@@ -79,7 +86,7 @@ pub(crate) fn evaluate<'v>(
         if policy.first_rule_only && matches!(outcome.status, Status::Pass | Status::Fail) {
             done = Some(policy);
         }
-        out.push(outcome);
+        out.push(Outcome { origin: Some(reference), ..outcome });
     }
     out
 }
@@ -131,6 +138,7 @@ fn evaluate_rule<'v>(
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties,
+            origin: None,
         }
     };
     if let Some(preconditions) = &rule.preconditions {
@@ -220,6 +228,7 @@ fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) ->
         near_misses: Vec::new(),
         withheld: Vec::new(),
         properties: Vec::new(),
+        origin: None,
     }
 }
 
@@ -308,13 +317,13 @@ pub(crate) fn broken_conditions<'v>(
     arena: &'v Arena,
 ) -> Vec<(&'v Exception, String)> {
     let kinds = rule.kinds();
-    let (policy, rule) = world.policies.get(rule);
+    let Some((policy, rule)) = world.policies.classic_rule(rule) else { return Vec::new() };
     let conditional = || {
         let all = world.policies.exceptions_for(&policy.head.key, &rule.name);
         all.filter_map(|exception| Some((exception, exception.conditions.as_ref()?)))
     };
     let (Some(resource), true) = (request.resource(), conditional().next().is_some()) else { return Vec::new() };
-    let session = Session::new(request, world.cluster, world.now, arena);
+    let session = Session::new(request, world, arena);
     let subject = Subjected::new(request, resource, world.cluster);
     if applies(policy, rule, &subject, kinds) != Reach::Yes {
         return Vec::new();
@@ -400,7 +409,7 @@ fn violates_already<'v>(
         user: Some(session.arena.alloc(UserInfo::default())),
         ..*session.request
     });
-    let session = Session::new(request, session.cluster, session.now, session.arena);
+    let session = Session::new(request, session.world, session.arena);
     let subject = Subjected::new(request, old, session.cluster);
     if applies(policy, rule, &subject, KindsHold::default()) != Reach::Yes {
         return false;

@@ -47,6 +47,8 @@ pub(crate) enum Obstacle {
     Controls(Vec<&'static str>),
     /// Its conditions don't hold.
     Conditions,
+    /// This one of its match conditions doesn't hold.
+    MatchCondition(String),
     /// Its filters match the resource in all but this.
     Filter {
         /// What doesn't match.
@@ -72,7 +74,7 @@ impl Obstacle {
             Obstacle::GeneratedRule { rule, .. } => format!("`{rule}` is missing"),
             Obstacle::PolicyKey { key, .. } => format!("should be `{key}`"),
             Obstacle::Controls(_) => "exempts only these".to_owned(),
-            Obstacle::Conditions => "does not hold".to_owned(),
+            Obstacle::Conditions | Obstacle::MatchCondition(_) => "does not hold".to_owned(),
             Obstacle::Filter { found, .. } if found.is_empty() => "does not match".to_owned(),
             Obstacle::Filter { found, .. } => format!("does not match `{found}`"),
         }
@@ -93,6 +95,7 @@ impl Obstacle {
                 )
             }
             Obstacle::Conditions => "its `conditions` do not hold".to_owned(),
+            Obstacle::MatchCondition(name) => format!("its match condition `{name}` does not hold"),
             Obstacle::Filter { mismatch, found } => {
                 let field = match mismatch {
                     Mismatch::Kind => "kinds",

@@ -2,7 +2,7 @@
 
 use super::{near_miss::NearMiss, withheld::Reason};
 use crate::{
-    policy::{Action, Head, exception::Exception},
+    policy::{Action, Head, exception::Exception, set::RuleRef},
     span::Span,
 };
 
@@ -26,7 +26,8 @@ pub(crate) enum Status {
 pub(crate) struct Outcome<'p> {
     /// The policy.
     pub policy: &'p Head,
-    /// The computed name of the rule; empty for policies without rules.
+    /// The computed name of the rule. For policies without rules Kyverno's word: empty, `exception` or `evaluation`, or
+    /// the name of a policy of Kubernetes.
     pub rule: &'p str,
     /// The verdict.
     pub status: Status,
@@ -46,6 +47,8 @@ pub(crate) struct Outcome<'p> {
     pub withheld: Vec<(&'p Exception, Reason)>,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
+    /// The rule that says it.
+    pub origin: Option<RuleRef>,
 }
 
 /// Where an outcome comes from.

@@ -73,6 +73,8 @@ pub(crate) struct Supplied<'r> {
     pub rules: &'r [RuleValues<'r>],
     /// As what rules see the object: another kind when it stands for a subresource. `None`: it is to be read.
     pub kind: Option<ResourceKind<'r>>,
+    /// The namespace of the object, whole.
+    pub namespace: Option<Value<'r>>,
 }
 
 /// Values for one rule.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    cel,
     conditions::{self, ConditionError, Deciding, Wanted},
     context::RuleScope,
     evidence::{self, Level, Reading},
@@ -17,7 +18,7 @@ use super::{
     pod_security::{self, Judgement},
 };
 use crate::{
-    document::{Document, Node, NodeId, resource::place_of_missing},
+    document::{Document, Node, resource::place_of_missing},
     expr::{
         Value,
         jmespath::EvalError,
@@ -28,6 +29,7 @@ use crate::{
         Operation,
         classic::{
             Check, Rule,
+            cel::Cel,
             condition::Conditions,
             model::{ForEach, PatternSource, Validate},
             pattern::Pattern,
@@ -148,16 +150,15 @@ impl<'v, 's> Checking<'v, 's> {
             Check::Pattern(source) => Some(self.pattern(source, value)),
             Check::AnyPattern(sources) => Some(self.any_pattern(sources, value)),
             Check::Deny(conditions, span) => Some(self.deny(conditions.as_ref(), *span)),
-            Check::Cel(node) => Some(self.not_evaluated("validate.cel", *node)),
+            Check::Cel(cel) => Some(self.cel(cel)),
             Check::Manifests(manifests) => Some(self.manifests(manifests)),
             Check::ForEach(_) | Check::PodSecurity(_) | Check::Nothing => None,
         }
     }
 
-    fn not_evaluated(&self, what: &str, node: NodeId) -> Verdict {
-        let message = format!("{what} is not evaluated by this version of admit");
-        let evidence = Evidence { clause: Some(self.document().node(node).key_span()), ..Evidence::default() };
-        Verdict { evidence, ..Verdict::new(Status::Indeterminate, message) }
+    fn cel(&self, check: &'v Cel) -> Verdict {
+        let session = self.scope.session();
+        cel::check(session, self.rule, self.validate, check)
     }
 
     fn pattern(&self, source: &'v PatternSource, value: Value<'v>) -> Verdict {

@@ -71,7 +71,7 @@ impl<'v> From<Node<'v>> for Value<'v> {
             Kind::Bool(value) => Value::Bool(value),
             Kind::Int(value) => match node.document().integers() {
                 Integers::Exact => Value::Number(Number::Int(value)),
-                Integers::Floats => Value::Number(Number::Float(value as f64)),
+                Integers::Wire | Integers::Floats => Value::Number(Number::Float(value as f64)),
             },
             Kind::Float(value) => Value::Number(Number::Float(value)),
             Kind::String(value) => Value::String(value),

@@ -87,7 +87,6 @@ impl Action {
 }
 
 /// Which of Kyverno's policy types judged; the words are those of `results[].source` in a policy report.
-#[expect(dead_code, reason = "only the first is evaluated yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Source {
     /// `ClusterPolicy` and `Policy`.
@@ -107,6 +106,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The type of a policy by its kind.
+    pub(crate) fn of(kind: &str) -> Self {
+        match kind.strip_prefix("Namespaced").unwrap_or(kind) {
+            "ValidatingPolicy" => Self::ValidatingPolicy,
+            "MutatingPolicy" => Self::MutatingPolicy,
+            "ImageValidatingPolicy" => Self::ImageValidatingPolicy,
+            "GeneratingPolicy" => Self::GeneratingPolicy,
+            "ValidatingAdmissionPolicy" => Self::ValidatingAdmissionPolicy,
+            "MutatingAdmissionPolicy" => Self::MutatingAdmissionPolicy,
+            _ => Self::Kyverno,
+        }
+    }
+
     /// The word in a policy report.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

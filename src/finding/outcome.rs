@@ -53,7 +53,7 @@ pub(crate) fn verdict(outcome: &Outcome<'_>, resource: &ResourceRef) -> Verdict 
             policy::Action::Audit => Action::Audit,
             policy::Action::Enforce => Action::Enforce,
         },
-        source: Source::Kyverno,
+        source: Source::of(outcome.policy.kind),
         category: outcome.policy.category.clone().unwrap_or_default(),
         severity: outcome.policy.severity.clone().unwrap_or_default(),
         properties: outcome.properties.clone(),
@@ -66,8 +66,8 @@ pub(crate) fn verdict(outcome: &Outcome<'_>, resource: &ResourceRef) -> Verdict 
 /// error whatever the action.
 pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Files<'_>) -> Option<Finding> {
     let severity = match (outcome.status, outcome.action) {
-        (engine::Status::Pass, _) => return None,
-        (engine::Status::Skip, action) => match (outcome.waived, action) {
+        // An exception may say that what it waives is reported as passed.
+        (engine::Status::Pass | engine::Status::Skip, action) => match (outcome.waived, action) {
             (Some(engine::Status::Fail), policy::Action::Enforce) => Severity::Error,
             (Some(engine::Status::Fail), policy::Action::Audit) => Severity::Warning,
             _ => return None,
@@ -84,10 +84,10 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
     } else {
         Place::new(files.resource, span)
     };
-    let id = if outcome.rule.is_empty() {
-        outcome.policy.name.clone()
-    } else {
+    let id = if outcome.policy.has_rules() {
         format!("{}/{}", outcome.policy.key, outcome.rule)
+    } else {
+        outcome.policy.key.clone()
     };
     let mut finding = Finding::new(id, severity, place, outcome.message.clone())
         .label(evidence.label.clone())

@@ -78,7 +78,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     for item in &context.exceptions {
         let mut said: Vec<(Span, Option<Mismatch>)> = Vec::new();
         for effect in context.effects_of(item).unwrap_or_default() {
-            let (policy, rule) = context.set.get(effect.rule);
+            let Some((policy, rule)) = context.set.classic_rule(effect.rule) else { continue };
             if effect.without != Some(Status::Fail) || rule.generated.is_none() {
                 continue;
             }

@@ -60,10 +60,10 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         let message = "everything that the exception exempts would pass without it";
         let mut finding = out.finding(item, item.name_span(), message).help("delete it");
         for effect in effects.iter().take(SHOWN) {
-            let (policy, rule) = context.set.get(effect.rule);
             let Some(object) = context.object(effect) else { continue };
             let at = object.at(&["metadata", "name"]).unwrap_or(object);
-            let label = format!("{} passes `{}/{}`", resource_ref(object).title(), policy.head.key, rule.name);
+            let rule = context.set.get(effect.rule).title();
+            let label = format!("{} passes `{rule}`", resource_ref(object).title());
             finding = finding.related(Place::new(at.file(), at.span()), label);
         }
         out.add(item, finding);

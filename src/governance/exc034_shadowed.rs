@@ -70,7 +70,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             continue;
         }
         let pairs = |position: usize| -> BTreeSet<_> {
-            effects.of(position).map(|it| (it.object, it.rule.policy_index(), context.set.get(it.rule).1.name.as_str())).collect()
+            effects.of(position).map(|it| (it.object, it.rule.policy_index(), context.set.get(it.rule).rule())).collect()
         };
         let mine = pairs(position);
         // Of two that exempt the same, the later one is told.

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Context, Item, Rules, exc027_expiry_required as required, exc030_unused,
+    Context, Item, Rules,
+    context::PolicyRef,
+    exc027_expiry_required as required, exc030_unused,
     expiry::{self, Expiry},
     metadata,
 };
@@ -138,11 +140,14 @@ fn state(context: &Context<'_>, item: &Item<'_>) -> State {
     if item.refused.iter().any(|error| !error.problem.is_indeterminate()) {
         return State::Refused;
     }
-    let (Some(effects), Some(exception)) = (context.effects_of(item), &item.classic) else { return State::Unknown };
+    let Some(effects) = context.effects_of(item) else { return State::Unknown };
     let is_needed = |without: Option<Status>| !matches!(without, None | Some(Status::Pass | Status::Skip));
     if effects.is_empty() {
-        let is_told = context.is_complete && exc030_unused::can_be_told(context, exception);
-        return if is_told { State::Unused } else { State::Unknown };
+        let can_be_told = match &item.classic {
+            Some(exception) => exc030_unused::can_be_told(context, exception),
+            None => item.policy_refs().all(|it| is_evaluated(context, &it)),
+        };
+        return if context.is_complete && can_be_told { State::Unused } else { State::Unknown };
     }
     if !effects.iter().any(|it| is_needed(it.without)) {
         State::Needless
@@ -153,18 +158,22 @@ fn state(context: &Context<'_>, item: &Item<'_>) -> State {
     }
 }
 
+/// Whether the policy that an exception written in CEL names is evaluated here.
+fn is_evaluated(context: &Context<'_>, reference: &PolicyRef<'_>) -> bool {
+    context.set.validating.iter().any(|it| it.head.kind == reference.kind && it.head.name == reference.name)
+}
+
 fn exempted(context: &Context<'_>, item: &Item<'_>) -> Vec<Exempted> {
     let effects = context.effects_of(item).unwrap_or_default();
     let mut out = Vec::with_capacity(effects.len());
     for effect in effects {
-        let (policy, rule) = context.set.get(effect.rule);
         let Some(object) = context.object(effect) else { continue };
         let at = object.at(&["metadata", "name"]).unwrap_or(object).span();
         out.push(Exempted {
             object: resource_ref(object).title(),
             path: object.file().path().to_string(),
             line: object.file().position(at.start).line,
-            rule: format!("{}/{}", policy.head.key, rule.name),
+            rule: context.set.get(effect.rule).title(),
             would: match effect.without {
                 None | Some(Status::Skip) => "skip",
                 Some(Status::Pass) => "pass",

@@ -1,5 +1,7 @@
 //! Groups, versions and kinds: entries of a `kinds` list, `apiVersion`, and the names of the API's resources.
 
+use std::collections::HashMap;
+
 use super::wildcard::Wildcard;
 
 /// The group and the version of an `apiVersion`: `apps/v1` is (`apps`, `v1`), `v1` is (empty, `v1`).
@@ -156,6 +158,29 @@ pub(crate) fn builtin_by_plural(group: &str, plural: &str) -> Option<Builtin> {
 /// The plural name of a kind in URLs: that of Kubernetes' own types, else the usual guess.
 pub(crate) fn plural(group: &str, kind: &str) -> String {
     builtin(group, kind).map_or_else(|| guess_plural(kind), |it| it.plural.to_owned())
+}
+
+/// What kinds are called in URLs: those of Kubernetes, those of definitions that were read, and a guess for the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Plurals {
+    defined: HashMap<(String, String), String>,
+}
+
+impl Plurals {
+    /// Notes the plural of a kind that a `CustomResourceDefinition` defines.
+    pub(crate) fn define(&mut self, group: &str, kind: &str, plural: &str) {
+        self.defined.insert((group.to_owned(), kind.to_owned()), plural.to_owned());
+    }
+
+    /// The plural of a kind.
+    pub(crate) fn of(&self, group: &str, kind: &str) -> String {
+        if let Some(builtin) = builtin(group, kind) {
+            return builtin.plural.to_owned();
+        }
+        // A look-up takes owned keys; most runs define nothing.
+        let defined = if self.defined.is_empty() { None } else { self.defined.get(&(group.into(), kind.into())) };
+        defined.cloned().unwrap_or_else(|| guess_plural(kind))
+    }
 }
 
 /// The plural that Kubernetes' libraries guess for a kind they don't know.

@@ -111,6 +111,12 @@ pub(crate) enum Problem {
         /// What to do, when that can be said.
         help: Option<String>,
     },
+    /// A CEL expression that is none.
+    #[error("the expression does not compile: {message}")]
+    Expression {
+        /// Why, in cel-go's words.
+        message: String,
+    },
     /// A kind of policy, or of rule, that judges requests in a cluster but not here.
     #[error("{what} is not evaluated by this version of admit")]
     NotEvaluated {
@@ -148,7 +154,13 @@ impl Problem {
 
     /// Whether the API server's schema already refuses this, so that Kyverno never sees the object.
     pub(crate) fn is_schema(&self) -> bool {
-        !matches!(self, Problem::Invalid { .. } | Problem::NotEvaluated { .. } | Problem::NotApplied { .. })
+        !matches!(
+            self,
+            Problem::Invalid { .. }
+                | Problem::Expression { .. }
+                | Problem::NotEvaluated { .. }
+                | Problem::NotApplied { .. }
+        )
     }
 
     /// Whether a cluster would take the policy, so that only `admit` doesn't know what it says.
@@ -171,6 +183,7 @@ impl Problem {
             Problem::Duplicate { .. } => Some("remove one of them".to_owned()),
             Problem::Version { instead, .. } => Some(format!("write `apiVersion: {instead}`")),
             Problem::Invalid { help, .. } => help.clone(),
+            Problem::Expression { .. } => Some("try it with `admit cel`".to_owned()),
             Problem::NotEvaluated { .. } => {
                 Some("what it would refuse is not known; judge it in the cluster".to_owned())
             }

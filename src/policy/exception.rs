@@ -1,10 +1,11 @@
-//! `PolicyException` of `kyverno.io`, compiled.
+//! `PolicyException`, compiled. What is said in CEL is decoded by [`cel::exception`](super::cel::exception).
 //!
 //! In: a document. Out: the exception, or what a cluster would refuse in it; a refused exception exempts nothing.
 
 use std::sync::Arc;
 
 use super::{
+    cel::exception::Waiver,
     classic::{
         condition::{self, Conditions, FlatList},
         validate,
@@ -20,7 +21,7 @@ use crate::{
     span::Span,
 };
 
-/// A `PolicyException`.
+/// A `PolicyException` of either group. What the other group says is empty and exempts nothing.
 #[derive(Debug)]
 pub(crate) struct Exception {
     /// The document that holds it.
@@ -45,6 +46,8 @@ pub(crate) struct Exception {
     pub pod_security: Vec<Exclusion>,
     /// Where `spec.podSecurity` stands.
     pub pod_security_span: Option<Span>,
+    /// Of `policies.kyverno.io`: which policies written in CEL, and when.
+    pub cel: Option<Waiver>,
 }
 
 /// One entry of `spec.exceptions`.
@@ -98,6 +101,7 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
         conditions,
         pod_security: spec.list("podSecurity").filter_map(|item| pod_security::exclusion(item, problems)).collect(),
         pod_security_span: spec.get("podSecurity").map(Node::key_span),
+        cel: None,
     })
 }
 

@@ -27,6 +27,11 @@ impl Problems {
         self.found.borrow_mut().push(PolicyError { file: Arc::clone(node.file()), at, problem });
     }
 
+    /// Notes a problem whose place is known.
+    pub(crate) fn add(&self, error: PolicyError) {
+        self.found.borrow_mut().push(error);
+    }
+
     /// Whether nothing was found.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.borrow().is_empty()

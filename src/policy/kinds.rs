@@ -14,6 +14,17 @@ pub(crate) enum Family {
     Cleanup,
     /// Written in CEL.
     Cel(Cel),
+    /// Of Kubernetes itself.
+    Admission(Admission),
+}
+
+/// The kinds of `admissionregistration.k8s.io`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// `ValidatingAdmissionPolicy`.
+    Policy,
+    /// `ValidatingAdmissionPolicyBinding`.
+    Binding,
 }
 
 /// The kinds of `policies.kyverno.io`.
@@ -49,7 +60,7 @@ pub(crate) struct PolicyKind {
 /// Versions of `policies.kyverno.io`.
 const CEL_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha1"];
 
-static KINDS: [PolicyKind; 10] = [
+static KINDS: [PolicyKind; 12] = [
     PolicyKind {
         group: "kyverno.io",
         versions: &["v1"],
@@ -88,10 +99,17 @@ static KINDS: [PolicyKind; 10] = [
     cel(&["GeneratingPolicy", "NamespacedGeneratingPolicy"], &schema::GENERATING_POLICY, Cel::Generating),
     cel(&["DeletingPolicy", "NamespacedDeletingPolicy"], &schema::DELETING_POLICY, Cel::Deleting),
     cel(&["PolicyException"], &schema::CEL_EXCEPTION, Cel::Exception),
+    admission(&["ValidatingAdmissionPolicy"], &schema::ADMISSION_POLICY, Admission::Policy),
+    admission(&["ValidatingAdmissionPolicyBinding"], &schema::ADMISSION_BINDING, Admission::Binding),
 ];
 
 const fn cel(names: &'static [&'static str], schema: &'static Object, cel: Cel) -> PolicyKind {
     PolicyKind { group: "policies.kyverno.io", versions: CEL_VERSIONS, names, schema, family: Family::Cel(cel) }
+}
+
+const fn admission(names: &'static [&'static str], schema: &'static Object, admission: Admission) -> PolicyKind {
+    let family = Family::Admission(admission);
+    PolicyKind { group: "admissionregistration.k8s.io", versions: &["v1"], names, schema, family }
 }
 
 /// Group, version and kind of an object.

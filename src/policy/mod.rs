@@ -53,6 +53,11 @@ impl Head {
     pub(crate) fn cluster_wide(&self) -> bool {
         self.kind != "Policy" && !self.kind.starts_with("Namespaced")
     }
+
+    /// Whether the policy has rules with names of their own.
+    pub(crate) fn has_rules(&self) -> bool {
+        matches!(self.kind, "ClusterPolicy" | "Policy")
+    }
 }
 
 /// Whose refusals count.

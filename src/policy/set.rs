@@ -1,26 +1,30 @@
 //! All policies and exceptions of a run.
 //!
 //! In: documents, in load order. Out: what could be compiled, and the errors of the rest. Rules are found by kind
-//! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match.
+//! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match. A policy written in CEL
+//! has one rule without a name for each of its forms.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::{
-    Measure, cel,
-    classic::{self, Body, Policy, Rule, model::FailureAction},
+    Head, Measure, cel,
+    classic::{self, Body, Check, Policy, Rule, model::FailureAction},
     cleanup,
     error::{PolicyError, Problem},
     exception::{self, Exception},
     fields::Problems,
-    kinds::{self, Cel, Family},
+    kinds::{self, Admission, Cel, Family},
     matching::{Block, Filter},
     schema,
 };
 use crate::{
     document::{Document, Node, NodeId},
-    k8s::scope::{Scope, Scopes},
+    k8s::{
+        gvk,
+        scope::{Scope, Scopes},
+    },
 };
 
 /// Compiled policies and exceptions.
@@ -28,12 +32,21 @@ use crate::{
 pub(crate) struct PolicySet {
     /// `ClusterPolicy` and `Policy`, in load order.
     pub classic: Vec<Policy>,
-    /// `PolicyException` of `kyverno.io`, in load order.
+    /// `ValidatingAdmissionPolicy`, in load order.
+    pub admission: Vec<cel::Policy>,
+    /// `ValidatingPolicy` and `NamespacedValidatingPolicy`, in load order.
+    pub validating: Vec<cel::Policy>,
+    /// `ValidatingAdmissionPolicyBinding`, in load order.
+    pub bindings: Vec<cel::Binding>,
+    /// `PolicyException` of both groups, in load order.
     pub exceptions: Vec<Exception>,
-    /// Positions of the exceptions that name a policy, by its key.
+    /// Positions of the exceptions of `kyverno.io` that name a policy, by its key.
     by_policy: FxHashMap<String, Vec<u32>>,
+    /// Positions of the exceptions of `policies.kyverno.io` that name a policy, by its name.
+    by_name: FxHashMap<String, Vec<u32>>,
     measure: Measure,
     scopes: Scopes,
+    plurals: gvk::Plurals,
 }
 
 /// A rule of a set, by position. For which kind it was found makes no difference.
@@ -53,7 +66,7 @@ impl PartialEq for RuleRef {
 impl Eq for RuleRef {}
 
 impl RuleRef {
-    /// Position of the policy in [`PolicySet::classic`].
+    /// Position of the policy in [`PolicySet::heads`].
     pub(crate) fn policy_index(self) -> usize {
         self.policy as usize
     }
@@ -93,6 +106,64 @@ impl KindsHold {
     }
 }
 
+/// What a reference to a rule leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found<'s> {
+    /// A rule of a `ClusterPolicy` or a `Policy`.
+    Classic(&'s Policy, &'s Rule),
+    /// A form of a policy written in CEL.
+    Cel(&'s cel::Policy, &'s cel::Form),
+}
+
+impl<'s> Found<'s> {
+    /// The policy.
+    pub(crate) fn head(self) -> &'s Head {
+        match self {
+            Found::Classic(policy, _) => &policy.head,
+            Found::Cel(policy, _) => &policy.head,
+        }
+    }
+
+    /// The computed name of the rule; empty for a policy written in CEL.
+    pub(crate) fn rule(self) -> &'s str {
+        match self {
+            Found::Classic(_, rule) => &rule.name,
+            Found::Cel(..) => "",
+        }
+    }
+
+    /// Whether it changes objects before others judge them.
+    pub(crate) fn changes(self) -> bool {
+        matches!(self, Found::Classic(_, rule) if matches!(rule.body, Body::Mutate(_)))
+    }
+
+    /// Whether it may read a Secret that it does not judge.
+    pub(crate) fn reads_secrets(self) -> bool {
+        match self {
+            Found::Classic(_, rule) => rule.reads_secrets(),
+            Found::Cel(policy, form) => {
+                policy.param_kind.as_ref().is_some_and(cel::ParamKind::is_secret) || form.body.reads.secrets
+            }
+        }
+    }
+
+    /// Whether its messages may quote what it reads.
+    pub(crate) fn quotes(self) -> bool {
+        match self {
+            Found::Classic(_, rule) => rule.quotes(),
+            Found::Cel(_, form) => form.body.quotes(),
+        }
+    }
+
+    /// What people call the rule: `policy/rule`, or the policy alone.
+    pub(crate) fn title(self) -> String {
+        match self {
+            Found::Classic(policy, rule) => format!("{}/{}", policy.head.key, rule.name),
+            Found::Cel(policy, _) => policy.head.key.clone(),
+        }
+    }
+}
+
 /// What the kinds of a match block are compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ResourceKind<'k> {
@@ -121,7 +192,15 @@ impl PolicySet {
         if let (Some(group), Some(kind)) = (group, kind) {
             let is_cluster = object.str_at(&["spec", "scope"]) == Some("Cluster");
             self.scopes.define(group, kind, if is_cluster { Scope::Cluster } else { Scope::Namespaced });
+            if let Some(plural) = object.str_at(&["spec", "names", "plural"]) {
+                self.plurals.define(group, kind, plural);
+            }
         }
+    }
+
+    /// What kinds are called in URLs.
+    pub(crate) fn plurals(&self) -> &gvk::Plurals {
+        &self.plurals
     }
 
     /// Compiles a policy or exception and adds it; gives what is wrong with it otherwise.
@@ -166,14 +245,7 @@ impl PolicySet {
                     exception::check(object, problems);
                 }
                 if let (Some(exception), true) = (exception, problems.is_empty()) {
-                    let position = self.exceptions.len() as u32;
-                    for reference in &exception.references {
-                        let named = self.by_policy.entry(reference.policy.clone()).or_default();
-                        if named.last() != Some(&position) {
-                            named.push(position);
-                        }
-                    }
-                    self.exceptions.push(exception);
+                    self.except(exception);
                 }
             }
             Family::Cleanup => {
@@ -185,21 +257,78 @@ impl PolicySet {
                 if self.measure == Measure::Cluster {
                     cel::check(object, kind, problems);
                 }
-                if problems.is_empty() {
-                    let at = object.get("kind").unwrap_or(object);
-                    match kind {
-                        Cel::Validating | Cel::ImageValidating => problems.at(at, not_evaluated(object)),
-                        Cel::Mutating => problems.at(at, not_applied(object)),
-                        Cel::Generating | Cel::Deleting | Cel::Exception => {}
+                let at = object.get("kind").unwrap_or(object);
+                match kind {
+                    Cel::Validating => {
+                        let policy = cel::decode::validating(document, node, problems);
+                        // Whoever gives such a policy to a command line wants to know what it says.
+                        if self.measure == Measure::CommandLine
+                            && policy.as_ref().is_some_and(cel::Policy::asks_servers)
+                        {
+                            problems.at(at, Problem::NotEvaluated { what: "a policy for HTTP or Envoy".to_owned() });
+                        }
+                        self.validating.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Cel::Exception => {
+                        let exception = cel::exception::decode(document, node, problems);
+                        if let Some(exception) = exception.filter(|_| problems.is_empty()) {
+                            self.except(exception);
+                        }
+                    }
+                    Cel::ImageValidating | Cel::Mutating | Cel::Generating | Cel::Deleting => {
+                        cel::decode::other(object, kind, problems);
+                        if problems.is_empty() {
+                            match kind {
+                                Cel::ImageValidating => problems.at(at, not_evaluated(object)),
+                                Cel::Mutating => problems.at(at, not_applied(object)),
+                                _ => {}
+                            }
+                        }
+                    }
+                }
+            }
+            Family::Admission(kind) => {
+                if self.measure == Measure::Cluster {
+                    cel::admission::check(object, kind, problems);
+                }
+                match kind {
+                    Admission::Policy => {
+                        let policy = cel::admission::policy(document, node, self.measure, problems);
+                        self.admission.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Admission::Binding => {
+                        let binding = cel::admission::binding(object, problems);
+                        self.bindings.extend(binding.filter(|_| problems.is_empty()));
                     }
                 }
             }
         }
     }
 
-    /// Whether any rule reads objects of the cluster: ConfigMaps, answers of the API server.
+    fn except(&mut self, exception: Exception) {
+        let position = self.exceptions.len() as u32;
+        let note = |named: &mut Vec<u32>| {
+            if named.last() != Some(&position) {
+                named.push(position);
+            }
+        };
+        for reference in &exception.references {
+            note(self.by_policy.entry(reference.policy.clone()).or_default());
+        }
+        for reference in exception.cel.iter().flat_map(|it| &it.references) {
+            note(self.by_name.entry(reference.name.clone()).or_default());
+        }
+        self.exceptions.push(exception);
+    }
+
+    /// Whether any rule reads objects of the cluster: ConfigMaps, answers of the API server, parameters.
     pub(crate) fn reads_objects(&self) -> bool {
-        self.rules().any(|rule| rule.context.iter().any(|entry| entry.source.reads_objects()))
+        self.rules().any(|rule| {
+            let by_cel =
+                matches!(&rule.body, Body::Validate(it) if matches!(&it.check, Check::Cel(cel) if cel.reads_objects()));
+            by_cel || rule.context.iter().any(|entry| entry.source.reads_objects())
+        }) || self.cel().any(cel::Policy::reads_objects)
+            || self.exceptions.iter().filter_map(|it| it.cel.as_ref()).any(|it| it.reads().objects)
     }
 
     /// Whether a verdict may depend on the labels of a namespace.
@@ -211,24 +340,71 @@ impl PolicySet {
             selects(&rule.matching) || rule.exclude.as_ref().is_some_and(selects) || acts
         }) || self.exceptions.iter().any(|it| selects(&it.matching))
             || self.classic.iter().any(|it| overrides(&it.action))
+            // Any expression may read the namespace of the object.
+            || self.cel().next().is_some()
     }
 
     fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.classic.iter().flat_map(|policy| &policy.rules)
     }
 
+    /// Policies written in CEL, those of Kubernetes first.
+    pub(crate) fn cel(&self) -> impl Iterator<Item = &cel::Policy> {
+        self.admission.iter().chain(&self.validating)
+    }
+
+    /// What every policy is called, in the order of evaluation.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
+        self.classic.iter().map(|policy| &policy.head).chain(self.cel().map(|policy| &policy.head))
+    }
+
     /// The rules whose match block has a filter for the kind, in the order of evaluation.
     pub(crate) fn rules_for(&self, kind: ResourceKind<'_>) -> Vec<RuleRef> {
-        let mut out = Vec::new();
-        for (policy_idx, policy) in self.classic.iter().enumerate() {
-            for (rule_idx, rule) in policy.rules.iter().enumerate() {
-                if may_match(rule, kind) {
-                    let kinds = KindsHold::new(rule, kind);
-                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32, kinds });
-                }
-            }
-        }
+        let of_kind = |rule: &Rule| may_match(rule, kind).then(|| KindsHold::new(rule, kind));
+        let mut out: Vec<RuleRef> = self.classic_rules(of_kind).collect();
+        let plural = self.plurals.of(kind.group, kind.kind);
+        let resource = resource_type(kind, &plural);
+        out.extend(self.cel_rules(|policy, form| self.may_judge(policy, form, resource)));
         out
+    }
+
+    /// The rules that look at payloads, which are no objects of Kubernetes.
+    pub(crate) fn rules_for_payloads(&self) -> Vec<RuleRef> {
+        self.cel_rules(|policy, _| policy.mode == cel::Mode::Json).collect()
+    }
+
+    /// Whether a form of a policy may say something of a kind.
+    fn may_judge(&self, policy: &cel::Policy, form: &cel::Form, resource: cel::ResourceType<'_>) -> bool {
+        let by_command_line = self.measure == Measure::CommandLine;
+        match (policy.engine, policy.mode) {
+            // Kyverno: its command line runs such a policy on every object.
+            (_, cel::Mode::Json) => by_command_line,
+            (_, cel::Mode::Http | cel::Mode::Envoy) => false,
+            // Kyverno: its command line takes what a binding matches for all that the policy matches.
+            (cel::Engine::Kubernetes, _) if by_command_line && self.bindings_of(policy).next().is_some() => true,
+            _ => form.constraints.cover(resource),
+        }
+    }
+
+    fn classic_rules(&self, wanted: impl Fn(&Rule) -> Option<KindsHold>) -> impl Iterator<Item = RuleRef> {
+        self.classic.iter().enumerate().flat_map(move |(policy, it)| {
+            let rules = it.rules.iter().enumerate().filter_map(|(rule, it)| Some((rule, wanted(it)?)));
+            let rules: Vec<_> = rules.collect();
+            rules.into_iter().map(move |(rule, kinds)| RuleRef { policy: policy as u32, rule: rule as u32, kinds })
+        })
+    }
+
+    fn cel_rules(&self, wanted: impl Fn(&cel::Policy, &cel::Form) -> bool) -> impl Iterator<Item = RuleRef> {
+        let first = self.classic.len();
+        self.cel().enumerate().flat_map(move |(policy, it)| {
+            let forms: Vec<_> = it.forms.iter().enumerate().filter(|(_, form)| wanted(it, form)).collect();
+            let kinds = KindsHold::default();
+            forms.into_iter().map(move |(rule, _)| RuleRef {
+                policy: (first + policy) as u32,
+                rule: rule as u32,
+                kinds,
+            })
+        })
     }
 
     /// The exceptions that name a rule of a policy, in load order.
@@ -247,25 +423,52 @@ impl PolicySet {
         placed.filter(move |(_, it)| it.names(policy, rule))
     }
 
+    /// The exceptions that name a policy written in CEL, in load order, each with its position. They know no namespaces
+    /// of policies.
+    pub(crate) fn exceptions_to<'s>(&'s self, policy: &'s Head) -> impl Iterator<Item = (u32, &'s Exception)> {
+        let positions = self.by_name.get(&policy.name).map(Vec::as_slice).unwrap_or_default();
+        let names = |it: &Exception| it.cel.as_ref().is_some_and(|it| it.names(policy.kind, &policy.name));
+        positions.iter().map(|&it| (it, &self.exceptions[it as usize])).filter(move |(_, it)| names(it))
+    }
+
+    /// The bindings of a policy of Kubernetes, in load order.
+    pub(crate) fn bindings_of<'s>(&'s self, policy: &'s cel::Policy) -> impl Iterator<Item = &'s cel::Binding> {
+        self.bindings.iter().filter(|it| it.policy == policy.head.name)
+    }
+
     /// Every rule that exists for a kind, whether or not it matches it.
-    pub(crate) fn rules_existing_for(&self, kind: &str) -> Vec<RuleRef> {
-        let mut out = Vec::new();
-        for (policy_idx, policy) in self.classic.iter().enumerate() {
-            for (rule_idx, rule) in policy.rules.iter().enumerate() {
-                if rule.generated.as_ref().is_none_or(|(_, kinds)| kinds.contains(&kind)) {
-                    let kinds = KindsHold::default();
-                    out.push(RuleRef { policy: policy_idx as u32, rule: rule_idx as u32, kinds });
-                }
-            }
-        }
+    pub(crate) fn rules_existing_for(&self, kind: ResourceKind<'_>) -> Vec<RuleRef> {
+        let exists = |rule: &Rule| rule.generated.as_ref().is_none_or(|(_, kinds)| kinds.contains(&kind.kind));
+        let mut out: Vec<RuleRef> = self.classic_rules(|rule| exists(rule).then(KindsHold::default)).collect();
+        let plural = self.plurals.of(kind.group, kind.kind);
+        let resource = resource_type(kind, &plural);
+        out.extend(self.cel_rules(|_, form| form.flavor.is_none() || form.constraints.cover(resource)));
         out
     }
 
     /// The policy and the rule of a reference that this set gave out.
-    pub(crate) fn get(&self, rule: RuleRef) -> (&Policy, &Rule) {
-        let policy = &self.classic[rule.policy as usize];
-        (policy, &policy.rules[rule.rule as usize])
+    pub(crate) fn get(&self, rule: RuleRef) -> Found<'_> {
+        let (policy, rule) = (rule.policy as usize, rule.rule as usize);
+        if let Some(policy) = self.classic.get(policy) {
+            return Found::Classic(policy, &policy.rules[rule]);
+        }
+        let policy = policy - self.classic.len();
+        let policy = self.admission.get(policy).unwrap_or_else(|| &self.validating[policy - self.admission.len()]);
+        Found::Cel(policy, &policy.forms[rule])
     }
+
+    /// The policy and the rule of a reference, if it leads to a classic one.
+    pub(crate) fn classic_rule(&self, rule: RuleRef) -> Option<(&Policy, &Rule)> {
+        match self.get(rule) {
+            Found::Classic(policy, rule) => Some((policy, rule)),
+            Found::Cel(..) => None,
+        }
+    }
+}
+
+fn resource_type<'r>(kind: ResourceKind<'r>, plural: &'r str) -> cel::ResourceType<'r> {
+    let ResourceKind { group, version, subresource, .. } = kind;
+    cel::ResourceType { group, version, plural, subresource }
 }
 
 /// Whether the kinds of a filter hold; a filter without kinds is for all of them.

@@ -24,9 +24,8 @@ use crate::{
     governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
-        classic::Body,
         exception::Exception,
-        set::{PolicySet, ResourceKind, RuleRef},
+        set::{Found, PolicySet, ResourceKind, RuleRef},
     },
     report::{Quiet, Rules, Trace},
 };
@@ -152,10 +151,7 @@ struct Applicable {
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies
-            .rules_for(kind)
-            .into_iter()
-            .partition(|rule| matches!(policies.get(*rule).1.body, Body::Mutate(_)));
+        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
         Self { changing, judging }
     }
 }
@@ -190,7 +186,7 @@ impl<'a> After<'a> {
         let mut finding = finding;
         let mut names = Vec::new();
         for rule in self.changed_by {
-            let (policy, rule) = policies.get(*rule);
+            let Some((policy, rule)) = policies.classic_rule(*rule) else { continue };
             names.push(format!("`{}/{}`", policy.head.key, rule.name));
             finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
         }
@@ -237,12 +233,12 @@ impl<'d> Judging<'d> {
                 mutate::Mutated::default()
             }
         };
-        self.take(&mutated.outcomes, &rules.changing, After::nothing(resource, redaction));
+        self.take(&mutated.outcomes, After::nothing(resource, redaction));
         let changed = mutated.document.as_ref().map(Document::root);
         let request = Request { object: changed.or(request.object), ..request };
         let resource = changed.unwrap_or(resource);
         let changed_by = mutated.changed_by.as_slice();
-        let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).1.reads_secrets());
+        let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).reads_secrets());
         let after = After { resource, redaction, changed_by, is_careful: redaction.is_some() || reads_secrets };
         self.judge(&request, kind, &rules.judging, after, arena);
     }
@@ -258,9 +254,9 @@ impl<'d> Judging<'d> {
     ) {
         let (world, resource) = (self.world, after.resource);
         if self.wants.traces {
-            for rule in world.policies.rules_existing_for(kind.kind) {
+            for rule in world.policies.rules_existing_for(kind) {
                 if let Ok(explained) = quietly(|| explain(world, rule, request, arena)) {
-                    let is_careful = after.is_careful || world.policies.get(rule).1.reads_secrets();
+                    let is_careful = after.is_careful || world.policies.get(rule).reads_secrets();
                     self.out.traces.push(trace(explained, resource, is_careful));
                 }
             }
@@ -268,7 +264,7 @@ impl<'d> Judging<'d> {
         if self.has_conditions {
             for rule in rules {
                 let broken = quietly(|| engine::broken_conditions(world, *rule, request, arena)).unwrap_or_default();
-                let is_careful = after.is_careful || world.policies.get(*rule).1.reads_secrets();
+                let is_careful = after.is_careful || world.policies.get(*rule).reads_secrets();
                 for (exception, message) in broken {
                     let message = if is_careful { secret::UNSAID.to_owned() } else { message };
                     let exception = position(world.policies, exception);
@@ -281,12 +277,12 @@ impl<'d> Judging<'d> {
             }
         }
         match quietly(|| engine::evaluate(world, rules, request, arena)) {
-            Ok(outcomes) => self.take(&outcomes, rules, after),
+            Ok(outcomes) => self.take(&outcomes, after),
             // The rule that panics is found by asking one by one; the others have their say.
             Err(_) => {
                 for rule in rules {
                     match quietly(|| engine::evaluate(world, &[*rule], request, arena)) {
-                        Ok(outcomes) => self.take(&outcomes, rules, after),
+                        Ok(outcomes) => self.take(&outcomes, after),
                         Err(message) => self.panicked(*rule, resource, &message),
                     }
                 }
@@ -294,10 +290,10 @@ impl<'d> Judging<'d> {
         }
     }
 
-    fn take(&mut self, outcomes: &[Outcome<'_>], rules: &[RuleRef], after: After<'_>) {
+    fn take(&mut self, outcomes: &[Outcome<'_>], after: After<'_>) {
         let After { resource, redaction, .. } = after;
         for it in outcomes {
-            self.note_effects(it, rules);
+            self.note_effects(it);
             let n = match it.status {
                 engine::Status::Pass => &mut self.out.rules.pass,
                 engine::Status::Fail if it.policy.scored => &mut self.out.rules.fail,
@@ -311,7 +307,7 @@ impl<'d> Judging<'d> {
             match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
                 Some(finding) => {
                     let mut finding = after.say(finding, self.world.policies);
-                    if let Some(is_own_text) = self.is_careful(it, rules, after) {
+                    if let Some(is_own_text) = self.is_careful(it, after) {
                         finding = secret::silence(finding, is_own_text);
                     }
                     if let Some(redaction) = redaction {
@@ -326,7 +322,7 @@ impl<'d> Judging<'d> {
                         verdict: outcome::verdict(it, &outcome::resource_ref(resource)),
                         message: it.message.clone(),
                     };
-                    if let Some(is_own_text) = self.is_careful(it, rules, after) {
+                    if let Some(is_own_text) = self.is_careful(it, after) {
                         quiet.verdict = secret::silence_verdict(quiet.verdict);
                         if !is_own_text {
                             secret::UNSAID.clone_into(&mut quiet.message);
@@ -344,13 +340,9 @@ impl<'d> Judging<'d> {
     }
 
     /// For an outcome whose rule knows values of Secrets: whether its message is the policy's own text.
-    fn is_careful(&self, outcome: &Outcome<'_>, rules: &[RuleRef], after: After<'_>) -> Option<bool> {
-        let policies = self.world.policies;
-        let rule = rules
-            .iter()
-            .map(|it| policies.get(*it))
-            .find(|(policy, rule)| std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule);
-        let (reads, quotes) = rule.map_or((false, true), |(_, rule)| (rule.reads_secrets(), rule.quotes()));
+    fn is_careful(&self, outcome: &Outcome<'_>, after: After<'_>) -> Option<bool> {
+        let rule = outcome.origin.map(|rule| self.world.policies.get(rule));
+        let (reads, quotes) = rule.map_or((false, true), |rule| (rule.reads_secrets(), rule.quotes()));
         if !after.is_careful && !reads {
             return None;
         }
@@ -360,20 +352,15 @@ impl<'d> Judging<'d> {
     }
 
     /// Notes what exceptions do to the object; costs nothing where none does anything.
-    fn note_effects(&mut self, outcome: &Outcome<'_>, rules: &[RuleRef]) {
+    fn note_effects(&mut self, outcome: &Outcome<'_>) {
         let policies = self.world.policies;
-        let of_outcome = |it: &&RuleRef| {
-            let (policy, rule) = policies.get(**it);
-            std::ptr::eq(&raw const policy.head, outcome.policy) && rule.name == outcome.rule
-        };
         let withheld = outcome.withheld.iter().map(|(exception, _)| exception);
         for exception in outcome.exceptions.iter().chain(withheld) {
-            let position = position(policies, exception);
-            let (Some(exception), Some(rule)) = (position, rules.iter().find(of_outcome)) else { continue };
-            let changes = matches!(policies.get(*rule).1.body, Body::Mutate(_));
+            let (Some(exception), Some(rule)) = (position(policies, exception), outcome.origin) else { continue };
+            let changes = policies.get(rule).changes();
             self.out.effects.waived.push(Effect {
                 exception,
-                rule: *rule,
+                rule,
                 object: self.index,
                 // A rule that would change the object is waived for a reason, though it would not refuse anything.
                 without: match (outcome.exceptions.is_empty(), outcome.waived) {
@@ -387,11 +374,14 @@ impl<'d> Judging<'d> {
     }
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
-        let (policy, rule) = self.world.policies.get(rule);
-        let id = format!("{}/{}", policy.head.key, rule.name);
-        let finding = broken(id, resource, message);
+        let found = self.world.policies.get(rule);
+        let at = match found {
+            Found::Classic(_, rule) => rule.name_span,
+            Found::Cel(policy, _) => policy.head.name_span,
+        };
+        let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;
-        self.out.findings.push(finding.related(Place::new(&policy.head.file, rule.name_span), "by this rule"));
+        self.out.findings.push(finding.related(Place::new(&found.head().file, at), "by this rule"));
     }
 
     /// Notes that what there is to say of an object is lost, at least in part.

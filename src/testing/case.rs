@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     cluster::{Cluster, Law},
     document::{
-        self, Document, Limits, Node,
+        self, Document, Integers, Limits, Node,
         classify::{Class, classify},
         layout::Layout,
         resource,
@@ -83,7 +83,11 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
     let mut manifests: Vec<Arc<Document>> = Vec::new();
     for document in parsed.documents {
         if !matches!(classify(path, document.root(), &Layout::default()), Class::Policy | Class::Exception) {
-            manifests.push(Arc::new(resource::prepare(document, &is_cluster_scoped)));
+            let mut document = resource::prepare(document, &is_cluster_scoped);
+            if asked(file.position(document.root().span().start).line).command_line {
+                document.set_integers(Integers::Floats);
+            }
+            manifests.push(Arc::new(document));
             continue;
         }
         let document = Arc::new(document);

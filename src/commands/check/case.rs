@@ -16,7 +16,7 @@ use crate::{
     engine::{UserInfo, World, withheld::NOTHING},
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules, who::History},
-    policy::set::PolicySet,
+    policy::{Head, set::PolicySet},
     report::{self, Progress, Report, Rule, Summary},
     runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
 };
@@ -252,24 +252,26 @@ fn not_an_object(node: Node<'_>) -> Finding {
 fn described(findings: &[Finding], policies: &PolicySet) -> BTreeMap<String, Rule> {
     let wanted: HashSet<&str> = findings.iter().map(|it| it.id.as_str()).collect();
     let mut out = BTreeMap::new();
-    for policy in &policies.classic {
+    let mut describe = |id: String, head: &Head, object: Node<'_>| {
         let annotation = |key: &str| {
             let key = format!("policies.kyverno.io/{key}");
-            policy.object().str_at(&["metadata", "annotations", &key]).unwrap_or_default().to_owned()
+            object.str_at(&["metadata", "annotations", &key]).unwrap_or_default().to_owned()
         };
-        for rule in &policy.rules {
-            let id = format!("{}/{}", policy.head.key, rule.name);
-            if wanted.contains(id.as_str()) {
-                let title = annotation("title");
-                out.entry(id).or_insert_with(|| Rule {
-                    title: if title.is_empty() { policy.head.name.clone() } else { title },
-                    description: annotation("description"),
-                    url: String::new(),
-                    tags: policy.head.category.iter().cloned().collect(),
-                    path: policy.head.file.path().to_string(),
-                });
-            }
+        if wanted.contains(id.as_str()) {
+            let title = annotation("title");
+            out.entry(id).or_insert_with(|| Rule {
+                title: if title.is_empty() { head.name.clone() } else { title },
+                description: annotation("description"),
+                url: String::new(),
+                tags: head.category.iter().cloned().collect(),
+                path: head.file.path().to_string(),
+            });
         }
+    };
+    for policy in &policies.classic {
+        let rules = policy.rules.iter();
+        rules.for_each(|rule| describe(format!("{}/{}", policy.head.key, rule.name), &policy.head, policy.object()));
     }
+    policies.cel().for_each(|policy| describe(policy.head.key.clone(), &policy.head, policy.object()));
     out
 }

@@ -79,7 +79,7 @@ pub(crate) fn mutate<'w>(
     let mut arena = Arena::new();
     let mut done: Option<&Policy> = None;
     for reference in rules {
-        let (policy, rule) = world.policies.get(*reference);
+        let Some((policy, rule)) = world.policies.classic_rule(*reference) else { continue };
         let Body::Mutate(block) = &rule.body else { continue };
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
@@ -87,8 +87,8 @@ pub(crate) fn mutate<'w>(
         arena.reset();
         let object = out.document.as_ref().map(Document::root).or(request.object);
         let request = Request { object, ..*request };
-        let applying = Applying { world, policy, rule, block };
-        let Some(said) = applying.step(&request, targets, *reference, &arena) else { continue };
+        let applying = Applying { world, policy, rule, block, reference: *reference };
+        let Some(said) = applying.step(&request, targets, &arena) else { continue };
         match said {
             Said::Whole(outcome, document) => {
                 let status = outcome.status;
@@ -156,16 +156,11 @@ struct Applying<'w> {
     policy: &'w Policy,
     rule: &'w Rule,
     block: &'w Mutate,
+    reference: RuleRef,
 }
 
 impl<'w> Applying<'w> {
-    fn step<'v>(
-        &self,
-        request: &'v Request<'v>,
-        targets: &[Node<'v>],
-        reference: RuleRef,
-        arena: &'v Arena,
-    ) -> Option<Said<'w>>
+    fn step<'v>(&self, request: &'v Request<'v>, targets: &[Node<'v>], arena: &'v Arena) -> Option<Said<'w>>
     where
         'w: 'v,
     {
@@ -180,14 +175,15 @@ impl<'w> Applying<'w> {
             return None;
         }
         let subject = Subjected::new(request, object, self.world.cluster);
-        let reach = applies(policy, rule, &subject, reference.kinds());
+        let reach = applies(policy, rule, &subject, self.reference.kinds());
         if reach == Reach::No {
             return None;
         }
-        let session = Session::new(request, self.world.cluster, self.world.now, arena);
+        let session = Session::new(request, self.world, arena);
         if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(&session)) {
             let at = rule.object().get("match").map_or(rule.node, Node::id);
-            return Some(Said::Whole(undecided(policy, rule, at, USER_UNKNOWN), None));
+            let outcome = undecided(policy, rule, at, USER_UNKNOWN);
+            return Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None));
         }
         let scope = RuleScope::new(&session, supplied(policy, rule, &session));
         scope.declare(&rule.context, &rule.document);
@@ -262,6 +258,7 @@ impl<'w> Applying<'w> {
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties: Vec::new(),
+            origin: Some(self.reference),
         }
     }
 }

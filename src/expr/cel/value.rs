@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, net::IpAddr};
 
 use crate::{
-    document::Node,
+    document::{Integers, Kind, Node},
     expr::{self, Arena, Number},
     k8s::{gotime::Time, quantity::Quantity},
 };
@@ -102,14 +102,17 @@ const _: () = assert!(size_of::<Value<'_>>() <= 32);
 
 impl<'v> From<Node<'v>> for Value<'v> {
     fn from(node: Node<'v>) -> Self {
-        match expr::Value::from(node) {
-            expr::Value::Null => Value::Null,
-            expr::Value::Bool(value) => Value::Bool(value),
-            expr::Value::Number(Number::Int(value)) => Value::Int(value),
-            expr::Value::Number(Number::Float(value)) => Value::Double(value),
-            expr::Value::String(text) => Value::String(text),
-            expr::Value::List(_) => Value::List(List::Node(node)),
-            expr::Value::Map(_) => Value::Map(Map::Node(node)),
+        match node.kind() {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(value),
+            Kind::Int(value) => match node.document().integers() {
+                Integers::Exact | Integers::Wire => Value::Int(value),
+                Integers::Floats => Value::Double(value as f64),
+            },
+            Kind::Float(value) => Value::Double(value),
+            Kind::String(text) => Value::String(text),
+            Kind::List => Value::List(List::Node(node)),
+            Kind::Map => Value::Map(Map::Node(node)),
         }
     }
 }

@@ -1,15 +1,30 @@
-//! The kinds of `policies.kyverno.io`: what a cluster refuses in them without compiling an expression.
+//! Policies written in CEL: the kinds of `policies.kyverno.io`, and Kubernetes' own `ValidatingAdmissionPolicy`.
+//!
+//! In: a document that the API server's schema lets in. Out: the compiled policy, or what a cluster would refuse in it.
 
+pub(crate) mod admission;
+mod autogen;
+pub(crate) mod compile;
 mod constraints;
+pub(crate) mod decode;
 mod deleting;
-mod exception;
+pub(crate) mod exception;
+mod expression;
 mod generating;
+mod model;
 mod mutating;
+
+pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
+pub(crate) use expression::{Expression, Flaw, Reads};
+pub(crate) use model::{
+    Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Validation,
+    Variables,
+};
 
 use super::{error::Problem, fields::Problems, kinds::Cel};
 use crate::document::Node;
 
-/// Notes what a cluster would refuse in a policy or exception that its schema lets in.
+/// Notes what a cluster would refuse in a policy or exception that its schema lets in, expressions aside.
 pub(crate) fn check(object: Node<'_>, kind: Cel, problems: &Problems) {
     let Some(spec) = object.get("spec") else { return };
     match kind {

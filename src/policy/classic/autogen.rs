@@ -50,7 +50,8 @@ impl Flavor {
         name
     }
 
-    const fn template(self) -> &'static [&'static str] {
+    /// Where the Pod template stands.
+    pub(crate) const fn template(self) -> &'static [&'static str] {
         match self {
             Flavor::Controllers => &["spec", "template"],
             Flavor::CronJob => &["spec", "jobTemplate", "spec", "template"],

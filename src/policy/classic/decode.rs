@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    autogen,
+    autogen, cel,
     condition::{self, FlatList},
     context,
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
@@ -160,7 +160,7 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
     .find_map(|(key, node)| {
         let node = node.filter(|node| node.len() > 0)?;
         match key {
-            "validate" => Some(Body::Validate(validate(node, problems)?)),
+            "validate" => Some(Body::Validate(validate(node, fields.node(), problems)?)),
             "mutate" => Some(Body::Mutate(mutate::decode(node, problems)?)),
             "generate" => Some(Body::Generate(node.id())),
             _ => Some(Body::VerifyImages(node.id())),
@@ -208,14 +208,13 @@ fn is_blank(block: &Block) -> bool {
     block.join == Join::Direct && block.filters.iter().all(|filter| filter.asks_no_resource() && !filter.asks_user())
 }
 
-fn validate(node: Node<'_>, problems: &Problems) -> Option<Validate> {
+fn validate(node: Node<'_>, rule: Node<'_>, problems: &Problems) -> Option<Validate> {
     let fields = Fields::read(node, "validate", problems)?;
     let check = check(fields, FlatList::Allowed, problems).or_else(|| {
-        let other = |key: &str, check: fn(NodeId) -> Check| fields.get(key).map(|node| check(node.id()));
         fields
             .get("podSecurity")
             .and_then(|node| pod_security::decode(node, problems).map(Check::PodSecurity))
-            .or_else(|| other("cel", Check::Cel))
+            .or_else(|| fields.get("cel").map(|node| Check::Cel(Box::new(cel::decode(rule, node, problems)))))
             .or_else(|| fields.get("manifests").map(|node| Check::Manifests(Box::new(Manifests::decode(node)))))
     });
     Some(Validate {

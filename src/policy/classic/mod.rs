@@ -1,6 +1,7 @@
 //! `ClusterPolicy` and `Policy` of `kyverno.io`: as written, and compiled.
 
 pub(crate) mod autogen;
+pub(crate) mod cel;
 pub(crate) mod condition;
 pub(crate) mod context;
 pub(crate) mod decode;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     autogen::Flavor,
+    cel::Cel,
     condition::Conditions,
     context::ContextEntry,
     mutate::Mutate,
@@ -147,7 +148,7 @@ pub(crate) enum Check {
     /// Pod security standards.
     PodSecurity(PodSecurity),
     /// CEL expressions.
-    Cel(NodeId),
+    Cel(Box<Cel>),
     /// A signature on the manifest.
     Manifests(Box<Manifests>),
     /// Nothing that is known; policy validation refuses it.

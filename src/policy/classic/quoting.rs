@@ -25,6 +25,7 @@ impl Rule {
     pub(crate) fn reads_secrets(&self) -> bool {
         let in_body = match &self.body {
             Body::Validate(Validate { check: Check::ForEach(items), .. }) => items.iter().any(item_reads_secrets),
+            Body::Validate(Validate { check: Check::Cel(cel), .. }) => cel.reads_secrets(),
             Body::Mutate(block) => change_reads_secrets(&block.change),
             _ => false,
         };
@@ -47,7 +48,8 @@ fn check_quotes(check: &Check) -> bool {
         Check::ForEach(items) => {
             items.iter().any(|it| it.preconditions.as_ref().is_some_and(conditions_quote) || check_quotes(&it.check))
         }
-        Check::PodSecurity(_) | Check::Cel(_) | Check::Manifests(_) => true,
+        Check::Cel(cel) => cel.body.quotes(),
+        Check::PodSecurity(_) | Check::Manifests(_) => true,
     }
 }
 

@@ -25,12 +25,17 @@ pub(crate) static DELETING_POLICY: Object = object!("a policy", top!(Shape::Obje
 pub(crate) static EXCEPTION: Object = object!("an exception", top!(Shape::Object(&EXCEPTION_SPEC)));
 
 const MATCH_CONSTRAINTS: Field = field!("matchConstraints", Shape::Object(&CONSTRAINTS));
-const MATCH_CONDITIONS: Field = field!("matchConditions", Shape::Named(&Shape::Object(&CEL_CONDITION)));
-const VARIABLES: Field = field!("variables", Shape::Named(&Shape::Object(&CEL_VARIABLE)));
-const VALIDATIONS: Field = field!("validations", Shape::List(&Shape::Object(&VALIDATION)));
-const AUDIT_ANNOTATIONS: Field = field!("auditAnnotations", Shape::List(&Shape::Object(&AUDIT_ANNOTATION)));
+/// `matchConditions`.
+pub(super) const MATCH_CONDITIONS: Field = field!("matchConditions", Shape::Named(&Shape::Object(&CEL_CONDITION)));
+/// `variables`.
+pub(super) const VARIABLES: Field = field!("variables", Shape::Named(&Shape::Object(&CEL_VARIABLE)));
+/// `validations`.
+pub(super) const VALIDATIONS: Field = field!("validations", Shape::List(&Shape::Object(&VALIDATION)));
+/// `auditAnnotations`.
+pub(super) const AUDIT_ANNOTATIONS: Field = field!("auditAnnotations", Shape::List(&Shape::Object(&AUDIT_ANNOTATION)));
 const ACTIONS: Field = field!("validationActions", Shape::List(&Shape::Choice(&["Deny", "Audit", "Warn"])));
-const FAILURE_POLICY: Field = field!("failurePolicy", Shape::Choice(&["Ignore", "Fail"]));
+/// `failurePolicy`.
+pub(super) const FAILURE_POLICY: Field = field!("failurePolicy", Shape::Choice(&["Ignore", "Fail"]));
 const EVALUATION: Field = field!("evaluation", Shape::Map(&Shape::Any));
 const AUTOGEN: Field = field!("autogen", Shape::Map(&Shape::Any));
 const WEBHOOK: Field = field!("webhookConfiguration", Shape::Map(&Shape::Any));
@@ -145,7 +150,8 @@ static DELETING_SPEC: Object = object!(
     ],
 );
 
-static CONSTRAINTS: Object = object!(
+/// `matchConstraints`, or `matchResources` of a binding.
+pub(super) static CONSTRAINTS: Object = object!(
     "matchConstraints",
     &[
         field!("namespaceSelector", Shape::Object(&SELECTOR)),

@@ -38,6 +38,7 @@ macro_rules! top {
     };
 }
 
+mod admission;
 mod cel;
 mod classic;
 mod cleanup;
@@ -51,6 +52,7 @@ mod metadata;
 mod mutate;
 mod validate;
 
+pub(crate) use admission::{ADMISSION_BINDING, ADMISSION_POLICY};
 pub(crate) use cel::{
     DELETING_POLICY, EXCEPTION as CEL_EXCEPTION, GENERATING_POLICY, IMAGE_VALIDATING_POLICY, MUTATING_POLICY,
     VALIDATING_POLICY,

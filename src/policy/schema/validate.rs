@@ -99,9 +99,12 @@ pub(super) static VALIDATION: Object = object!(
     ],
 );
 
-static PARAM_KIND: Object = object!("paramKind", &[field!("apiVersion", Shape::Text), field!("kind", Shape::Text)]);
+/// The kind of the parameters of CEL expressions.
+pub(super) static PARAM_KIND: Object =
+    object!("paramKind", &[field!("apiVersion", Shape::Text), field!("kind", Shape::Text)]);
 
-static PARAM_REF: Object = object!(
+/// Which parameters are meant.
+pub(super) static PARAM_REF: Object = object!(
     "paramRef",
     &[
         field!("name", Shape::Text),

@@ -1,7 +1,27 @@
-//! `validate.cel` and `celPreconditions`, as far as they can be judged without compiling an expression.
+//! `validate.cel` and `celPreconditions`.
 
 use super::{Draft, given, given_of};
-use crate::document::Node;
+use crate::{
+    document::Node,
+    policy::{
+        Measure,
+        classic::{Body, Check},
+    },
+};
+
+/// Expressions that do not compile. Kyverno's command line takes them, and says so of each object.
+pub(super) fn compiles(draft: &Draft<'_>) {
+    if draft.measure == Measure::CommandLine {
+        return;
+    }
+    for rule in draft.declared() {
+        if let Body::Validate(validate) = &rule.body
+            && let Check::Cel(cel) = &validate.check
+        {
+            cel.body.report(draft.problems);
+        }
+    }
+}
 
 pub(super) fn check(draft: &Draft<'_>, rule: Node<'_>) {
     let cel = rule.at(&["validate", "cel"]).filter(|it| !it.is_null());

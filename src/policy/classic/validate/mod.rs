@@ -71,6 +71,7 @@ const CHECKS: &[Check] = &[
     Check::Rule(anchors::check),
     Check::Rule(labels::check),
     Check::Rule(cel::check),
+    Check::Policy(cel::compiles),
     Check::Rule(mutate::check),
     Check::Rule(json_patch::check),
     Check::Rule(generate::check),

@@ -1,0 +1,112 @@
+//! `ValidatingAdmissionPolicy`, as the API server evaluates it, or as Kyverno's command line does.
+//!
+//! In: a policy and a request. Out: an outcome for each binding and each object of parameters. The two differ a lot:
+//! the API server does nothing without a binding, where Kyverno's command line judges what the policy matches; with
+//! bindings the latter looks at what they match only, and the last of them counts.
+
+use super::{
+    Judging, Outcome, Status, Verdict,
+    body::{self, Gate},
+    matching::Target,
+    names::{Failure, Names, Sight},
+    params::{self, Params},
+};
+use crate::policy::{
+    Action,
+    cel::{Binding, Body, Expression, FailurePolicy, Policy, Validation},
+};
+
+pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
+    let (session, policies) = (judging.session, judging.session.world.policies);
+    let Some(target) = Target::new(session.request, policies.plurals(), session.cluster, session.arena) else {
+        return Vec::new();
+    };
+    let bindings = || policies.bindings_of(judging.policy);
+    let is_bound =
+        |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());
+    let meets = target.meets(&judging.form.constraints).is_ok();
+    if judging.is_command_line() {
+        if bindings().next().is_none() {
+            return if meets { of_params(judging, None, Action::Enforce) } else { Vec::new() };
+        }
+        let last = bindings().filter(is_bound).last();
+        return last.map(|binding| of_params(judging, Some(binding), binding.action)).unwrap_or_default();
+    }
+    if !meets {
+        return Vec::new();
+    }
+    bindings().filter(is_bound).flat_map(|binding| of_params(judging, Some(binding), binding.action)).collect()
+}
+
+/// An outcome for each object of parameters; one for a policy without.
+fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action: Action) -> Vec<Outcome<'v>> {
+    let outcome = |verdict: Verdict| {
+        let mut verdict = verdict;
+        if let Some(binding) = binding {
+            verdict.properties.push(("binding".to_owned(), binding.name.clone()));
+        }
+        judging.outcome(&judging.policy.head.name, verdict, action)
+    };
+    let reference = binding.and_then(|it| it.params.as_ref());
+    let found = params::find(judging.session, judging.policy.param_kind.as_ref(), reference);
+    let each = match found {
+        Params::None => vec![None],
+        Params::Each(each) => each.into_iter().map(Some).collect(),
+        Params::Unbound => return Vec::new(),
+        Params::Unknown(what) => return vec![outcome(Failure::Unknown(what).verdict(str::to_owned))],
+    };
+    let body = &judging.form.body;
+    let verdict = |params| {
+        let names =
+            Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads).parameterized(params);
+        verdict(judging.policy, body, &names)
+    };
+    each.into_iter().map(verdict).map(outcome).collect()
+}
+
+fn verdict<'v>(policy: &Policy, body: &'v Body, names: &Names<'v>) -> Verdict {
+    match body::gate(names, &body.conditions, unevaluated) {
+        Gate::Open => {}
+        Gate::Closed => return Verdict::new(Status::Skip, "match conditions aren't met"),
+        Gate::Broken(Failure::Error(_)) if policy.failure == FailurePolicy::Ignore => {
+            return Verdict::new(Status::Skip, "match conditions aren't met");
+        }
+        Gate::Broken(failure) => return failure.verdict(str::to_owned),
+    }
+    let mut unknown = None;
+    for validation in &body.validations {
+        match names.truth(&validation.expression) {
+            Ok(true) => {}
+            Ok(false) => {
+                let evidence = names.blame(&validation.expression);
+                let message = message(names, validation, "");
+                return Verdict { evidence, ..Verdict::new(Status::Fail, message) };
+            }
+            Err(failure) => {
+                let mut verdict = failure.verdict(|text| unevaluated(&validation.expression, text));
+                verdict.evidence = names.blame(&validation.expression);
+                if verdict.status == Status::Error {
+                    return verdict;
+                }
+                unknown.get_or_insert(verdict);
+            }
+        }
+    }
+    unknown.unwrap_or_else(|| Verdict::new(Status::Pass, ""))
+}
+
+/// The API server's text for an expression that can't be evaluated.
+pub(super) fn unevaluated(expression: &Expression, error: &str) -> String {
+    if expression.program().is_err() {
+        return error.to_owned();
+    }
+    format!("expression '{}' resulted in error: {error}", expression.text())
+}
+
+/// What is said of a validation that doesn't hold: what its message expression gives, its message, or `otherwise`.
+pub(super) fn message<'v>(names: &Names<'v>, validation: &'v Validation, otherwise: &str) -> String {
+    let computed = validation.message_expression.as_ref().and_then(|it| names.text(it).ok().flatten());
+    let computed = computed.filter(|it| !it.trim().is_empty());
+    let written = [validation.message.trim(), otherwise].into_iter().find(|it| !it.is_empty()).map(str::to_owned);
+    computed.or(written).unwrap_or_else(|| format!("failed expression: {}", validation.expression.text().trim()))
+}

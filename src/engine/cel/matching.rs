@@ -1,0 +1,152 @@
+//! Whether `matchConstraints` or `matchResources` hold for a request.
+//!
+//! In: compiled constraints and a request. Out: yes, or the first thing that does not hold. Never an error.
+
+use crate::{
+    cluster::Cluster,
+    document::Node,
+    engine::{Request, matching::selects},
+    expr::{Arena, Value},
+    k8s::{gvk::Plurals, label_selector::LabelSelector, scope::Scope},
+    policy::{
+        Operation,
+        cel::{Constraints, ResourceRule, ResourceType},
+    },
+    span::Span,
+};
+
+/// The label that the API server puts on every namespace.
+pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// What constraints ask of a request.
+pub(crate) struct Target<'r> {
+    resource: ResourceType<'r>,
+    operation: Operation,
+    scope: Scope,
+    name: &'r str,
+    generate_name: &'r str,
+    labels: Option<Value<'r>>,
+    old_labels: Option<Value<'r>>,
+    /// Labels of the namespace; of a Namespace its own. `None` for what has no namespace.
+    namespace_labels: Option<Value<'r>>,
+}
+
+/// The first thing that keeps constraints from holding. The order is that of certainty: the later, the nearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mismatch {
+    /// Another kind.
+    Kind,
+    /// Another operation.
+    Operation,
+    /// In a namespace, or outside of namespaces.
+    Scope,
+    /// Another name.
+    Name,
+    /// A rule excludes it.
+    Excluded(Span),
+    /// The labels of the namespace don't match.
+    NamespaceLabel,
+    /// The labels of the object don't match.
+    Label,
+}
+
+impl<'r> Target<'r> {
+    /// Reads what constraints ask for from a request.
+    pub(crate) fn new(
+        request: &'r Request<'r>,
+        plurals: &Plurals,
+        cluster: &Cluster,
+        arena: &'r Arena,
+    ) -> Option<Self> {
+        let object = request.resource()?;
+        let kind = request.kind();
+        let text = |key: &str| object.str_at(&["metadata", key]).unwrap_or_default();
+        let labels = |node: Option<Node<'r>>| node.and_then(|it| it.at(&["metadata", "labels"])).map(Value::from);
+        let namespace = text("namespace");
+        let is_namespace = kind.group.is_empty() && kind.kind == "Namespace";
+        let plural = arena.alloc_str(&plurals.of(kind.group, kind.kind));
+        let resource = ResourceType { group: kind.group, version: kind.version, plural, subresource: kind.subresource };
+        let own = labels(request.object).or_else(|| labels(request.old_object));
+        let namespace_labels = if is_namespace {
+            let name = text("name");
+            // The API server labels a namespace before anybody is asked about it.
+            Some(if cluster.is_command_line() { own.unwrap_or(empty(arena)) } else { named(own, name, arena) })
+        } else {
+            (!namespace.is_empty()).then(|| named(request.namespace_labels, namespace, arena))
+        };
+        Some(Self {
+            resource,
+            operation: match request.operation {
+                // Kyverno: for its command line a connection is a creation.
+                Operation::Connect if cluster.is_command_line() => Operation::Create,
+                operation => operation,
+            },
+            scope: if is_namespace || namespace.is_empty() { Scope::Cluster } else { Scope::Namespaced },
+            name: text("name"),
+            generate_name: text("generateName"),
+            labels: labels(request.object),
+            old_labels: labels(request.old_object),
+            namespace_labels,
+        })
+    }
+
+    /// Whether constraints hold.
+    pub(crate) fn meets(&self, constraints: &Constraints) -> Result<(), Mismatch> {
+        let missed = constraints.rules.iter().map(|rule| self.meets_rule(rule));
+        let nearest = missed.clone().filter_map(Result::err).max();
+        if !missed.clone().any(|it| it.is_ok()) {
+            return Err(nearest.unwrap_or(Mismatch::Kind));
+        }
+        self.passes(constraints)
+    }
+
+    /// Whether everything in constraints holds but for the resource rules where there are none: `matchResources`.
+    pub(crate) fn meets_binding(&self, constraints: &Constraints) -> Result<(), Mismatch> {
+        if constraints.rules.is_empty() { self.passes(constraints) } else { self.meets(constraints) }
+    }
+
+    fn passes(&self, constraints: &Constraints) -> Result<(), Mismatch> {
+        if let Some(rule) = constraints.excludes.iter().find(|rule| self.meets_rule(rule).is_ok()) {
+            return Err(Mismatch::Excluded(rule.span));
+        }
+        let selects = |selector: &Option<LabelSelector>, labels: Option<Value<'_>>| {
+            selector.as_ref().is_none_or(|it| selects(it, labels))
+        };
+        // What lives outside of namespaces has no labels of one to fall short of.
+        if self.namespace_labels.is_some() && !selects(&constraints.namespace_selector, self.namespace_labels) {
+            return Err(Mismatch::NamespaceLabel);
+        }
+        let object = &constraints.object_selector;
+        let is_old = self.old_labels.is_some() && selects(object, self.old_labels);
+        if is_old || selects(object, self.labels) { Ok(()) } else { Err(Mismatch::Label) }
+    }
+
+    fn meets_rule(&self, rule: &ResourceRule) -> Result<(), Mismatch> {
+        let check = |ok: bool, why: Mismatch| if ok { Ok(()) } else { Err(why) };
+        check(rule.covers(self.resource), Mismatch::Kind)?;
+        check(rule.operations.contains(&self.operation), Mismatch::Operation)?;
+        check(rule.scope.is_none_or(|it| it == self.scope), Mismatch::Scope)?;
+        let is_named = if self.name.is_empty() {
+            // Kyverno: of a name that the API server makes up every listed one must be the beginning.
+            rule.names.iter().all(|it| self.generate_name.starts_with(it.as_str()))
+        } else {
+            rule.names.is_empty() || rule.names.iter().any(|it| it == self.name)
+        };
+        check(is_named, Mismatch::Name)
+    }
+}
+
+fn empty(arena: &Arena) -> Value<'_> {
+    Value::map_in(arena, &[])
+}
+
+/// Labels of a namespace with the one that says its name.
+fn named<'v>(labels: Option<Value<'v>>, name: &'v str, arena: &'v Arena) -> Value<'v> {
+    let Some(Value::Map(map)) = labels else { return Value::map_in(arena, &[(NAME_LABEL, Value::String(name))]) };
+    if map.get(NAME_LABEL).is_some() {
+        return Value::Map(map);
+    }
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.push((NAME_LABEL, Value::String(name)));
+    Value::map_in(arena, &entries)
+}

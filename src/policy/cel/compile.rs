@@ -1,0 +1,182 @@
+//! From the expressions of a policy as written to programs.
+//!
+//! In: the lists of a `spec`, and what kind of policy they stand in. Out: a [`Body`]. What an expression may name depends on
+//! the kind: `variables` grows while they are declared, and not every condition may use them.
+
+use std::collections::HashMap;
+
+use super::{
+    expression::{Expression, Reads},
+    model::{Body, Named, Validation, Variables},
+};
+use crate::{
+    document::Node,
+    expr::cel::{Environment, Expected, Family, Program, Root, Type},
+};
+
+/// What kind of policy expressions stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// `ValidatingPolicy`.
+    Validating {
+        /// Whether it sees its own namespace only.
+        namespaced: bool,
+    },
+    /// `ValidatingAdmissionPolicy`.
+    Admission {
+        /// Whether it has parameters.
+        params: bool,
+    },
+    /// `validate.cel` in a rule.
+    Rule {
+        /// Whether it has parameters.
+        params: bool,
+    },
+    /// `PolicyException` of `policies.kyverno.io`.
+    Exception,
+    /// Another kind of `policies.kyverno.io`, of which only conditions and variables are looked at.
+    Other {
+        /// Which one.
+        family: Family,
+        /// Whether it sees its own namespace only.
+        namespaced: bool,
+    },
+}
+
+/// Compiles the expressions of one policy.
+pub(crate) struct Compiler {
+    profile: Profile,
+    environment: Environment,
+}
+
+impl Compiler {
+    /// A compiler for a kind of policy.
+    pub(crate) fn new(profile: Profile) -> Self {
+        let environment = match profile {
+            Profile::Validating { namespaced: false } => Environment::new(Family::ValidatingPolicy),
+            Profile::Validating { namespaced: true } => Environment::new(Family::ValidatingPolicy).namespaced(),
+            Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
+            Profile::Other { family, namespaced: false } => Environment::new(family),
+            Profile::Other { family, namespaced: true } => Environment::new(family).namespaced(),
+            Profile::Admission { params } => with_params(Environment::new(Family::ValidatingAdmissionPolicy), params),
+            Profile::Rule { params } => with_params(Environment::new(Family::ClusterPolicy), params),
+        };
+        Self { profile, environment }
+    }
+
+    /// Conditions that may not use variables.
+    pub(crate) fn conditions(&self, list: Option<Node<'_>>) -> Vec<Named> {
+        let environment = self.environment.clone().without_variables();
+        conditions(list, &Known { environment, reads: HashMap::new() })
+    }
+
+    /// The expressions of a policy.
+    pub(crate) fn body(&self, spec: Node<'_>) -> Body {
+        let (variables, known) = self.variables(spec.get("variables"));
+        let list = spec.get("matchConditions").or_else(|| spec.get("conditions"));
+        let body = Body {
+            conditions: match self.profile {
+                Profile::Admission { .. }
+                | Profile::Rule { .. }
+                | Profile::Other { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
+                    conditions(list, &known)
+                }
+                Profile::Validating { .. } | Profile::Exception | Profile::Other { .. } => self.conditions(list),
+            },
+            variables,
+            validations: match self.profile {
+                // What else these kinds say is not evaluated.
+                Profile::Other { .. } => Vec::new(),
+                _ => validations(spec.get("validations"), &known),
+            },
+            annotations: annotations(spec.get("auditAnnotations"), &known),
+            reads: Reads::NONE,
+        };
+        body.noted()
+    }
+
+    /// The expressions of a rule: its `celPreconditions` and `validate.cel`.
+    pub(crate) fn rule(&self, list: Option<Node<'_>>, cel: Node<'_>) -> Body {
+        let (variables, known) = self.variables(cel.get("variables"));
+        let body = Body {
+            conditions: conditions(list, &known),
+            variables,
+            validations: validations(cel.get("expressions"), &known),
+            annotations: annotations(cel.get("auditAnnotations"), &known),
+            reads: Reads::NONE,
+        };
+        body.noted()
+    }
+
+    fn variables(&self, list: Option<Node<'_>>) -> (Variables, Known) {
+        let mut known = Known { environment: self.environment.clone(), reads: HashMap::new() };
+        let mut out = Variables::default();
+        for item in list.into_iter().flat_map(Node::items) {
+            let (Some(name), Some(node)) = (item.str_at(&["name"]), item.get("expression")) else { continue };
+            let expression = known.compile(node, Expected::Any);
+            out.reads = out.reads.and(expression.reads());
+            known.reads.insert(name.to_owned(), expression.reads());
+            let of = expression.program().map_or(Type::Dyn, |program| program.result_type().clone());
+            match expression.into_program() {
+                Ok(program) => out.programs.push(program),
+                Err(expression) => {
+                    // Those that follow keep their places.
+                    out.programs.extend(Program::compile("null", &known.environment, Expected::Any));
+                    out.broken.push(expression);
+                }
+            }
+            known.environment.declare_variable(name, of);
+        }
+        (out, known)
+    }
+}
+
+fn with_params(mut environment: Environment, params: bool) -> Environment {
+    if params {
+        environment.declare(Root::Params, Type::Dyn);
+    }
+    environment
+}
+
+/// What expressions may name, and what variables read.
+struct Known {
+    environment: Environment,
+    reads: HashMap<String, Reads>,
+}
+
+impl Known {
+    fn compile(&self, node: Node<'_>, expected: Expected) -> Expression {
+        let text = node.as_str().unwrap_or_default();
+        let named = self.reads.iter().filter(|(name, _)| text.contains(&format!("variables.{name}")));
+        let through = named.fold(Reads::default(), |reads, (_, it)| reads.and(*it));
+        Expression::compile(node, &self.environment, expected, through)
+    }
+}
+
+fn conditions(list: Option<Node<'_>>, known: &Known) -> Vec<Named> {
+    named(list, "name", "expression", known, Expected::Bool)
+}
+
+fn annotations(list: Option<Node<'_>>, known: &Known) -> Vec<Named> {
+    named(list, "key", "valueExpression", known, Expected::StringOrNull)
+}
+
+fn named(list: Option<Node<'_>>, name: &str, expression: &str, known: &Known, expected: Expected) -> Vec<Named> {
+    let compiled = |item: Node<'_>| {
+        let name = item.str_at(&[name]).unwrap_or_default().to_owned();
+        Some(Named { name, expression: known.compile(item.get(expression)?, expected) })
+    };
+    list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
+}
+
+fn validations(list: Option<Node<'_>>, known: &Known) -> Vec<Validation> {
+    let compiled = |item: Node<'_>| {
+        let computed = item.get("messageExpression").filter(|it| it.as_str().is_some_and(|text| !text.is_empty()));
+        Some(Validation {
+            expression: known.compile(item.get("expression")?, Expected::Bool),
+            message: item.str_at(&["message"]).unwrap_or_default().to_owned(),
+            message_expression: computed.map(|node| known.compile(node, Expected::String)),
+        })
+    };
+    list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
+}

@@ -1,0 +1,156 @@
+//! One expression of a policy, compiled, with the place where it stands.
+
+use std::sync::Arc;
+
+use crate::{
+    document::{Node, place},
+    expr::cel::{CompileError, Environment, Expected, Program},
+    policy::{
+        error::{PolicyError, Problem},
+        fields::Problems,
+    },
+    span::{File, Span},
+};
+
+/// An expression, or why it is none.
+#[derive(Debug)]
+pub(crate) struct Expression {
+    program: Result<Program, Flaw>,
+    text: Box<str>,
+    file: Arc<File>,
+    span: Span,
+    /// What it reads that is not always known.
+    reads: Reads,
+}
+
+/// Why a text is no expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Flaw {
+    /// As cel-go prints it, with the line and a caret.
+    pub text: String,
+    /// In a few words.
+    pub message: String,
+    at: Span,
+}
+
+/// What an expression reads, itself or through variables, that is not always known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reads {
+    /// `request`.
+    pub request: bool,
+    /// Who asks: `request.userInfo`.
+    pub user: bool,
+    /// The namespace.
+    pub namespace: bool,
+    /// More of the namespace than its name.
+    pub whole_namespace: bool,
+    /// Objects of the cluster.
+    pub objects: bool,
+    /// Secrets among them.
+    pub secrets: bool,
+}
+
+impl Reads {
+    /// Nothing of that.
+    pub(crate) const NONE: Self =
+        Self { request: false, user: false, namespace: false, whole_namespace: false, objects: false, secrets: false };
+
+    /// What a text reads by itself.
+    ///
+    /// Names are looked for in the text, wherever they stand in it: to take one for read that is not only costs an answer.
+    pub(super) fn of(text: &str) -> Self {
+        let mut rest = text.split("namespaceObject");
+        rest.next();
+        Self {
+            request: text.contains("request"),
+            user: text.contains("userInfo") || text.contains("request["),
+            namespace: text.contains("namespaceObject"),
+            whole_namespace: rest.any(|it| !names_only(it)),
+            objects: ["resource.", "globalContext.", "authorizer"].iter().any(|it| text.contains(it)),
+            // An entry of the global context may hold them, whatever it is called.
+            secrets: text.contains("globalContext.") || (text.contains("resource.") && text.contains("ecret")),
+        }
+    }
+
+    /// What either reads.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            request: self.request || other.request,
+            user: self.user || other.user,
+            namespace: self.namespace || other.namespace,
+            whole_namespace: self.whole_namespace || other.whole_namespace,
+            objects: self.objects || other.objects,
+            secrets: self.secrets || other.secrets,
+        }
+    }
+}
+
+/// Whether of a namespace only the name is read in what follows `namespaceObject`.
+fn names_only(rest: &str) -> bool {
+    let Some(behind) = rest.strip_prefix(".metadata.name") else { return false };
+    !behind.starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_')
+}
+
+impl Expression {
+    /// Compiles the text of a node; `variables` is what the variables read that it names.
+    pub(super) fn compile(node: Node<'_>, environment: &Environment, expected: Expected, variables: Reads) -> Self {
+        let text = node.as_str().unwrap_or_default();
+        let program = Program::compile(text, environment, expected).map_err(|error| flaw(node, text, &error));
+        Self {
+            program,
+            text: text.into(),
+            file: Arc::clone(node.file()),
+            span: node.span(),
+            reads: Reads::of(text).and(variables),
+        }
+    }
+
+    /// The expression as written, or as rewritten for Pod controllers.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The program, or why there is none.
+    pub(crate) fn program(&self) -> Result<&Program, &Flaw> {
+        self.program.as_ref()
+    }
+
+    /// The program alone, or what was given.
+    #[expect(clippy::result_large_err, reason = "it is what was given")]
+    pub(super) fn into_program(self) -> Result<Program, Self> {
+        match self.program {
+            Ok(program) => Ok(program),
+            Err(_) => Err(self),
+        }
+    }
+
+    /// What it reads that is not always known.
+    pub(crate) fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    /// Notes what keeps it from being compiled.
+    pub(crate) fn report(&self, problems: &Problems) {
+        if let Err(flaw) = &self.program {
+            let problem = Problem::Expression { message: flaw.message.clone() };
+            problems.add(PolicyError { file: Arc::clone(&self.file), at: flaw.at, problem });
+        }
+    }
+
+    /// Where an offset into the expression stands; the whole expression where that can't be told.
+    pub(crate) fn place(&self, offset: usize) -> Span {
+        place::of_text(&self.file, self.span, &self.text, offset)
+    }
+}
+
+fn flaw(node: Node<'_>, text: &str, error: &CompileError) -> Flaw {
+    // What is said of the type of the whole has no place in it.
+    let at =
+        if error.offset() == 0 { node.span() } else { place::of_text(node.file(), node.span(), text, error.offset()) };
+    Flaw { text: error.printed(text), message: error.to_string(), at }
+}
