@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 
 use super::message::Signed;
@@ -14,6 +15,9 @@ use crate::{
     k8s::gvk::split_api_version,
     policy::manifests::{Ignored, Objects},
 };
+
+/// How many signed objects are compared with one that none of them is called like.
+const MAX_CANDIDATES: usize = 100;
 
 /// A leaf that is another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +53,7 @@ pub(super) fn of_nearest(signed: &Signed, object: Node<'_>, ignored: &[Ignored])
         return Some(differences(*meant, object, ignored));
     }
     // An object under another name is found by what it holds, and differs in its name.
-    candidates.into_iter().map(|it| differences(it, object, ignored)).min_by_key(Vec::len)
+    candidates.into_iter().take(MAX_CANDIDATES).map(|it| differences(it, object, ignored)).min_by_key(Vec::len)
 }
 
 fn differences(before: Node<'_>, after: Node<'_>, ignored: &[Ignored]) -> Vec<Difference> {
@@ -104,23 +108,26 @@ fn is_harmless(difference: &Difference) -> bool {
 
 /// Without what only stands at another index of its list now, with nothing in its old place.
 fn without_moved(differences: Vec<Difference>) -> Vec<Difference> {
-    let place = |it: &Difference| -> Vec<String> {
-        let general = |step: &String| if step.parse::<usize>().is_ok() { "*".to_owned() } else { step.clone() };
-        it.path.iter().map(general).collect()
+    let general = |step: &String| if step.parse::<usize>().is_ok() { "*".to_owned() } else { step.clone() };
+    // By place and value: whether it is gone from somewhere, and whether it is new somewhere.
+    let mut moves: FxHashMap<(Vec<String>, String), [bool; 2]> = FxHashMap::default();
+    let one_sided = |it: &Difference| match (&it.before, &it.after) {
+        (Some(value), None) => Some((0, value.to_string())),
+        (None, Some(value)) => Some((1, value.to_string())),
+        _ => None,
     };
-    let moved = |it: &Difference| {
-        differences.iter().any(|other| match (&it.before, &it.after) {
-            (Some(value), None) => {
-                other.before.is_none() && other.after.as_ref() == Some(value) && place(other) == place(it)
-            }
-            (None, Some(value)) => {
-                other.after.is_none() && other.before.as_ref() == Some(value) && place(other) == place(it)
-            }
-            _ => false,
-        })
+    let place = |it: &Difference| -> Vec<String> { it.path.iter().map(general).collect() };
+    for it in &differences {
+        if let Some((side, value)) = one_sided(it) {
+            moves.entry((place(it), value)).or_default()[side] = true;
+        }
+    }
+    let stays = |it: &Difference| match one_sided(it) {
+        Some((_, value)) => moves.get(&(place(it), value)) != Some(&[true, true]),
+        None => true,
     };
-    let moved: Vec<bool> = differences.iter().map(moved).collect();
-    differences.into_iter().zip(moved).filter(|(_, moved)| !moved).map(|(it, _)| it).collect()
+    let stays: Vec<bool> = differences.iter().map(stays).collect();
+    differences.into_iter().zip(stays).filter(|(_, stays)| *stays).map(|(it, _)| it).collect()
 }
 
 fn is_for(ignored: &Ignored, object: Node<'_>) -> bool {
@@ -146,4 +153,59 @@ pub(super) fn to_json(differences: &[Difference]) -> String {
         |it: &Difference| serde_json::json!({ "key": it.key(), "values": { "after": it.after, "before": it.before } });
     let items: Vec<Json> = differences.iter().map(item).collect();
     serde_json::json!({ "items": items }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{self, Document, Limits},
+        span::File,
+    };
+
+    fn document(text: &str) -> Document {
+        let file = File::new("a.yaml", text.as_bytes().to_vec());
+        document::parse(&file, &Limits::default()).documents.remove(0)
+    }
+
+    /// The keys that differ.
+    fn keys(before: &str, after: &str) -> String {
+        let (before, after) = (document(before), document(after));
+        differences(before.root(), after.root(), &[]).iter().map(Difference::key).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn leaves_are_compared_by_index() {
+        for (before, after, expected) in [
+            ("{a: 1}", "{a: 1.0}", ""),
+            ("{a: 1}", "{a: '1'}", "a"),
+            ("{l: [x, y]}", "{l: [y, x]}", "l.0 l.1"),
+            ("{l: [{k: x}]}", "{l: [{k: x}, {k: y}]}", "l.1.k"),
+            ("{a: {}, l: []}", "{}", ""),
+            ("{a: null}", "{}", ""),
+            // What a cluster fills in, or writes in another way.
+            ("{}", "{a: ''}", ""),
+            ("{}", "{a: false, b: 0}", "a b"),
+            ("{metadata: {}}", "{metadata: {namespace: x}}", ""),
+            ("{metadata: {namespace: y}}", "{metadata: {namespace: x}}", "metadata.namespace"),
+            ("{image: nginx}", "{image: docker.io/nginx}", ""),
+            ("{image: nginx}", "{image: 'nginx:latest'}", ""),
+            ("{image: nginx}", "{image: 'nginx:1'}", "image"),
+            ("{name: nginx}", "{name: 'nginx:latest'}", "name"),
+            ("{}", "{image: nginx}", "image"),
+            // A value at another index of the same list, with nothing in its place.
+            ("{l: [{a: 1}, {b: 2}]}", "{l: [{b: 2}, {a: 1}]}", ""),
+        ] {
+            assert_eq!(keys(before, after), expected, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn differences_are_printed_as_the_library_does() {
+        let (before, after) = (document("{a: {b: x}}"), document("{a: {b: 1}, c: z}"));
+        assert_eq!(
+            to_json(&differences(before.root(), after.root(), &[])),
+            r#"{"items":[{"key":"a.b","values":{"after":1,"before":"x"}},{"key":"c","values":{"after":"z","before":null}}]}"#
+        );
+    }
 }
