@@ -45,6 +45,11 @@ const RULES: &[(&str, &str)] = &[
         "foreach",
         r#"{ message: m, foreach: [{ list: request.object.spec.containers, deny: { conditions: { any: [{ key: "{{ element.image }}", operator: Equals, value: "*:never" }] } } }] }"#,
     ),
+    // Demands the same as `pattern`.
+    (
+        "CEL",
+        r#"{ cel: { expressions: [{ message: m, expression: "(!has(object.spec.hostPID) || object.spec.hostPID == false) && object.spec.containers.all(c, !c.image.endsWith(':latest'))" }] } }"#,
+    ),
     ("podSecurity", "{ podSecurity: { level: baseline, version: latest } }"),
 ];
 

@@ -118,7 +118,7 @@ impl Run<'_> {
 pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<Checked> {
     let name = expected.policy.rsplit('/').next().unwrap_or_default();
     let selected = select(expected, run, notices);
-    let of_kind = |index: &usize| run.resources[*index].identity().kind == expected.kind;
+    let of_kind = |index: &usize| run.object(*index).identity().kind == expected.kind;
     if !expected.kind.is_empty() && !selected.is_empty() && !selected.iter().any(of_kind) {
         let text = format!(
             "no resource that is checked here is a `{}`; as in Kyverno its kind makes no difference",

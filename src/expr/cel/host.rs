@@ -38,8 +38,10 @@ pub(crate) enum Question<'v> {
         /// Type of the object.
         resource: ResourceType<'v>,
         /// Its namespace; `None` is the namespace of the policy.
+        #[expect(dead_code, reason = "a host that has a cluster will send it")]
         namespace: Option<&'v str>,
         /// The object.
+        #[expect(dead_code, reason = "a host that has a cluster will send it")]
         data: Value<'v>,
     },
     /// `resource.toGVR`: group, version and resource of a kind as a map.
@@ -63,6 +65,7 @@ pub(crate) enum Question<'v> {
         /// Where to.
         url: &'v str,
         /// What is sent.
+        #[expect(dead_code, reason = "a host that has a cluster will send it")]
         body: Option<Value<'v>>,
     },
     /// `image.getMetadata`: manifest and configuration of an image.
@@ -73,8 +76,10 @@ pub(crate) enum Question<'v> {
     /// `generator.apply`: takes the objects to be generated, answers true.
     Generate {
         /// Namespace of the objects; `None` is the namespace of the policy.
+        #[expect(dead_code, reason = "policies that generate will read it")]
         namespace: Option<&'v str>,
         /// A list of objects.
+        #[expect(dead_code, reason = "policies that generate will read it")]
         objects: Value<'v>,
     },
     /// `verifyImageSignatures`, `verifyAttestationSignatures`, `extractPayload` and `getImageData`.
@@ -82,6 +87,7 @@ pub(crate) enum Question<'v> {
         /// Name of the function.
         function: &'static str,
         /// Its arguments.
+        #[expect(dead_code, reason = "policies that verify images will read it")]
         arguments: &'v [Value<'v>],
     },
     /// `authorizer…check(verb)`: whether it is allowed.

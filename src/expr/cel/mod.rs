@@ -11,8 +11,6 @@
 //! The reference is the [language definition](https://github.com/google/cel-spec/blob/master/doc/langdef.md) and
 //! [CEL in Kubernetes](https://kubernetes.io/docs/reference/using-api/cel/).
 
-#![allow(dead_code, unused_imports, reason = "the policies that evaluate it are being built")]
-
 mod ast;
 mod check;
 mod environment;
@@ -39,7 +37,7 @@ pub(crate) use error::{CompileError, EvalError};
 pub(crate) use evidence::Evidence;
 pub(crate) use host::{Host, Nowhere, Question, ResourceType};
 pub(crate) use library::{Function, Library, functions};
-pub(crate) use scope::{POLICY_BUDGET, Scope};
+pub(crate) use scope::Scope;
 pub(crate) use text::literal;
 pub(crate) use types::Type;
 pub(crate) use value::{Image, List, Map, Opaque, Value};
@@ -56,19 +54,19 @@ pub(crate) enum Expected {
     /// Text or null: `auditAnnotations`.
     StringOrNull,
     /// `Object`: `applyConfiguration`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "policies that change objects will ask for it"))]
     Object,
     /// A list of `JSONPatch`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "policies that change objects will ask for it"))]
     JsonPatches,
     /// A map with string keys: `targetMatchConstraints.expression`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "policies that change objects will ask for it"))]
     Map,
-    /// A list of strings: `images`.
-    Strings,
 }
 
 /// A compiled expression.
 #[derive(Debug)]
 pub(crate) struct Program {
-    source: Box<str>,
     tree: tree::Expr,
     of: Type,
 }
@@ -80,13 +78,8 @@ impl Program {
         let (tree, of) = check::check(&ast, environment)?;
         match expected.refuses(&of) {
             Some(text) => Err(CompileError::new(0, text)),
-            None => Ok(Program { source: source.into(), tree, of }),
+            None => Ok(Program { tree, of }),
         }
-    }
-
-    /// The expression as written.
-    pub(crate) fn source(&self) -> &str {
-        &self.source
     }
 
     /// The type of its value, as far as it is known.
@@ -126,7 +119,6 @@ impl Expected {
             Expected::Object => (object(of, "Object"), "Object"),
             Expected::JsonPatches => (matches!(of, Type::List(item) if object(item, "JSONPatch")), "list"),
             Expected::Map => (matches!(of, Type::Map(entry) if entry.0 == Type::String), "map"),
-            Expected::Strings => (matches!(of, Type::List(item) if matches!(**item, Type::String | Type::Dyn)), "list"),
         };
         (!holds).then(|| format!("output is expected to be of type {name}"))
     }

@@ -6,7 +6,7 @@ use super::{EvalError, Host, Program, Question, Value, environment::Root};
 use crate::expr::Arena;
 
 /// Steps that all expressions of one policy may take together, as in the API server.
-pub(crate) const POLICY_BUDGET: u64 = 10_000_000;
+const POLICY_BUDGET: u64 = 10_000_000;
 /// Steps that one expression may take, as in the API server.
 const EXPRESSION_BUDGET: u64 = 1_000_000;
 /// Bytes that all expressions of one policy may make.
