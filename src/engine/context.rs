@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use super::{World, images, pod_security::LastPod, request::Request};
+use super::{World, cel::matching::Target, images, pod_security::LastPod, request::Request};
 use crate::{
     cluster::{Cluster, Lookup},
     document::{Document, Integers},
@@ -30,6 +30,7 @@ pub(crate) struct Session<'v> {
     pub now: i128,
     /// What is the same for the whole run.
     pub world: World<'v>,
+    target: OnceCell<Option<Target<'v>>>,
     root: OnceCell<Value<'v>>,
     images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
     /// The Pod that rules for pod security look at.
@@ -46,6 +47,7 @@ impl<'v> Session<'v> {
             cluster,
             now,
             world,
+            target: OnceCell::new(),
             root: OnceCell::new(),
             images: RefCell::default(),
             pod: LastPod::default(),
@@ -55,6 +57,12 @@ impl<'v> Session<'v> {
     /// The value of `request`: many rules never ask for it.
     fn root(&self) -> Value<'v> {
         *self.root.get_or_init(|| request_value(self.request, self.cluster, self.arena))
+    }
+
+    /// What the constraints of policies in CEL ask of the request; `None` without an object.
+    pub(crate) fn target(&self) -> Option<&Target<'v>> {
+        let target = || Target::new(self.request, self.world.policies.plurals(), self.cluster, self.arena);
+        self.target.get_or_init(target).as_ref()
     }
 
     fn images(&self) -> Result<Option<Value<'v>>, EvalError> {

@@ -7,7 +7,6 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
-    matching::Target,
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
@@ -18,9 +17,7 @@ use crate::policy::{
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
     let (session, policies) = (judging.session, judging.session.world.policies);
-    let Some(target) = Target::new(session.request, policies.plurals(), session.cluster, session.arena) else {
-        return Vec::new();
-    };
+    let Some(target) = session.target() else { return Vec::new() };
     let bindings = || policies.bindings_of(judging.policy);
     let is_bound =
         |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());

@@ -36,14 +36,14 @@ pub(in crate::engine) fn explain<'v>(
     };
     let Some(resource) = request.resource() else { return out };
     let session = Session::new(request, world, arena);
-    let Some(target) = Target::new(request, world.policies.plurals(), world.cluster, arena) else { return out };
+    let Some(target) = session.target() else { return out };
     out.is_for_other_kinds = target.meets(&form.constraints) == Err(Mismatch::Kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
     if policy.mode == Mode::Kubernetes {
         constraints("match", &form.constraints, target.meets(&form.constraints), steps);
     }
     let Some(outcome) = outcome else {
-        why_silent(policy, request, world, &target, steps);
+        why_silent(policy, request, world, target, steps);
         return out;
     };
     for (_, exception) in world.policies.exceptions_to(&policy.head) {

@@ -19,6 +19,7 @@ use crate::{
 pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// What constraints ask of a request.
+#[derive(Debug)]
 pub(crate) struct Target<'r> {
     resource: ResourceType<'r>,
     operation: Operation,
@@ -88,6 +89,11 @@ impl<'r> Target<'r> {
             old_labels: labels(request.old_object),
             namespace_labels,
         })
+    }
+
+    /// What the kind is called in URLs.
+    pub(super) fn plural(&self) -> &'r str {
+        self.resource.plural
     }
 
     /// Whether constraints hold.

@@ -3,7 +3,12 @@
 //! In: a request, and what kind of policy looks at it. Out: the values of its expressions, or why they have none.
 //! The kinds see the same request in different ways, and Kyverno's command line in yet another.
 
-use super::{Status, Verdict, exceptions::Exemption, host::Answers, matching::NAME_LABEL};
+use super::{
+    Status, Verdict,
+    exceptions::Exemption,
+    host::Answers,
+    matching::{NAME_LABEL, Target},
+};
 use crate::{
     document::Node,
     engine::{context::Session, evidence, outcome::Evidence, request::kind_of},
@@ -294,7 +299,7 @@ impl<'v> View<'v, '_> {
             let parts = [("group", kind.group), ("version", kind.version), last];
             map(arena, &parts.map(|(name, text)| (name, Value::String(text))))
         };
-        let plural = arena.alloc_str(&session.world.policies.plurals().of(kind.group, kind.kind));
+        let plural = session.target().map(Target::plural).unwrap_or_default();
         let (of_kind, of_resource) = (of(("kind", kind.kind)), of(("resource", plural)));
         let name = request.resource().and_then(|it| it.str_at(&["metadata", "name"])).unwrap_or_default();
         let is_namespace =

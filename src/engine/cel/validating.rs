@@ -7,7 +7,6 @@ use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
-    matching::Target,
     names::{Failure, Names, Sight},
 };
 use crate::policy::{
@@ -76,11 +75,7 @@ fn applies(judging: &Judging<'_, '_>) -> bool {
         // Kyverno: such a policy looks at whatever it is given.
         Mode::Json => judging.is_command_line(),
         Mode::Http | Mode::Envoy => false,
-        Mode::Kubernetes => {
-            let session = judging.session;
-            let target = Target::new(request, judging.session.world.policies.plurals(), session.cluster, session.arena);
-            target.is_some_and(|it| it.meets(&judging.form.constraints).is_ok())
-        }
+        Mode::Kubernetes => judging.session.target().is_some_and(|it| it.meets(&judging.form.constraints).is_ok()),
     }
 }
 
