@@ -98,6 +98,21 @@ pub(super) fn source(text: &str, mark: Range<usize>) -> (String, Range<usize>) {
     }
 }
 
+/// JSON, whose strings hold the only hostile characters: those become `\u202e`, which reads back as they were.
+pub(crate) fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for it in text.chars() {
+        if is_hostile(it) && it != '\n' {
+            for unit in it.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(it);
+        }
+    }
+    out
+}
+
 /// Data of a GitHub workflow command: what follows `::name k=v::`.
 pub(super) fn workflow_data(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
