@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "a test says what it could not check")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod action;
 mod baseline;
 mod change;
 mod check;
