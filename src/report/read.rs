@@ -50,7 +50,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Report, MergeError> {
     report.shard = Some(Shard {
         number: shard.number,
         of: shard.of,
-        checked: word(&shard.checked, &checked, |it| it.as_str())?,
+        checked: word(&shard.checked, &checked, Checked::as_str)?,
         is_root: shard.is_root,
     });
     let CountsOfRules { pass, fail, warn, error, skip, indeterminate, waived } = whole.summary.rules;
