@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, cel, check, exceptions, explain, hook, jp, lint, test},
+    commands::{RunError, apply, baseline, cel, check, exceptions, explain, hook, jp, lint, merge, test},
     runner::quietly,
     source::Environment,
 };
@@ -29,6 +29,10 @@ struct Cli {
 enum Command {
     /// Judge every manifest of a tree, or of a change, by the policies that guard it
     Check(check::CheckArgs),
+    /// Write down what `check` finds today, so that only what is new fails from now on
+    Baseline(baseline::BaselineArgs),
+    /// Join the JSON reports of all parts of a run with --shard
+    Merge(merge::MergeArgs),
     /// Look at policies and exceptions themselves: what a cluster would refuse, and what governance says of them
     Lint(lint::LintArgs),
     /// The register: each exception, its owner, its end, and what it really exempts
@@ -81,6 +85,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 fn dispatch(command: Command) -> Result<u8, RunError> {
     match command {
         Command::Check(args) => check::run(&args, now(), &environment()?),
+        Command::Baseline(args) => baseline::run(&args, now(), &environment()?, &mut anstream::stdout()),
+        Command::Merge(args) => merge::run(&args, &environment()?),
         Command::Lint(args) => lint::run(&args, now(), &environment()?),
         Command::Exceptions(args) => exceptions::run(&args, now(), &environment()?, &mut anstream::stdout()),
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),

@@ -42,10 +42,5 @@ pub(crate) fn run(args: &LintArgs, now: i128, environment: &Environment) -> Resu
         runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))?;
     progress.finish();
     let (report, looked) = done?;
-    args.output.write(&report)?;
-    Ok(match (args.output.fail_on.fails(&report), looked) {
-        (true, _) => 1,
-        (false, false) => 3,
-        (false, true) => 0,
-    })
+    args.output.finish(&report, looked)
 }

@@ -1,6 +1,7 @@
 //! The subcommands: each its arguments and its `run`.
 
 pub(crate) mod apply;
+pub(crate) mod baseline;
 pub(crate) mod cel;
 pub(crate) mod check;
 pub(crate) mod error;
@@ -10,6 +11,7 @@ pub(crate) mod hook;
 mod input;
 pub(crate) mod jp;
 pub(crate) mod lint;
+pub(crate) mod merge;
 pub(crate) mod output;
 pub(crate) mod test;
 pub(crate) mod workspace;

@@ -22,9 +22,10 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_target, default_value = "text", help_heading = "Output")]
     #[arg(long_help = format_help())]
     pub(crate) format: Vec<Target>,
-    /// The file for a single --format that names none
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
+    /// The file for a single --format that names none, or FORMAT=FILE for one more; may be given more than once
+    #[arg(short, long, value_name = "[FORMAT=]FILE", help_heading = "Output")]
+    #[arg(value_parser = |text: &str| Ok::<_, String>(parse_output(text)))]
+    pub(crate) output: Vec<Output>,
     /// From which severity findings fail the run
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error, help_heading = "Output")]
     pub(crate) fail_on: FailOn,
@@ -67,6 +68,23 @@ pub(crate) struct Target {
     file: Option<PathBuf>,
 }
 
+/// What `--output` names.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// A format more, and its file.
+    Target(Target),
+    /// The file for a format that names none.
+    File(PathBuf),
+}
+
+/// A file whose name begins with that of a format and `=` is none that anybody means.
+fn parse_output(text: &str) -> Output {
+    match parse_target(text) {
+        Ok(target) if target.file.is_some() => Output::Target(target),
+        _ => Output::File(PathBuf::from(text)),
+    }
+}
+
 impl PartialEq for Format {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -94,7 +112,7 @@ fn parse_target(text: &str) -> Result<Target, String> {
 impl OutputArgs {
     /// Whether a format lists verdicts that are no finding.
     pub(crate) fn wants_quiet(&self) -> bool {
-        self.format.iter().any(|target| target.format.lists_all)
+        self.targets().any(|(format, _)| format.lists_all)
     }
 
     /// Whether somebody looks at standard error while the run lasts.
@@ -104,27 +122,44 @@ impl OutputArgs {
 
     /// Whether the flags go together; asked before anything is done.
     pub(crate) fn validate(&self) -> Result<(), RunError> {
-        if self.output.is_some() && self.format.len() > 1 {
+        let files = self.output.iter().filter(|it| matches!(it, Output::File(_))).count();
+        if files > 1 || (files == 1 && (self.format.len() > 1 || self.format.iter().any(|it| it.file.is_some()))) {
             return Err(RunError::new("--output goes with a single --format")
-                .hint("name the files in the formats: --format sarif=out.sarif --format text"));
+                .hint("name the files with the formats: --format sarif=out.sarif --format text"));
         }
-        let to_stdout = |target: &&Target| target.file.is_none() && self.output.is_none();
-        if self.format.iter().filter(to_stdout).count() > 1 {
+        if self.targets().filter(|(_, file)| file.is_none()).count() > 1 {
             return Err(RunError::new("two formats can't share standard output")
                 .hint("give one of them a file: --format json=out.json"));
         }
         Ok(())
     }
 
-    /// Writes the report in every format asked for.
-    pub(crate) fn write(&self, report: &Report) -> Result<(), RunError> {
-        for target in &self.format {
-            match target.file.as_ref().or(self.output.as_ref()) {
-                Some(path) => self.write_file(target.format, report, path)?,
-                None => self.write_stdout(target.format, report)?,
+    /// Each format with its file.
+    fn targets(&self) -> impl Iterator<Item = (&'static Format, Option<&PathBuf>)> {
+        let file = self.output.iter().find_map(|it| match it {
+            Output::File(path) => Some(path),
+            Output::Target(_) => None,
+        });
+        let more = self.output.iter().filter_map(|it| match it {
+            Output::Target(target) => Some((target.format, target.file.as_ref())),
+            Output::File(_) => None,
+        });
+        self.format.iter().map(move |it| (it.format, it.file.as_ref().or(file))).chain(more)
+    }
+
+    /// Writes the report in every format asked for, and gives the exit code.
+    pub(crate) fn finish(&self, report: &Report, checked: bool) -> Result<u8, RunError> {
+        for (format, file) in self.targets() {
+            match file {
+                Some(path) => self.write_file(format, report, path)?,
+                None => self.write_stdout(format, report)?,
             }
         }
-        Ok(())
+        Ok(match (self.fail_on.fails(report), checked) {
+            (true, _) => 1,
+            (false, false) => 3,
+            (false, true) => 0,
+        })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a report goes where the user says")]

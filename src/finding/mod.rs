@@ -234,6 +234,8 @@ pub(crate) struct Finding {
     pub verdict: Option<Verdict>,
     /// Set when an exception covers it: shown as waived and never counted against the change.
     pub waived: Option<Waiver>,
+    /// Whether it stands in the baseline of the run: it was there before, and is not counted against the change.
+    pub known: bool,
 }
 
 impl Finding {
@@ -251,7 +253,13 @@ impl Finding {
             notes: Vec::new(),
             verdict: None,
             waived: None,
+            known: false,
         }
+    }
+
+    /// Whether it counts against the change: no exception covers it, and no baseline holds it.
+    pub(crate) fn counts(&self) -> bool {
+        self.waived.is_none() && !self.known
     }
 
     /// Says what the primary place is.

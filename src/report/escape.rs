@@ -98,6 +98,21 @@ pub(super) fn source(text: &str, mark: Range<usize>) -> (String, Range<usize>) {
     }
 }
 
+/// JSON, whose strings hold the only hostile characters: those become `\u202e`, which reads back as they were.
+pub(crate) fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for it in text.chars() {
+        if is_hostile(it) && it != '\n' {
+            for unit in it.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(it);
+        }
+    }
+    out
+}
+
 /// Data of a GitHub workflow command: what follows `::name k=v::`.
 pub(super) fn workflow_data(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -119,12 +134,30 @@ pub(super) fn workflow_property(text: &str) -> String {
     workflow_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Text within a paragraph or a table cell of GitHub's Markdown; line breaks become `<br>`.
+/// Text within a paragraph or a table cell of GitHub's Markdown; line breaks become `<br>`, and what stands between two
+/// backticks of a line is shown as code.
 pub(crate) fn markdown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for it in paragraph(text).chars() {
+    let text = paragraph(text);
+    let line = |line: &str| {
+        let parts: Vec<&str> = line.split('`').collect();
+        // Backticks that are no pairs stay what they are.
+        if parts.len().is_multiple_of(2) || parts.iter().skip(1).step_by(2).any(|it| it.trim().is_empty()) {
+            return markdown_plain(line);
+        }
+        let marked = parts.iter().enumerate().map(|(n, part)| match n % 2 {
+            0 => markdown_plain(part),
+            _ => format!("<code>{}</code>", markdown_plain(part)),
+        });
+        marked.collect()
+    };
+    text.split('\n').map(line).collect::<Vec<String>>().join("<br>")
+}
+
+/// One line of text of GitHub's Markdown, as it is.
+fn markdown_plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for it in line.chars() {
         match it {
-            '\n' => out.push_str("<br>"),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -142,7 +175,7 @@ pub(crate) fn markdown(text: &str) -> String {
 
 /// Text within `<code>` of GitHub's Markdown, in one line.
 pub(super) fn markdown_code(text: &str) -> String {
-    format!("<code>{}</code>", markdown(&line(text)))
+    format!("<code>{}</code>", markdown_plain(&line(text)))
 }
 
 /// Whether `##` begins a command for a CI runner here: `##[group]`, `##vso[…]`, `##teamcity[…]`. Runners look for these
@@ -203,10 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn backticks_in_pairs_are_code_and_others_are_not() {
+        assert_eq!(markdown("`a*` and `<b>`"), "<code>a\\*</code> and <code>&lt;b&gt;</code>");
+        assert_eq!(markdown("`a\nb`"), "\\`a<br>b\\`");
+        assert_eq!(markdown("```x"), "\\`\\`\\`x");
+        assert_eq!(markdown("``"), "\\`\\`");
+        assert_eq!(markdown_code("a`b`c"), "<code>a\\`b\\`c</code>");
+    }
+
+    #[test]
     fn markdown_stays_text() {
         assert_eq!(
             markdown("<b>|`x`|</b> [a](http://b) @me #1\n![i](www.x)"),
-            "&lt;b&gt;&#124;\\`x\\`&#124;&lt;/b&gt; \\[a\\](http&#58;//b) &#64;me &#35;1<br>\\!\\[i\\](www&#46;x)"
+            "&lt;b&gt;&#124;<code>x</code>&#124;&lt;/b&gt; \\[a\\](http&#58;//b) &#64;me &#35;1<br>\\!\\[i\\](www&#46;x)"
         );
     }
 }

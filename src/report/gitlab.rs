@@ -1,7 +1,9 @@
 //! GitLab's Code Quality report, shown in a merge request.
 //!
 //! In: a report. Out: a JSON array, `[]` when there is nothing to say: GitLab takes an empty file for a failed job.
-//! Findings that an exception covers are left out, since GitLab has no word for them.
+//! Findings that an exception covers, or that a baseline holds, are left out, since GitLab has no word for them.
+//!
+//! The fields are those of <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>.
 
 use std::io;
 
@@ -12,7 +14,7 @@ use crate::finding::Severity;
 
 /// Writes the report.
 pub(super) fn write(report: &Report, _: &Options, out: &mut dyn io::Write) -> io::Result<()> {
-    let all = report.findings.iter().zip(report.fingerprints()).filter(|(it, _)| it.waived.is_none());
+    let all = report.findings.iter().zip(report.fingerprints()).filter(|(it, _)| it.counts());
     let issues: Vec<_> = all
         .map(|(it, fingerprint)| Issue {
             description: match &it.verdict {

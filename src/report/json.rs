@@ -4,7 +4,7 @@
 //! version of the format, never renamed or removed. Every finding is there, whatever the caps of other formats. Strings
 //! are exact; what could steer a terminal is written as `\u001b`.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
@@ -48,7 +48,13 @@ pub(super) fn write(report: &Report, _: &Options, out: &mut dyn io::Write) -> io
                 indeterminate: rules.indeterminate,
                 waived: summary.waived,
             },
-            findings: Counts { error: tally.errors, warning: tally.warnings, info: tally.infos, waived: tally.waived },
+            findings: Counts {
+                error: tally.errors,
+                warning: tally.warnings,
+                info: tally.infos,
+                waived: tally.waived,
+                baseline: tally.known,
+            },
         },
         findings: findings(report),
         results: report
@@ -56,7 +62,14 @@ pub(super) fn write(report: &Report, _: &Options, out: &mut dyn io::Write) -> io
             .iter()
             .map(|it| Quiet { path: &it.path, line: it.line, message: &it.message, verdict: judged(&it.verdict) })
             .collect(),
+        rules: report.rules.iter().map(|(id, it)| (&**id, rule(it))).collect(),
         notes: &report.notes,
+        shard: report.shard.map(|it| Shard {
+            number: it.number,
+            of: it.of,
+            checked: it.checked.as_str(),
+            is_root: it.is_root,
+        }),
     };
     print(&whole, out)
 }
@@ -70,6 +83,8 @@ pub(super) fn print(value: &impl Serialize, out: &mut dyn io::Write) -> io::Resu
 
 fn findings(report: &Report) -> Vec<Finding<'_>> {
     let all = report.findings.iter().zip(report.fingerprints());
+    // Whoever joins reports needs the source that they show; others have the files.
+    let location = |place| location(place, report.shard.is_some());
     let all = all.map(|(it, fingerprint)| Finding {
         id: &it.id,
         severity: it.severity.as_str(),
@@ -86,12 +101,18 @@ fn findings(report: &Report) -> Vec<Finding<'_>> {
             reason: &it.reason,
             location: it.place.as_ref().map(location),
         }),
+        baseline: it.known,
         fingerprint,
     });
     all.collect()
 }
 
-fn location(place: &Place) -> Location<'_> {
+fn rule(it: &super::Rule) -> Rule<'_> {
+    Rule { title: &it.title, description: &it.description, url: &it.url, tags: &it.tags, path: &it.path }
+}
+
+fn location(place: &Place, with_source: bool) -> Location<'_> {
+    let excerpt = &place.excerpt;
     Location {
         path: &place.path,
         line: place.start.line,
@@ -100,6 +121,13 @@ fn location(place: &Place) -> Location<'_> {
         end_column: place.end.column,
         byte_start: place.span.start,
         byte_end: place.span.end,
+        source: (with_source && !excerpt.text.is_empty()).then(|| Source {
+            text: &excerpt.text,
+            line: excerpt.first_line,
+            start: excerpt.mark.start,
+            end: excerpt.mark.end,
+            is_whole: excerpt.whole_lines,
+        }),
     }
 }
 
@@ -111,6 +139,9 @@ fn judged(it: &Verdict) -> Judged<'_> {
         status: it.status.as_str(),
         action: it.action.as_str(),
         source: it.source.as_str(),
+        category: &it.category,
+        severity: &it.severity,
+        properties: it.properties.iter().map(|(key, value)| [&**key, &**value]).collect(),
         resource: Resource { api_version, kind, namespace, name },
     }
 }
@@ -185,7 +216,29 @@ struct Whole<'a> {
     findings: Vec<Finding<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     results: Vec<Quiet<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    rules: BTreeMap<&'a str, Rule<'a>>,
     notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<Shard>,
+}
+
+#[derive(Serialize)]
+struct Rule<'a> {
+    title: &'a str,
+    description: &'a str,
+    url: &'a str,
+    tags: &'a [String],
+    path: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shard {
+    number: u32,
+    of: u32,
+    checked: &'static str,
+    is_root: bool,
 }
 
 #[derive(Serialize)]
@@ -231,6 +284,7 @@ struct Counts {
     warning: usize,
     info: usize,
     waived: usize,
+    baseline: usize,
 }
 
 #[derive(Serialize)]
@@ -250,6 +304,8 @@ struct Finding<'a> {
     verdict: Option<Judged<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<Waiver<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    baseline: bool,
     fingerprint: String,
 }
 
@@ -263,6 +319,18 @@ struct Location<'a> {
     end_column: u32,
     byte_start: u32,
     byte_end: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Source<'a> {
+    text: &'a str,
+    line: u32,
+    start: u32,
+    end: u32,
+    is_whole: bool,
 }
 
 #[derive(Serialize)]
@@ -279,6 +347,12 @@ struct Judged<'a> {
     status: &'a str,
     action: &'a str,
     source: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    category: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    severity: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    properties: Vec<[&'a str; 2]>,
     resource: Resource<'a>,
 }
 

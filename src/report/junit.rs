@@ -37,6 +37,7 @@ fn finding_case(finding: &Finding) -> TestCase {
     let place = &finding.primary;
     let mut status = match (&finding.waived, finding.severity, finding.verdict.as_ref().map(|it| it.status)) {
         (Some(_), _, _) => TestCaseStatus::skipped(),
+        (None, ..) if finding.known => TestCaseStatus::skipped(),
         (None, _, Some(Status::Error | Status::Indeterminate)) => TestCaseStatus::non_success(NonSuccessKind::Error),
         (None, Severity::Error, _) => TestCaseStatus::non_success(NonSuccessKind::Failure),
         (None, Severity::Warning | Severity::Info, _) => TestCaseStatus::success(),
@@ -50,6 +51,8 @@ fn finding_case(finding: &Finding) -> TestCase {
     if let Some(waiver) = &finding.waived {
         let reason = if waiver.reason.is_empty() { String::new() } else { format!(": {}", waiver.reason) };
         status.set_message(escape::line(&format!("waived by exception {}{reason}", waiver.exception)));
+    } else if finding.known {
+        status.set_message(escape::line(&format!("in the baseline: {}", finding.message)));
     } else {
         status.set_message(escape::line(&finding.message));
         status.set_description(text.clone());

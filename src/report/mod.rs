@@ -13,6 +13,7 @@ mod junit;
 mod markdown;
 mod policyreport;
 mod progress;
+pub(crate) mod read;
 pub(crate) mod register;
 mod sarif;
 #[cfg(test)]
@@ -42,6 +43,52 @@ pub(crate) struct Report {
     pub traces: Vec<Trace>,
     /// About the run as a whole: files left out, renderers not found.
     pub notes: Vec<String>,
+    /// For one of several runs that together judge a tree: which, and what it takes to join them.
+    pub shard: Option<Shard>,
+}
+
+/// Which part of a divided run a report is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    /// Which part, from 1.
+    pub number: u32,
+    /// How many parts there are.
+    pub of: u32,
+    /// Whether there was something to check, as far as this part knows.
+    pub checked: Checked,
+    /// Whether the parts together are all of a tree.
+    pub is_root: bool,
+}
+
+/// Whether a run had something to judge, and something to judge it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// It had.
+    Something,
+    /// There was no policy.
+    NoPolicy,
+    /// There was a policy, but no manifest where there should be some.
+    NoManifest,
+}
+
+impl Checked {
+    /// The word for it in JSON.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Something => "something",
+            Self::NoPolicy => "no-policy",
+            Self::NoManifest => "no-manifest",
+        }
+    }
+
+    /// What a report says where nothing was checked.
+    pub(crate) fn note(self) -> Option<&'static str> {
+        match self {
+            Self::Something => None,
+            Self::NoPolicy => Some("nothing was checked: no policy was found"),
+            Self::NoManifest => Some("nothing was checked: no manifest was found"),
+        }
+    }
 }
 
 /// A verdict without a finding.
@@ -159,7 +206,7 @@ pub(crate) struct Rules {
     pub indeterminate: usize,
 }
 
-/// Findings by weight; waived ones count nowhere else.
+/// Findings by weight; waived and known ones count nowhere else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Not waived, severity error.
@@ -170,6 +217,8 @@ pub(crate) struct Tally {
     pub infos: usize,
     /// Covered by an exception.
     pub waived: usize,
+    /// In the baseline.
+    pub known: usize,
 }
 
 impl Report {
@@ -179,34 +228,35 @@ impl Report {
         Self { findings, summary, ..Self::default() }
     }
 
-    /// Severity of the worst finding that no exception covers.
+    /// Severity of the worst finding that counts against the change.
     pub(crate) fn worst(&self) -> Option<Severity> {
-        self.findings.iter().filter(|it| it.waived.is_none()).map(|it| it.severity).min()
+        self.findings.iter().filter(|it| it.counts()).map(|it| it.severity).min()
     }
 
     /// Counts the findings.
     pub(crate) fn tally(&self) -> Tally {
         self.findings.iter().fold(Tally::default(), |mut out, it| {
-            *match (it.waived.is_some(), it.severity) {
-                (true, _) => &mut out.waived,
-                (false, Severity::Error) => &mut out.errors,
-                (false, Severity::Warning) => &mut out.warnings,
-                (false, Severity::Info) => &mut out.infos,
+            *match (it.waived.is_some(), it.known, it.severity) {
+                (true, ..) => &mut out.waived,
+                (false, true, _) => &mut out.known,
+                (false, false, Severity::Error) => &mut out.errors,
+                (false, false, Severity::Warning) => &mut out.warnings,
+                (false, false, Severity::Info) => &mut out.infos,
             } += 1;
             out
         })
     }
 
-    /// Findings that no exception covers, worst first, then in the order of the report. What refuses a change comes
+    /// Findings that count against the change, worst first, then in the order of the report. What refuses a change comes
     /// first, so that a cap never hides it behind warnings.
     fn by_urgency(&self) -> Vec<&Finding> {
-        let mut all: Vec<_> = self.findings.iter().filter(|it| it.waived.is_none()).collect();
+        let mut all: Vec<_> = self.findings.iter().filter(|it| it.counts()).collect();
         all.sort_by_key(|it| it.severity);
         all
     }
 
     /// A fingerprint for each finding, unique in this report: those that share one are numbered from 1 in order.
-    fn fingerprints(&self) -> Vec<String> {
+    pub(crate) fn fingerprints(&self) -> Vec<String> {
         let mut seen = BTreeMap::<String, u32>::new();
         let numbered = self.findings.iter().map(|finding| {
             let print = finding.fingerprint();

@@ -34,6 +34,11 @@ pub(super) fn write_openreports(report: &Report, options: &Options, out: &mut dy
     documents(&api, report, options, out)
 }
 
+/// What the definitions of both groups allow:
+/// <https://github.com/kubernetes-sigs/wg-policy-prototypes/blob/master/policy-report/crd/v1alpha2>,
+/// <https://github.com/openreports/reports-api/tree/main/crd/openreports.io/v1alpha1>.
+const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
+
 /// What differs between the two groups.
 struct Api {
     version: &'static str,
@@ -77,6 +82,7 @@ struct Entry<'a> {
     line: u32,
     message: &'a str,
     exception: Option<&'a str>,
+    known: bool,
 }
 
 impl Entry<'_> {
@@ -93,6 +99,7 @@ fn by_namespace(report: &Report) -> BTreeMap<&str, Vec<Entry<'_>>> {
             line: it.primary.start.line,
             message: &it.message,
             exception: it.waived.as_ref().map(|it| &*it.exception),
+            known: it.known,
         })
     });
     let quiet = report.quiet.iter().map(|it| Entry {
@@ -101,6 +108,7 @@ fn by_namespace(report: &Report) -> BTreeMap<&str, Vec<Entry<'_>>> {
         line: it.line,
         message: &it.message,
         exception: None,
+        known: false,
     });
     let mut out = BTreeMap::<&str, Vec<Entry<'_>>>::new();
     for entry in findings.chain(quiet) {
@@ -117,6 +125,9 @@ fn row(entry: &Entry<'_>, options: &Options) -> Row {
     if let Some(exception) = entry.exception {
         properties.insert("exceptions".into(), text(exception));
     }
+    if entry.known {
+        properties.insert("baseline".into(), "true".into());
+    }
     if entry.verdict.status == Status::Indeterminate {
         properties.insert("indeterminate".into(), "true".into());
     }
@@ -130,7 +141,8 @@ fn row(entry: &Entry<'_>, options: &Options) -> Row {
         },
         scored: true,
         category: text(category),
-        severity: text(severity),
+        // An API server takes no other word.
+        severity: if SEVERITIES.contains(&severity.as_str()) { severity.clone() } else { String::new() },
         source: source.as_str(),
         properties,
         resources: vec![Resource {

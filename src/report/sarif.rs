@@ -37,7 +37,7 @@ pub(super) fn write(report: &Report, _: &Options, out: &mut dyn io::Write) -> io
     let mut all: Vec<_> = report.findings.iter().zip(report.fingerprints()).collect();
     let n_cut = all.len().saturating_sub(MAX_RESULTS);
     if n_cut > 0 {
-        all.sort_by_key(|(it, _)| (it.waived.is_some(), it.severity));
+        all.sort_by_key(|(it, _)| (!it.counts(), it.severity));
         all.truncate(MAX_RESULTS);
         all.sort_by(|(a, _), (b, _)| a.order(b));
     }
@@ -158,7 +158,14 @@ fn result(finding: &Finding, rule_index: i64, print: &str) -> SarifResult {
         .partial_fingerprints(BTreeMap::from([("primaryLocationLineHash".to_owned(), print.to_owned())]))
         .build();
     out.related_locations = (!related.is_empty()).then_some(related);
-    out.suppressions = finding.waived.as_ref().map(|it| vec![suppression(it)]);
+    out.suppressions = match &finding.waived {
+        Some(it) => Some(vec![suppression(it)]),
+        None if finding.known => {
+            let known = Suppression::builder().kind(json!("external")).status(json!("accepted"));
+            Some(vec![known.justification("in the baseline".to_owned()).build()])
+        }
+        None => None,
+    };
     out
 }
 

@@ -412,6 +412,62 @@ fn a_table_row_of_markdown_is_one_line_of_three_cells() {
     }
 }
 
+/// What `admit merge` makes of a run in one part: the same, in every format.
+#[test]
+fn a_report_that_was_read_back_is_the_same() {
+    let shard = Shard { number: 1, of: 1, checked: Checked::Something, is_root: true };
+    let known = || {
+        let mut report = sample();
+        report.findings[0].known = true;
+        report
+    };
+    let all: [fn() -> Report; 3] = [sample, hostile, known];
+    for make in all {
+        let json = written("json", &Report { shard: Some(shard), ..make() }, &Options::default());
+        let part = read::read(json.as_bytes()).unwrap();
+        assert_eq!(part.shard, Some(shard));
+        let (joined, _) = read::merge(vec![part]).unwrap();
+        for format in FORMATS {
+            let options = Options::default();
+            assert_eq!(
+                written(format.name, &joined, &options),
+                written(format.name, &make(), &options),
+                "{}",
+                format.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_report_of_a_whole_run_is_nothing_to_join() {
+    let json = written("json", &sample(), &Options::default());
+    assert!(matches!(read::read(json.as_bytes()), Err(read::MergeError::NoShard)));
+    let shard = Shard { number: 1, of: 1, checked: Checked::Something, is_root: true };
+    let json = written("json", &Report { shard: Some(shard), ..sample() }, &Options::default());
+    let other = json.replace("\"severity\": \"error\"", "\"severity\": \"dire\"");
+    assert!(matches!(read::read(other.as_bytes()), Err(read::MergeError::UnknownWord(it)) if it == "dire"));
+}
+
+#[test]
+fn what_the_baseline_holds_counts_for_nothing() {
+    let mut report = sample();
+    for finding in &mut report.findings {
+        finding.known = true;
+    }
+    assert_eq!(report.worst(), None);
+    assert_eq!(report.tally(), Tally { waived: 1, known: 5, ..Tally::default() });
+    assert_eq!(written("github", &report, &Options::default()), "");
+    assert_eq!(written("gitlab", &report, &Options::default()), "[]\n");
+}
+
+#[test]
+fn policy_reports_hold_no_severity_that_a_server_refuses() {
+    let text = written("policyreport", &hostile(), &Options::default());
+    assert!(!text.contains("severity:"), "{text}");
+    assert!(written("policyreport", &sample(), &Options::default()).contains("severity: medium"));
+}
+
 #[test]
 fn same_report_same_bytes() {
     for format in FORMATS {

@@ -319,6 +319,9 @@ pub(super) fn headline(tally: Tally) -> String {
         let by = if tally.waived == 1 { "an exception" } else { "exceptions" };
         out = format!("{out}; {} waived by {by}", tally.waived);
     }
+    if tally.known > 0 {
+        out = format!("{out}; {} in the baseline", tally.known);
+    }
     out
 }
 

@@ -48,7 +48,8 @@ impl<'d> Subject<'d> {
         }
     }
 
-    fn resource(&self) -> Option<Node<'d>> {
+    /// The object that it is about, as it is, or as it was.
+    pub(crate) fn resource(&self) -> Option<Node<'d>> {
         self.object.or(self.old_object)
     }
 }

@@ -5,10 +5,13 @@
 #![expect(clippy::print_stderr, reason = "a test says what it could not check")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod action;
+mod baseline;
 mod change;
 mod check;
 mod compat;
 mod corpus;
+mod divided;
 mod examples;
 mod governance;
 mod hidden;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
+    part::{Part, may_be_exempt},
     sides::{Said, Sides},
     standing::{self, Turnover},
 };
@@ -17,7 +18,7 @@ use crate::{
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules, who::History},
     policy::{Head, set::PolicySet},
-    report::{self, Progress, Report, Rule, Summary},
+    report::{self, Checked, Progress, Report, Rule, Shard, Summary},
     runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
 };
 
@@ -52,6 +53,8 @@ pub(crate) struct Case {
     pub sides: Option<Sides>,
     /// For a change that is judged by the law from before it: what it does to the exceptions of that law.
     pub turnover: Turnover,
+    /// The part of the objects that is judged; `None`: all of them.
+    pub part: Option<Part>,
 }
 
 impl Case {
@@ -62,7 +65,6 @@ impl Case {
         findings.extend(self.law.findings.iter().cloned());
         findings.extend(runner::problems(self.tree.files.iter()));
         let subjects = self.subjects(&mut findings);
-        progress.expect(subjects.len() as u64);
         let rules = self.governance.as_ref();
         let said = match (&self.sides, rules) {
             (Some(sides), Some(rules)) => sides.check(self, &subjects, rules, now),
@@ -71,14 +73,24 @@ impl Case {
         let mut context = self.context(&subjects, None, now);
         let withheld = standing::withheld(&context, rules, &self.turnover, &said.all);
         let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &withheld };
-        let judged = runner::judge(world, self.user.as_ref(), &subjects, wants, &|n| progress.tick(n));
-        findings.extend(judged.findings);
-        if let Some(rules) = rules {
+        let own = self.own(&subjects);
+        progress.expect(own.len() as u64);
+        let mut judged = runner::judge(world, self.user.as_ref(), &own, wants, &|n| progress.tick(n));
+        let is_first = self.part.is_none_or(Part::is_first);
+        if !is_first {
+            findings.clear();
+        }
+        findings.append(&mut judged.findings);
+        if let Some(rules) = rules.filter(|_| is_first) {
             let governed = if self.sides.is_some() {
                 said.news
             } else {
-                context.effects = self.is_whole.then_some(&judged.effects);
-                let mut governed = governance::check(&context, rules);
+                let mut governed = if self.part.is_none() {
+                    context.effects = self.is_whole.then_some(&judged.effects);
+                    governance::check(&context, rules)
+                } else {
+                    self.governed_in_parts(&subjects, world, rules)
+                };
                 // Whoever asks about one file is not told about the exceptions of others.
                 let elsewhere = self.elsewhere();
                 governed.retain(|it| !elsewhere.contains(&*it.primary.path));
@@ -102,13 +114,39 @@ impl Case {
         report.traces = judged.traces;
         report.rules = described(&report.findings, &self.law.policies);
         report.notes.clone_from(&self.notes);
-        if self.law.n_policies == 0 {
-            report.notes.push("nothing was checked: no policy was found".to_owned());
-        } else if is_empty && self.is_whole {
-            report.notes.push("nothing was checked: no manifest was found".to_owned());
+        let mut checked = match (self.law.n_policies, is_empty && self.is_whole) {
+            (0, _) => Checked::NoPolicy,
+            (_, true) => Checked::NoManifest,
+            (_, false) => Checked::Something,
+        };
+        if let Some(part) = self.part {
+            report.shard = Some(Shard { number: part.number(), of: part.of(), checked, is_root: self.is_root });
+            // Others may have some: only all parts together know.
+            if checked == Checked::NoManifest {
+                checked = Checked::Something;
+            }
         }
-        let checked = self.law.n_policies > 0 && !(is_empty && self.is_whole);
-        (report, checked)
+        report.notes.extend(checked.note().map(str::to_owned));
+        (report, checked == Checked::Something)
+    }
+
+    /// The subjects that this run judges.
+    fn own<'c>(&self, subjects: &[Subject<'c>]) -> Vec<Subject<'c>> {
+        let is_own = |it: &&Subject<'_>| match (self.part, it.resource()) {
+            (Some(part), Some(resource)) => part.holds(resource.file().path()),
+            _ => true,
+        };
+        subjects.iter().filter(is_own).copied().collect()
+    }
+
+    /// What rules of governance say where others judge most of the objects: those that an exception may be for are judged
+    /// here, too.
+    fn governed_in_parts(&self, subjects: &[Subject<'_>], world: World<'_>, rules: &Rules) -> Vec<Finding> {
+        let touched = |it: &&Subject<'_>| it.resource().is_some_and(|it| may_be_exempt(world.policies, it));
+        let touched: Vec<_> = subjects.iter().filter(touched).copied().collect();
+        let judged = runner::judge(world, self.user.as_ref(), &touched, Wants::default(), &|_| ());
+        let effects = self.is_whole.then_some(&judged.effects);
+        governance::check(&self.context(&touched, effects, world.now), rules)
     }
 
     /// The register of the exceptions.

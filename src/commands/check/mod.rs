@@ -5,6 +5,7 @@
 mod case;
 pub(crate) mod change;
 mod disk;
+mod part;
 pub(crate) mod sides;
 mod standing;
 pub(crate) mod tree;
@@ -17,7 +18,9 @@ use std::{
 
 pub(crate) use case::Case;
 
-use super::{RunError, output::OutputArgs};
+use part::Part;
+
+use super::{RunError, baseline::Baseline, output::OutputArgs};
 use crate::{
     compat::{self, Notices, user_info},
     document::{self, Limits},
@@ -56,6 +59,12 @@ pub(crate) struct CheckArgs {
     /// Only what the cluster itself would refuse
     #[arg(long)]
     pub(crate) no_governance: bool,
+    /// What is known and fails nothing, as `admit baseline` wrote it; for --diff it is read from BASE
+    #[arg(long, value_name = "FILE", conflicts_with = "shard")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Judge one part of the objects; `admit merge` joins the JSON reports of all N parts
+    #[arg(long, value_name = "I/N", value_parser = Part::parse)]
+    pub(crate) shard: Option<Part>,
     /// Threads [default: one for each core]
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
@@ -78,6 +87,10 @@ pub(crate) struct LawArgs {
 /// Runs `admit check`; `now` is in nanoseconds since 1970.
 pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     args.output.validate()?;
+    let baseline = match &args.baseline {
+        Some(path) => Some(Baseline::read(path, args.diff.as_deref(), environment)?),
+        None => None,
+    };
     let progress = Progress::start(OutputArgs::wants_progress());
     let work = || -> Result<(Report, bool), RunError> {
         let user = args.userinfo.as_deref().map(|path| user(path, environment)).transpose()?;
@@ -88,17 +101,18 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
         };
         case.user = user.or(case.user);
         case.governance = case.governance.filter(|_| !args.no_governance);
-        Ok(case.judge(now, Wants { quiet: args.output.wants_quiet(), traces: args.explain }, &progress))
+        case.part = args.shard;
+        let wants = Wants { quiet: args.output.wants_quiet() || args.shard.is_some(), traces: args.explain };
+        let (mut report, checked) = case.judge(now, wants, &progress);
+        if let Some(baseline) = &baseline {
+            baseline.apply(&mut report, case.is_root);
+        }
+        Ok((report, checked))
     };
     let done = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))?;
     progress.finish();
     let (report, checked) = done?;
-    args.output.write(&report)?;
-    Ok(match (args.output.fail_on.fails(&report), checked) {
-        (true, _) => 1,
-        (false, false) => 3,
-        (false, true) => 0,
-    })
+    args.output.finish(&report, checked)
 }
 
 /// Bytes of a file with user info that are read.
