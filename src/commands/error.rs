@@ -40,13 +40,6 @@ impl RunError {
         self
     }
 
-    /// Says what it is about.
-    #[must_use]
-    pub(crate) fn about(mut self, what: &str) -> Self {
-        self.message = format!("{what}: {}", self.message);
-        self
-    }
-
     /// Ends the run with another exit code.
     #[must_use]
     pub(crate) fn with_code(mut self, code: u8) -> Self {
