@@ -33,9 +33,9 @@ pub(super) struct File {
     /// Which side of a change holds the law.
     #[serde(default)]
     pub(super) trust: Option<Side>,
-    /// Globs of the branches that a hook on the server guards; all when empty.
+    /// Globs of the refs that a hook on the server guards; all branches when empty.
     #[serde(default)]
-    pub(super) guard: Vec<Branches>,
+    pub(super) guard: Vec<Guarded>,
     /// Who applies the manifests.
     #[serde(default)]
     pub(super) userinfo: Option<User>,
@@ -79,16 +79,17 @@ impl TryFrom<String> for Below {
     }
 }
 
-/// A glob of the names of branches.
+/// A glob of the full names of refs. One that doesn't begin with `refs/` is about branches.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Branches(pub(super) Glob);
+pub(super) struct Guarded(pub(super) Glob);
 
-impl TryFrom<String> for Branches {
+impl TryFrom<String> for Guarded {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Glob::new(&text).map(Self).map_err(|error| format!("`{text}` is not a glob: {}", error.kind()))
+        let full = if text.starts_with("refs/") { text.clone() } else { format!("refs/heads/{text}") };
+        Glob::new(&full).map(Self).map_err(|error| format!("`{text}` is not a glob: {}", error.kind()))
     }
 }
 
@@ -97,7 +98,10 @@ impl TryFrom<String> for Branches {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Side {
     Base,
-    Head,
+    Both,
+    #[serde(alias = "head")]
+    Proposed,
+    Operator,
 }
 
 /// Why `admit.yaml` can't be used.

@@ -1,9 +1,11 @@
 //! `admit.yaml` as meant: every default filled in.
 
+use std::fmt;
+
 use globset::{GlobSet, GlobSetBuilder};
 
 use super::{
-    file::{self, Below, ConfigError, Side},
+    file::{self, Below, ConfigError, Guarded, Side},
     governance::Governance,
 };
 use crate::engine::UserInfo;
@@ -21,8 +23,8 @@ pub(crate) struct Settings {
     pub exclude: Vec<String>,
     /// Which side of a change holds the law.
     pub trust: Trust,
-    /// The branches that a hook on the server guards; `None`: all.
-    pub guard: Option<GlobSet>,
+    /// The refs that a hook on the server guards.
+    pub guard: Guard,
     /// Who applies the manifests, if that is said.
     pub user: Option<UserInfo>,
     /// Rules that govern exceptions and policies.
@@ -35,11 +37,79 @@ pub(crate) enum Trust {
     /// The side before the change: whoever changes manifests can't change what judges them in the same step.
     #[default]
     Base,
+    /// Both sides, one after the other: what one of them refuses is refused.
+    Both,
     /// The side after the change.
     Head,
+    /// Neither: only what whoever runs this names counts, beside the configuration of the side before.
+    Operator,
 }
 
-impl Trust {}
+impl Trust {
+    /// Every way, as it is written.
+    pub(crate) const ALL: [(&'static str, Self); 4] =
+        [("base", Self::Base), ("both", Self::Both), ("proposed", Self::Head), ("operator", Self::Operator)];
+
+    /// Whether a change from `self` to `other` lets changes be judged by more of what they bring themselves, or by
+    /// less of what the repository holds.
+    pub(crate) fn is_loosened_by(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Head, _) | (Self::Base, Self::Both) => false,
+            _ => self != other,
+        }
+    }
+}
+
+impl fmt::Display for Trust {
+    /// As `admit.yaml` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|it| it.1 == *self).map_or("", |it| it.0))
+    }
+}
+
+/// The refs that a hook guards; by default every branch and nothing else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard(Option<GlobSet>);
+
+impl Guard {
+    /// From globs of full names, or without `refs/` of branches; none: every branch.
+    ///
+    /// # Errors
+    /// The one that is no glob.
+    pub(crate) fn parse(globs: &[String]) -> Result<Self, String> {
+        globs.iter().cloned().map(Guarded::try_from).collect::<Result<Vec<_>, _>>().map(Self::new)
+    }
+
+    /// Every ref.
+    pub(crate) fn everything() -> Self {
+        Self::parse(&["refs/**".to_owned()]).unwrap_or_default()
+    }
+
+    fn new(globs: Vec<Guarded>) -> Self {
+        if globs.is_empty() {
+            return Self::default();
+        }
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            set.add(glob.0);
+        }
+        // Each glob is fine by itself; together they can only be too many, and then every branch is guarded.
+        Self(set.build().ok())
+    }
+
+    /// Whether the ref of this full name is guarded.
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        match &self.0 {
+            None => name.starts_with("refs/heads/"),
+            Some(set) => set.is_match(name),
+        }
+    }
+
+    /// Whether every branch is guarded because nothing else is said.
+    pub(crate) fn is_default(&self) -> bool {
+        self.0.is_none()
+    }
+}
 
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
@@ -48,26 +118,18 @@ impl Settings {
             file::parse(path, bytes)?;
         let trust = match trust {
             None | Some(Side::Base) => Trust::Base,
-            Some(Side::Head) => Trust::Head,
+            Some(Side::Both) => Trust::Both,
+            Some(Side::Proposed) => Trust::Head,
+            Some(Side::Operator) => Trust::Operator,
         };
         let texts = |list: Vec<Below>| list.into_iter().map(|it| it.0).collect();
-        let guard = if guard.is_empty() {
-            None
-        } else {
-            let mut set = GlobSetBuilder::new();
-            for branches in guard {
-                set.add(branches.0);
-            }
-            // Each glob is fine by itself; together they can only be too many, and then every branch is guarded.
-            set.build().ok()
-        };
         Ok(Self {
             policies: texts(policies),
             exceptions: texts(exceptions),
             include: texts(include),
             exclude: texts(exclude),
             trust,
-            guard,
+            guard: Guard::new(guard),
             user: userinfo.map(|user| UserInfo {
                 username: user.username,
                 uid: String::new(),
@@ -77,10 +139,5 @@ impl Settings {
             }),
             governance: Governance::read(path, bytes)?,
         })
-    }
-
-    /// Whether a hook on the server guards the branch.
-    pub(crate) fn guards(&self, branch: &str) -> bool {
-        self.guard.as_ref().is_none_or(|set| set.is_match(branch))
     }
 }

@@ -125,11 +125,16 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     if format!("{:?}", before.user) != format!("{:?}", after.user) {
         say(out, "userinfo", key_span(configs, "userinfo"), "somebody else is taken to apply the manifests".to_owned());
     }
-    if before.trust == Trust::Base && after.trust == Trust::Head {
-        let message = "changes are judged by what they bring themselves";
+    if before.trust.is_loosened_by(after.trust) {
+        let message = match after.trust {
+            Trust::Head => "changes are judged by what they bring themselves",
+            Trust::Base => "changes are judged by the policies before them only",
+            Trust::Both => "changes are judged by policies of the repository",
+            Trust::Operator => "changes are judged by no policy of the repository",
+        };
         say(out, "trust", key_span(configs, "trust"), message.to_owned());
     }
-    if before.guard.is_none() && after.guard.is_some() {
+    if before.guard.is_default() && !after.guard.is_default() {
         let message = "not every branch is guarded any more";
         say(out, "guard", key_span(configs, "guard"), message.to_owned());
     }

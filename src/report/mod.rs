@@ -206,6 +206,21 @@ pub(crate) struct Rules {
     pub indeterminate: usize,
 }
 
+impl std::ops::Add for Rules {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            pass: self.pass + other.pass,
+            fail: self.fail + other.fail,
+            warn: self.warn + other.warn,
+            error: self.error + other.error,
+            skip: self.skip + other.skip,
+            indeterminate: self.indeterminate + other.indeterminate,
+        }
+    }
+}
+
 /// Findings by weight; waived and known ones count nowhere else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -226,6 +241,30 @@ impl Report {
     pub(crate) fn new(mut findings: Vec<Finding>, summary: Summary) -> Self {
         finding::sort_and_dedup(&mut findings);
         Self { findings, summary, ..Self::default() }
+    }
+
+    /// Joins what two laws say of the same files.
+    #[must_use]
+    pub(crate) fn join(self, other: Self) -> Self {
+        let Self { mut findings, quiet, summary, rules, traces, notes, shard } = other;
+        findings.extend(self.findings);
+        let of_rules = self.summary.rules + summary.rules;
+        let summary = Summary { rules: of_rules, waived: self.summary.waived + summary.waived, ..self.summary };
+        let mut out = Self::new(findings, summary);
+        out.quiet = [self.quiet, quiet].concat();
+        out.quiet.sort();
+        out.quiet.dedup();
+        out.traces = [self.traces, traces].concat();
+        out.rules = self.rules;
+        out.rules.extend(rules);
+        out.shard = self.shard.or(shard);
+        out.notes = self.notes;
+        for note in notes {
+            if !out.notes.contains(&note) {
+                out.notes.push(note);
+            }
+        }
+        out
     }
 
     /// Severity of the worst finding that counts against the change.
@@ -249,7 +288,7 @@ impl Report {
 
     /// Findings that count against the change, worst first, then in the order of the report. What refuses a change comes
     /// first, so that a cap never hides it behind warnings.
-    fn by_urgency(&self) -> Vec<&Finding> {
+    pub(crate) fn by_urgency(&self) -> Vec<&Finding> {
         let mut all: Vec<_> = self.findings.iter().filter(|it| it.counts()).collect();
         all.sort_by_key(|it| it.severity);
         all
@@ -277,6 +316,8 @@ pub(crate) struct Options {
     pub color: bool,
     /// Whether lines may be drawn with characters beyond ASCII.
     pub unicode: bool,
+    /// Whether findings of one rule stand together: the first in full, the others by their places.
+    pub grouped: bool,
     /// Findings shown in full; the others are counted by rule.
     pub max_findings: usize,
     /// Lines after which no further finding is begun; the others are counted by rule.
@@ -293,6 +334,7 @@ impl Default for Options {
             width: 100,
             color: false,
             unicode: false,
+            grouped: false,
             max_findings: 50,
             max_lines: usize::MAX,
             max_waived: 5,

@@ -24,22 +24,43 @@ use crate::{
 pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::new(options);
     let findings = report.by_urgency();
+    let groups = if options.grouped { groups(&findings) } else { findings.iter().map(|it| vec![*it]).collect() };
     let mut shown = 0;
-    for finding in findings.iter().take(options.max_findings) {
+    for group in groups.iter().take(options.max_findings) {
         // The first is shown whatever the cap: a refusal without a reason helps nobody.
-        let text = page.finding(finding);
+        let text = page.group(group);
         if shown > 0 && page.lines + text.lines().count() > options.max_lines {
             break;
         }
         page.push(&text);
         shown += 1;
     }
-    page.rest(&findings[shown..]);
+    let rest: Vec<&Finding> = groups[shown..].iter().flatten().copied().collect();
+    page.rest(&rest);
     page.waived(report);
     page.traces(report);
     page.summary(report);
     out.write_all(page.text.as_bytes())
 }
+
+/// Findings of the same weight, rule and message, each group where its first one stands.
+fn groups<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
+    let mut out: Vec<Vec<&Finding>> = Vec::new();
+    let mut at = BTreeMap::new();
+    for finding in findings {
+        // A message that names its object differs for each; a rule of a policy says the same of all.
+        let message = if finding.verdict.is_some() { "" } else { &finding.message };
+        let index = *at.entry((finding.severity, &finding.id, message)).or_insert(out.len());
+        match out.get_mut(index) {
+            Some(group) => group.push(finding),
+            None => out.push(vec![finding]),
+        }
+    }
+    out
+}
+
+/// Findings of a group that are named beside the first.
+const MAX_PLACES: usize = 10;
 
 /// The text so far, and what in it need not be said again.
 struct Page<'a> {
@@ -62,6 +83,28 @@ impl<'a> Page<'a> {
     fn push(&mut self, text: &str) {
         self.lines += text.lines().count();
         self.text.push_str(text);
+    }
+
+    /// The first of a group in full, then where the others are.
+    fn group(&mut self, group: &[&Finding]) -> String {
+        let mut out = String::new();
+        let Some((first, others)) = group.split_first() else { return out };
+        out.push_str(&self.finding(first));
+        if others.is_empty() {
+            return out;
+        }
+        out.push_str(&format!("the same in {}:\n", count(others.len(), "other place")));
+        for it in others.iter().take(MAX_PLACES) {
+            let object = it.verdict.as_ref().map(|it| format!(" {}", escape::line(&it.resource.title())));
+            let line = format!("  {}{}", position(&it.primary), object.unwrap_or_default());
+            out.push_str(&wrap(&line, self.options.width, "    "));
+            out.push('\n');
+        }
+        if others.len() > MAX_PLACES {
+            out.push_str(&format!("  ... and {} more\n", others.len() - MAX_PLACES));
+        }
+        out.push('\n');
+        out
     }
 
     /// One finding in full, with an empty line after it.

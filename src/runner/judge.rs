@@ -129,13 +129,7 @@ pub(crate) fn judge<'d>(
         out.waived += part.waived;
         out.effects.waived.extend(part.effects.waived);
         out.effects.broken.extend(part.effects.broken);
-        let Rules { pass, fail, warn, error, skip, indeterminate } = part.rules;
-        out.rules.pass += pass;
-        out.rules.fail += fail;
-        out.rules.warn += warn;
-        out.rules.error += error;
-        out.rules.skip += skip;
-        out.rules.indeterminate += indeterminate;
+        out.rules = out.rules + part.rules;
     }
     out.effects.sort();
     out

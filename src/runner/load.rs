@@ -19,7 +19,7 @@ use crate::{
     finding::{Finding, Place, Severity, outcome, secret},
     k8s::{gvk::builtin, scope},
     report::{Documents, Progress},
-    source::{Entry, Leads, Reader, Skip, Skipped, SourceError},
+    source::{Entry, Leads, Reader, Skip, Skipped, SourceError, holdings::Screen},
     span::File,
 };
 
@@ -274,6 +274,13 @@ impl Loader<'_> {
 fn is_named(root: Node<'_>) -> bool {
     let says = |path: &[&str]| root.str_at(path).is_some_and(|it| !it.contains("{{"));
     resource::is_object(root) && says(&["apiVersion"]) && says(&["kind"]) && says(&["metadata", "name"])
+}
+
+/// Tells which files of a tree a law, or what surrounds it, could be in, so that nobody need read the others.
+pub(crate) const SCREEN: Screen = Screen { version: 1, name: tells_of_neighbors, content: may_matter };
+
+fn tells_of_neighbors(path: &str) -> bool {
+    is_chart(path) || is_kustomization(path)
 }
 
 fn may_matter(bytes: &[u8]) -> bool {

@@ -11,7 +11,7 @@ mod panic;
 
 pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
-pub(crate) use load::{Input, Loader, Roles, Scopes, Tree, TreeFile, skipped, skipped_law};
+pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, skipped, skipped_law};
 pub(crate) use panic::quietly;
 
 use rayon::prelude::*;

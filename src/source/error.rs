@@ -95,12 +95,14 @@ pub(crate) enum SourceError {
         max_entries: usize,
     },
     /// What a hook was told is not what Git writes.
-    #[allow(dead_code, reason = "as `push`")]
-    #[error("line {line} of standard input is not `OLD NEW REF`")]
+    #[error("line {line} of standard input is not what Git writes for this hook")]
     Push {
         /// Counted from 1.
         line: usize,
     },
+    /// The arguments of a hook are not what Git gives.
+    #[error("the arguments are not `REF OLD NEW`")]
+    Update,
     /// A ref is new, and nobody knows what it goes beside.
     #[error("HEAD names no branch that exists, so that no policies judge new ones")]
     NoDefaultBranch,
@@ -154,7 +156,7 @@ impl SourceError {
                 format!("if you trust it: git config --global --add safe.directory '{}'", path.display())
             }
             Self::NoDefaultBranch => "on the server: git symbolic-ref HEAD refs/heads/main".to_owned(),
-            Self::Push { .. } => "this command is run by Git".to_owned(),
+            Self::Push { .. } | Self::Update => "this command is run by Git".to_owned(),
             Self::NoRepository { .. } => "without a repository, name files or directories".to_owned(),
             _ => return Vec::new(),
         };

@@ -37,7 +37,7 @@ impl Environment {
         let mut out = Self { current_dir: current_dir.into(), ..Self::default() };
         for (name, value) in variables.into_iter().map(|(name, value)| (name.into(), value.into())) {
             if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
-                && server::is_kept(name)
+                && (server::is_kept(name) || name.starts_with("GIT_PUSH_OPTION_"))
             {
                 out.told.insert(name.to_owned(), value.to_owned());
             }
@@ -51,6 +51,13 @@ impl Environment {
     /// A variable that tells of the server or of who pushes; `None` where it is empty or no text.
     pub(super) fn told(&self, name: &str) -> Option<&str> {
         self.told.get(name).map(String::as_str).filter(|it| !it.is_empty())
+    }
+
+    /// What the pusher said with `git push -o`; `None` where client and server did not agree on such options.
+    /// <https://git-scm.com/docs/githooks#pre-receive>
+    pub(crate) fn push_options(&self) -> Option<Vec<&str>> {
+        let count: usize = self.told("GIT_PUSH_OPTION_COUNT")?.parse().ok()?;
+        Some((0..count).map_while(|at| self.told.get(&format!("GIT_PUSH_OPTION_{at}"))).map(String::as_str).collect())
     }
 
     /// What relative paths start from.
@@ -69,6 +76,16 @@ impl Environment {
     /// The value as a path, made absolute.
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(|it| self.current_dir.join(it))
+    }
+
+    /// The home of whoever runs this.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        self.path("HOME")
+    }
+
+    /// Whether somebody looks whether hooks run, and wants to know the version.
+    pub(crate) fn wants_version(&self) -> bool {
+        self.told("ADMIT_DOCTOR").is_some()
     }
 
     /// The index that `git commit` is about to use, where it is not the usual one.
@@ -181,6 +198,8 @@ pub(crate) struct Repository {
     means: Means,
     /// Whether ignore files of trees count.
     heeds_ignore_files: bool,
+    /// Where it is remembered what trees hold.
+    memory: Option<PathBuf>,
     #[cfg(test)]
     n_reads: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
@@ -292,6 +311,7 @@ impl Repository {
             environment: environment.clone(),
             means,
             heeds_ignore_files: true,
+            memory: None,
             #[cfg(test)]
             n_reads: std::sync::Arc::default(),
         }
@@ -313,7 +333,6 @@ impl Repository {
     }
 
     /// Why the `git` program reads this repository instead of libgit2; `None` when libgit2 does.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is for people who ask for details"))]
     pub(crate) fn backend_reason(&self) -> Option<&str> {
         match &self.means {
             Means::Libgit2 { .. } => None,
@@ -330,6 +349,17 @@ impl Repository {
     pub(crate) fn trees(&self) -> Result<Trees, SourceError> {
         let trees = Trees::new(self.objects()?);
         Ok(if self.heeds_ignore_files { trees } else { trees.without_ignore_files() })
+    }
+
+    /// The same repository, which remembers in its own directory what trees hold.
+    #[must_use]
+    pub(crate) fn remembering(self) -> Self {
+        Self { memory: Some(self.location.git_dir.join("admit/holdings")), ..self }
+    }
+
+    /// Where it is remembered what trees hold; `None` where that is not wanted.
+    pub(super) fn memory(&self) -> Option<&Path> {
+        self.memory.as_deref().filter(|_| self.heeds_ignore_files)
     }
 
     /// The same repository, in whose trees no ignore file counts.
@@ -510,6 +540,24 @@ impl Repository {
             },
         };
         if is_unborn { Ok(None) } else { self.resolve("HEAD").map(Some) }
+    }
+
+    /// The full name of the branch that `HEAD` names, whether it exists or not; `None` where `HEAD` names a commit.
+    pub(crate) fn head_branch(&self) -> Result<Option<String>, SourceError> {
+        if let Some(git) = self.process() {
+            return Ok(git.head_branch());
+        }
+        let repository = self.libgit2()?;
+        let head = repository.find_reference("HEAD").map_err(|error| self.failed(&error))?;
+        Ok(head.symbolic_target().ok().flatten().map(str::to_owned))
+    }
+
+    /// A value of the configuration; `None` where it is not set, or can't be read.
+    pub(crate) fn config(&self, name: &str) -> Option<String> {
+        match self.process() {
+            Some(git) => git.config(name),
+            None => self.libgit2().ok()?.config().ok()?.get_string(name).ok(),
+        }
     }
 
     /// The best common ancestor of two commits; `None` when there is none, or none can be found because commits are

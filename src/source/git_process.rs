@@ -90,6 +90,18 @@ impl Git {
         self.id(&["merge-base", &one.to_string(), &two.to_string()])
     }
 
+    /// The full name of the branch that `HEAD` names.
+    pub(super) fn head_branch(&self) -> Option<String> {
+        let name = self.run(&["symbolic-ref", "--quiet", "HEAD"]).ok()?;
+        Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+    }
+
+    /// A value of the configuration.
+    pub(super) fn config(&self, name: &str) -> Option<String> {
+        let value = self.run(&["config", "--get", name]).ok()?;
+        Some(String::from_utf8_lossy(&value).trim_end_matches('\n').to_owned())
+    }
+
     /// Whether `HEAD` names a branch that is not there.
     pub(super) fn head_is_unborn(&self) -> Result<bool, SourceError> {
         if self.id(&["rev-parse", "--verify", "--quiet", "HEAD"])?.is_some() {

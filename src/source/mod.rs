@@ -11,6 +11,7 @@ pub(crate) mod git_diff;
 mod git_process;
 pub(crate) mod git_tree;
 pub(crate) mod history;
+pub(crate) mod holdings;
 mod ignore_file;
 mod links;
 mod objects;

@@ -41,6 +41,14 @@ const KEPT: &[&str] = &[
     "GL_ID",
     "GL_REPOSITORY",
     "GL_USERNAME",
+    "GL_PROTOCOL",
+    "GL_PROJECT_PATH",
+    "GITEA_REPO_USER_NAME",
+    "GITHUB_VIA",
+    "BB_HOOK_TRIGGER_ID",
+    "BB_PROJECT_KEY",
+    "BB_REPO_SLUG",
+    "REMOTE_ADDR",
     "GITEA_REPO_NAME",
     "GITEA_PUSHER_NAME",
     "GITEA_PUSHER_EMAIL",
@@ -58,6 +66,7 @@ const KEPT: &[&str] = &[
     "SSH_CONNECTION",
     "USER",
     "LOGNAME",
+    "ADMIT_DOCTOR",
 ];
 
 /// Whether a variable tells of the server or of who pushes.
@@ -80,6 +89,34 @@ impl Server {
         let has =
             |name: &&str| environment.told(name).is_some() || (*name == "GIT_DIR" && environment.names_repository());
         MARKS.iter().find(|(names, _)| names.iter().all(has)).map(|(_, server)| *server)
+    }
+
+    /// The name by which the server knows the repository, if it says so.
+    pub(crate) fn repository(self, environment: &Environment) -> Option<String> {
+        let told = |name: &str| environment.told(name);
+        let joined = |owner: &str, name: &str| Some(format!("{}/{}", told(owner)?, told(name)?));
+        match self {
+            Server::Gitlab => told("GL_PROJECT_PATH").or_else(|| told("GL_REPOSITORY")).map(str::to_owned),
+            Server::Gitea => joined("GITEA_REPO_USER_NAME", "GITEA_REPO_NAME"),
+            Server::Gitolite => told("GL_REPO").map(str::to_owned),
+            Server::Ghes => told("GITHUB_REPO_NAME").map(str::to_owned),
+            Server::Bitbucket => joined("BB_PROJECT_KEY", "BB_REPO_SLUG"),
+            Server::Http | Server::Ssh => None,
+        }
+    }
+
+    /// By which way the push came, if the server says so: `web`, `pull request merge button` and the like.
+    pub(crate) fn way(environment: &Environment) -> Option<&str> {
+        ["GL_PROTOCOL", "GITHUB_VIA", "BB_HOOK_TRIGGER_ID"].iter().find_map(|name| environment.told(name))
+    }
+
+    /// What each line must begin with to be seen by whoever pushes; empty where every line is shown.
+    ///
+    /// GitLab shows on its pages only lines that begin so, and through SSH and HTTP all lines as they are:
+    /// <https://docs.gitlab.com/administration/server_hooks/#custom-error-messages>
+    pub(crate) fn line_prefix(environment: &Environment) -> &'static str {
+        let is_page = environment.told("GL_PROTOCOL") == Some("web");
+        if is_page && Self::detect(environment) == Some(Self::Gitlab) { "GL-HOOK-ERR: " } else { "" }
     }
 
     /// Who pushes, if this server says so; `None` means that nobody knows.

@@ -134,7 +134,7 @@ fn parse_stages(text: &[u8]) -> Result<Vec<IndexEntry>, SourceError> {
 }
 
 /// Builds trees from paths in the order of the index, which is the order of trees read depth first.
-struct TreeBuilder {
+pub(super) struct TreeBuilder {
     format: ObjectFormat,
     done: HashMap<Oid, Vec<u8>>,
     /// The way from the root to the directory at hand: name and bytes so far.
@@ -142,11 +142,11 @@ struct TreeBuilder {
 }
 
 impl TreeBuilder {
-    fn new(format: ObjectFormat) -> Self {
+    pub(super) fn new(format: ObjectFormat) -> Self {
         Self { format, done: HashMap::new(), open: vec![(Vec::new(), Vec::new())] }
     }
 
-    fn add(&mut self, entry: &IndexEntry) {
+    pub(super) fn add(&mut self, entry: &IndexEntry) {
         let mut parts: Vec<&[u8]> = entry.path.split(|&it| it == b'/').collect();
         let Some(name) = parts.pop() else { return };
         let shared = self.open.iter().skip(1).zip(&parts).take_while(|((open, _), part)| open == *part).count();
@@ -172,7 +172,7 @@ impl TreeBuilder {
         oid
     }
 
-    fn finish(mut self) -> (Oid, HashMap<Oid, Vec<u8>>) {
+    pub(super) fn finish(mut self) -> (Oid, HashMap<Oid, Vec<u8>>) {
         while self.open.len() > 1 {
             self.close();
         }

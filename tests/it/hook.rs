@@ -1,165 +1,11 @@
 //! Real pushes to repositories with the shipped `hooks/pre-receive`.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fs,
-    path::{Path, PathBuf},
+use std::fs;
+
+use crate::{
+    scratch::{Scratch, exception, policy, widget},
+    server::Server,
 };
-
-use crate::scratch::{ADMIT, Run, Scratch, exception, policy, widget};
-
-/// A bare repository with the hook, and a clone to push from.
-struct Server {
-    top: Scratch,
-    name: &'static str,
-    work: Scratch,
-    path: OsString,
-}
-
-impl Server {
-    /// An empty one.
-    fn new() -> Self {
-        Self::named("server.git", &[])
-    }
-
-    fn named(name: &'static str, flags: &[&str]) -> Self {
-        let top = Scratch::new();
-        top.git(&[&["init", "-q", "--bare"], flags, &[name]].concat());
-        let work = Scratch::new();
-        work.git(&[&["init", "-q"], flags].concat());
-        let url = top.path(name);
-        work.git(&["remote", "add", "origin", &format!("file://{}", url.display())]);
-        // The server finds the program on its PATH.
-        let bin = top.path("bin");
-        fs::create_dir(&bin).unwrap();
-        fs::hard_link(ADMIT, bin.join("admit")).or_else(|_| fs::copy(ADMIT, bin.join("admit")).map(drop)).unwrap();
-        let usual = std::env::var_os("PATH").unwrap();
-        let paths = [bin].into_iter().chain(std::env::split_paths(&usual));
-        let path = std::env::join_paths(paths).unwrap();
-        let it = Self { top, name, work, path };
-        it.install(&shim());
-        it
-    }
-
-    /// One with a policy and two Widgets, one of which violates it, on `main`.
-    fn with_base() -> Self {
-        let it = Self::new();
-        it.work.write("policies/size.yaml", policy("size", "size", "small"));
-        it.work.write("apps/a.yaml", widget("a", "size", "small"));
-        it.work.commit("base");
-        it.push(&["origin", "main"]).accepted();
-        it
-    }
-
-    fn install(&self, script: &str) {
-        let hook = self.git_dir().join("hooks/pre-receive");
-        fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        fs::write(&hook, script).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-    }
-
-    fn git_dir(&self) -> PathBuf {
-        self.top.path(self.name)
-    }
-
-    fn push(&self, arguments: &[&str]) -> Push<'_> {
-        self.push_with(&self.path, arguments)
-    }
-
-    fn push_with(&self, path: &OsStr, arguments: &[&str]) -> Push<'_> {
-        let before = self.state();
-        let run = self.work.git_with(&[("PATH", path)], &[&["push", "--no-progress"], arguments].concat());
-        Push { server: self, before, run }
-    }
-
-    /// Commits all there is and pushes `main`.
-    fn change(&self) -> Push<'_> {
-        self.work.commit("change");
-        self.push(&["origin", "main"])
-    }
-
-    /// Takes the last commit back, here only.
-    fn undo(&self) {
-        self.work.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    }
-
-    /// Every ref and every object, and nothing else that a push could leave.
-    fn state(&self) -> (String, String, Vec<PathBuf>) {
-        let git = |arguments: &[&str]| self.top.git(&[&["-C", self.name], arguments].concat());
-        let objects = git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
-        (git(&["for-each-ref"]), objects, files(&self.git_dir().join("objects")))
-    }
-}
-
-/// The hook as it is shipped.
-fn shim() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/pre-receive")).unwrap()
-}
-
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { out.extend(files(&path)) } else { out.push(path) }
-    }
-    out.sort();
-    out
-}
-
-/// A push that was tried.
-struct Push<'s> {
-    server: &'s Server,
-    before: (String, String, Vec<PathBuf>),
-    run: Run,
-}
-
-impl Push<'_> {
-    /// What the pusher sees of the hook.
-    fn remote(&self) -> String {
-        let lines = self.run.stderr.lines().filter_map(|line| line.strip_prefix("remote: "));
-        lines.map(str::trim_end).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Fails unless the push went through.
-    #[track_caller]
-    fn accepted(self) -> Self {
-        assert_eq!(self.run.code, 0, "{}", self.run.stderr);
-        assert_ne!(self.server.state().0, self.before.0, "a ref moved");
-        self
-    }
-
-    /// Fails unless the push was refused by the hook and left nothing behind.
-    #[track_caller]
-    fn refused(self) -> Self {
-        assert_ne!(self.run.code, 0, "{}", self.run.stderr);
-        assert!(self.run.stderr.contains("(pre-receive hook declined)"), "{}", self.run.stderr);
-        assert!(!self.run.stderr.contains("panicked"), "{}", self.run.stderr);
-        assert!(self.server.state() == self.before, "a ref moved, or an object stayed");
-        for line in self.remote().lines() {
-            let is_place = line.contains("-->") || line.contains(":::") || line.contains('/');
-            assert!(line.chars().count() <= 72 || is_place, "{line}");
-        }
-        self
-    }
-
-    #[track_caller]
-    fn says(self, text: &str) -> Self {
-        let remote = self.remote();
-        assert!(remote.contains(text), "`{text}` is not in:\n{remote}\n{}", self.run.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn says_not(self, text: &str) -> Self {
-        let remote = self.remote();
-        assert!(!remote.contains(text), "`{text}` is in:\n{remote}");
-        self
-    }
-}
 
 #[test]
 fn a_violating_manifest_is_refused_with_its_line() {
@@ -371,16 +217,14 @@ fn the_hook_may_name_policies_on_the_server_or_in_the_repository() {
     let it = Server::with_base();
     let law = Scratch::new();
     law.write("color.yaml", policy("color", "color", "red"));
-    let shim = shim();
-    assert!(shim.contains("\nset --\n"));
-    it.install(&shim.replace("\nset --\n", &format!("\nset -- --policies {}\n", law.path("").display())));
+    it.configure(&format!("--policies {}", law.path("").display()));
     it.work.write("apps/b.yaml", widget("b", "size", "large"));
     it.change().refused().says("color/check").says_not("size/check");
-    it.install(&shim.replace("\nset --\n", "\nset -- --policies policies --exceptions exceptions\n"));
+    it.configure("--policies policies --exceptions exceptions");
     it.push(&["origin", "main"]).refused().says("size/check").says("no exceptions: nothing is at `exceptions` in");
-    it.install(&shim.replace("\nset --\n", "\nset -- --policies polices\n"));
-    it.push(&["origin", "main"]).refused().says("error: refs/heads/main: nothing is at `polices` in main");
-    it.install(&shim.replace("\nset --\n", "\nset -- --polices x\n"));
+    it.configure("--policies polices");
+    it.push(&["origin", "main"]).refused().says("error: nothing is at `polices` in main");
+    it.configure("--polices x");
     it.push(&["origin", "main"]).refused().says("--policies");
 }
 
@@ -393,6 +237,14 @@ fn only_guarded_branches_are_judged() {
     it.change().refused();
     it.push(&["origin", "main:release/1"]).refused();
     it.push(&["origin", "main:feature"]).accepted();
+    // The administrator has the last word.
+    it.configure("--guard 'feat*'");
+    it.push(&["origin", "main"]).accepted();
+    it.work.write("apps/c.yaml", widget("c", "size", "large"));
+    it.work.commit("c");
+    it.push(&["origin", "main:features"]).refused();
+    it.configure("--guard '{a'");
+    it.push(&["origin", "main:other"]).refused().says("error: --guard: `{a` is not a glob");
 }
 
 #[cfg(unix)]

@@ -16,8 +16,18 @@ mod examples;
 mod governance;
 mod hidden;
 mod hook;
+mod hook_decision;
+#[cfg(unix)]
+mod hook_faults;
+#[cfg(unix)]
+mod hook_install;
+mod hook_kinds;
+mod hook_replay;
+#[cfg(unix)]
+mod hook_transport;
 mod scratch;
 mod secret;
+mod server;
 mod standing;
 mod tidy;
 mod who;

@@ -230,6 +230,12 @@ impl Case {
     }
 }
 
+/// Judges the same change in several cases: what one of them says counts, and all must have had something to judge by.
+pub(crate) fn judge_all(cases: &[Case], now: i128, wants: Wants, progress: &Progress) -> (Report, bool) {
+    let judged = cases.iter().map(|case| case.judge(now, wants, progress));
+    judged.reduce(|(all, was), (report, is)| (all.join(report), was && is)).unwrap_or_default()
+}
+
 /// What rules of governance look at; without effects only what is in the files.
 pub(super) fn context<'c>(
     files: impl Iterator<Item = &'c TreeFile> + Clone,

@@ -36,25 +36,25 @@ use crate::{
     runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile},
     source::{
         Comparison, Diff, Entry, Environment, Filter, Listing, Oid, Options, Pusher, Repository, Trees, git_diff,
-        git_tree, is_hidden, staged::Snapshot,
+        git_tree, holdings, is_hidden, staged::Snapshot,
     },
     span::{File, Span},
 };
 
-/// The case of the change that `range` names.
+/// The cases of the change that `range` names.
 pub(super) fn between(
     environment: &Environment,
     range: &str,
     law: &LawArgs,
     progress: &Progress,
-) -> Result<Case, RunError> {
+) -> Result<Vec<Case>, RunError> {
     let repository = repository(environment)?;
     let comparison = repository.comparison(range).map_err(|error| from_source(&error))?;
-    Change::new(&repository, environment, comparison)?.vouched_by(law).case(law, progress)
+    Change::new(&repository, environment, comparison, None)?.vouched_by(law).cases(law, progress)
 }
 
 /// The case of what is staged.
-pub(super) fn staged(environment: &Environment, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
+pub(crate) fn staged(environment: &Environment, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
     let repository = repository(environment)?;
     if repository.work_dir().is_none() && environment.index_file().is_none() {
         return Err(RunError::new("a bare repository has no index").hint("compare commits: --diff BASE..HEAD"));
@@ -93,10 +93,12 @@ pub(crate) struct Change<'r> {
     notes: Vec<String>,
     config: Option<ConfigChange>,
     pusher: Option<Pusher>,
+    trust: Trust,
 }
 
 impl<'r> Change<'r> {
-    /// Reads the settings: those of the side that the change goes into, or without anything there, its own.
+    /// Reads the settings: those of the side that the change goes into, or without anything there, its own. Which side
+    /// holds the law is said by `trust`, or else by the settings.
     ///
     /// Settings that can't be read end the run, unless the change mends them: then the defaults count, which look at
     /// everything and trust nobody.
@@ -104,6 +106,7 @@ impl<'r> Change<'r> {
         repository: &'r Repository,
         environment: &'r Environment,
         comparison: Comparison,
+        trust: Option<Trust>,
     ) -> Result<Self, RunError> {
         let mut trees = repository.trees().map_err(|error| from_source(&error))?;
         let new = comparison.new.tree;
@@ -116,7 +119,11 @@ impl<'r> Change<'r> {
             Some(config) => config.settings.as_ref().cloned().map_err(from_config),
         };
         let (tree, settings, trust, held_by) = match &comparison.base {
-            None => (new, chosen(&after)?, Trust::Head, &comparison.new),
+            None => {
+                let settings = chosen(&after)?;
+                let is_operator = trust.unwrap_or(settings.trust) == Trust::Operator;
+                (new, settings, if is_operator { Trust::Operator } else { Trust::Head }, &comparison.new)
+            }
             Some(base) => {
                 let before = Config::read(repository, &mut trees, base.tree)?;
                 config = Config::change(before.as_ref(), after.as_ref());
@@ -130,8 +137,8 @@ impl<'r> Change<'r> {
                     Some(_) => chosen(&after)?,
                     None => chosen(&before)?,
                 };
-                match settings.trust {
-                    Trust::Base => (base.tree, settings, Trust::Base, base),
+                match trust.unwrap_or(settings.trust) {
+                    it @ (Trust::Base | Trust::Both | Trust::Operator) => (base.tree, settings, it, base),
                     Trust::Head if findings.is_empty() => (new, chosen(&after)?, Trust::Head, &comparison.new),
                     Trust::Head => (new, settings, Trust::Head, &comparison.new),
                 }
@@ -141,10 +148,10 @@ impl<'r> Change<'r> {
             it.notes.push(format!("until then that of {held_by} counts"));
         }
         let tree = TreeAt::Stored { law: tree, new };
+        let held_by = if trust == Trust::Operator { "the server".to_owned() } else { held_by.to_string() };
         let repository = Cow::Borrowed(repository);
-        let side =
-            Side { repository, environment, tree, settings, trust, held_by: held_by.to_string(), is_unvouched: false };
-        Ok(Self { comparison, side, findings, notes, config, pusher: None })
+        let side = Side { repository, environment, tree, settings, trust, held_by, is_unvouched: false };
+        Ok(Self { comparison, side, findings, notes, config, pusher: None, trust })
     }
 
     /// Says who pushes, by the word of the server.
@@ -175,9 +182,26 @@ impl<'r> Change<'r> {
         &self.side.settings
     }
 
+    /// Which side holds the law.
+    pub(crate) fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// A case for each side that holds the law: what one of them refuses is refused.
+    pub(crate) fn cases(self, law: &LawArgs, progress: &Progress) -> Result<Vec<Case>, RunError> {
+        let (trust, comparison, pusher) = (self.trust, self.comparison.clone(), self.pusher.clone());
+        let (repository, environment) = (self.side.repository.clone(), self.side.environment);
+        let mut out = vec![self.case(law, progress)?];
+        if trust == Trust::Both {
+            let proposed = Change::new(&repository, environment, comparison, Some(Trust::Head))?;
+            out.push(proposed.pushed_by(pusher).case(law, progress)?);
+        }
+        Ok(out)
+    }
+
     /// Reads what changed, and what judges it.
-    pub(crate) fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
-        let Self { comparison, side, findings, mut notes, config, pusher } = self;
+    fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
+        let Self { comparison, side, findings, mut notes, config, pusher, trust: _ } = self;
         let mut trees = side.repository.trees().map_err(|error| from_source(&error))?;
         let old = comparison.old.as_ref().map(|it| it.tree);
         let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &side.judged()?)
@@ -334,13 +358,13 @@ impl Side<'_> {
         findings.extend(law_inputs.findings.iter().cloned());
         findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
         let mut notes = law_inputs.notes.clone();
-        notes.insert(0, format!("judged by the policies of {}", self.held_by));
+        notes.insert(0, format!("judged by the policies of {}, trust: {}", self.held_by, self.trust));
         let user = self.settings.user.clone();
         let mut turnover = Turnover::default();
         let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
         if self.is_unvouched {
             turnover = Turnover::of_all(&compiled.policies, is_fixed);
-        } else if self.trust == Trust::Base {
+        } else if matches!(self.trust, Trust::Base | Trust::Both) {
             turnover = Turnover::new(&mut compiled.policies, &sides.after, &sides.changed, is_fixed);
         }
         let (governance, sides) = (Some(governance), Some(sides));
@@ -366,7 +390,7 @@ impl Side<'_> {
         let filter = |given: &[String], set: &[String]| -> Result<Option<Filter>, RunError> {
             let below: Vec<String> = given.iter().filter_map(|name| self.below_root(name)).collect();
             // Law from elsewhere is no part of any change.
-            if !given.is_empty() && below.is_empty() {
+            if (!given.is_empty() || self.trust == Trust::Operator) && below.is_empty() {
                 return Ok(None);
             }
             let include = if given.is_empty() { set } else { &below };
@@ -420,7 +444,7 @@ impl Side<'_> {
         let mut inputs = Vec::new();
         if law.cluster.is_empty() {
             let roles = Roles { cluster: true, screened: !reads_objects, ..Roles::default() };
-            let listing = self.list(&self.options(&[])?)?;
+            let listing = if reads_objects { self.list(&self.options(&[])?)? } else { self.list_screened()? };
             inputs.extend(listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
         let roles = Roles { cluster: true, ..Roles::default() };
@@ -459,6 +483,9 @@ impl Side<'_> {
             }
             out.add(named, exceptions);
         }
+        if self.trust == Trust::Operator {
+            return Ok(out);
+        }
         let settings = &self.settings;
         let places =
             [(&law.policies, &settings.policies, policies), (&law.exceptions, &settings.exceptions, exceptions)];
@@ -476,8 +503,7 @@ impl Side<'_> {
         };
         if roles.policies || roles.exceptions {
             // They may be anywhere. Reading is cheap, so every file is looked into, and parsed only if it may matter.
-            let listing = self.list(&self.options(&[])?)?;
-            out.add(Named { listing, top: String::new(), on_disk: false }, roles);
+            out.add(Named { listing: self.list_screened()?, top: String::new(), on_disk: false }, roles);
         }
         Ok(out)
     }
@@ -488,6 +514,17 @@ impl Side<'_> {
             TreeAt::Index(snapshot) => snapshot.list(options),
         }
         .map_err(|error| from_source(&error))
+    }
+
+    /// As [`Self::list`], but files that could not matter to a law may be left out.
+    fn list_screened(&self) -> Result<Listing, RunError> {
+        let options = self.options(&[])?;
+        match &self.tree {
+            TreeAt::Stored { law, .. } => {
+                holdings::list(&self.repository, *law, &options, &runner::SCREEN).map_err(|error| from_source(&error))
+            }
+            TreeAt::Index(_) => self.list(&options),
+        }
     }
 
     /// What a flag names. A path is one in the commit, relative to where the user stands in the working tree; one that
@@ -585,7 +622,8 @@ impl Side<'_> {
     fn surroundings(&self, wants_names: bool, progress: &Progress) -> Result<Surroundings, RunError> {
         let options = self.options(&[])?;
         let listing = match &self.tree {
-            TreeAt::Stored { new, .. } => git_tree::list(&self.repository, *new, &options),
+            TreeAt::Stored { new, .. } if wants_names => git_tree::list(&self.repository, *new, &options),
+            TreeAt::Stored { new, .. } => holdings::list(&self.repository, *new, &options, &runner::SCREEN),
             TreeAt::Index(snapshot) => snapshot.list(&options),
         };
         let listing = listing.map_err(|error| from_source(&error))?;

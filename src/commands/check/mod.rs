@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use case::Case;
+pub(crate) use case::{Case, judge_all};
 
 use part::Part;
 
@@ -94,18 +94,20 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
     let progress = Progress::start(OutputArgs::wants_progress());
     let work = || -> Result<(Report, bool), RunError> {
         let user = args.userinfo.as_deref().map(|path| user(path, environment)).transpose()?;
-        let mut case = match &args.diff {
+        let mut cases = match &args.diff {
             Some(range) => change::between(environment, range, &args.law, &progress)?,
-            None if args.staged => change::staged(environment, &args.law, &progress)?,
-            None => tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?,
+            None if args.staged => vec![change::staged(environment, &args.law, &progress)?],
+            None => vec![tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?],
         };
-        case.user = user.or(case.user);
-        case.governance = case.governance.filter(|_| !args.no_governance);
-        case.part = args.shard;
+        for case in &mut cases {
+            case.user = user.clone().or(case.user.take());
+            case.governance = case.governance.take().filter(|_| !args.no_governance);
+            case.part = args.shard;
+        }
         let wants = Wants { quiet: args.output.wants_quiet() || args.shard.is_some(), traces: args.explain };
-        let (mut report, checked) = case.judge(now, wants, &progress);
+        let (mut report, checked) = judge_all(&cases, now, wants, &progress);
         if let Some(baseline) = &baseline {
-            baseline.apply(&mut report, case.is_root);
+            baseline.apply(&mut report, cases.iter().any(|case| case.is_root));
         }
         Ok((report, checked))
     };

@@ -4,6 +4,7 @@ mod broken;
 mod cost;
 mod diff;
 mod history;
+mod holdings;
 mod hostile;
 mod links;
 mod push;

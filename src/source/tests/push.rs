@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use super::repo::{Repo, git_command, show_diff, stdout_of, try_compare};
-use crate::source::push::{self, Base, Pushed, RefUpdate};
+use crate::source::push::{self, Base, Beside, Pushed, RefUpdate};
 use crate::source::{Environment, Oid, Options, Reader, Repository, SourceError, git_diff};
 
 const OUT: &str = "ADMIT_TEST_HOOK_OUT";
@@ -38,7 +38,7 @@ fn describe(repository: &Repository, environment: &Environment, input: &[u8]) ->
         out.push_str("no quarantine\n");
     }
     for update in push::parse(input)? {
-        let what = match push::resolve(repository, &update)? {
+        let what = match push::resolve(repository, &update, Beside::Head)? {
             Pushed::Removed => "removed".to_owned(),
             Pushed::NoTree => "no tree".to_owned(),
             Pushed::Tree { comparison, base } => {
@@ -270,7 +270,7 @@ fn without_the_environment_of_the_hook_the_push_is_not_seen() {
     let new: Oid = "1".repeat(40).parse().unwrap();
     let update = RefUpdate { name: "refs/heads/main".to_owned(), old, new };
     for opened in [repo.open(), repo.open_process()] {
-        let error = push::resolve(&opened, &update).unwrap_err();
+        let error = push::resolve(&opened, &update, Beside::Head).unwrap_err();
         assert!(error.hints()[0].contains("GIT_QUARANTINE_PATH"), "{error}");
     }
 }
@@ -283,7 +283,8 @@ fn what_the_ref_had_before_may_be_lost() {
     for old in ["1".repeat(40).parse().unwrap(), blob] {
         for opened in [repo.open(), repo.open_process()] {
             let update = RefUpdate { name: "refs/heads/main".to_owned(), old, new };
-            let Pushed::Tree { comparison, base: Base::Lost } = push::resolve(&opened, &update).unwrap() else {
+            let Pushed::Tree { comparison, base: Base::Lost } = push::resolve(&opened, &update, Beside::Head).unwrap()
+            else {
                 panic!("there is no base")
             };
             assert_eq!(comparison.old, None);
@@ -301,7 +302,7 @@ fn a_default_branch_that_is_lost_is_an_error_and_not_an_empty_base() {
     let zero: Oid = "0".repeat(40).parse().unwrap();
     let update = RefUpdate { name: "refs/heads/topic".to_owned(), old: zero, new };
     for opened in [repo.open(), repo.open_process()] {
-        assert!(push::resolve(&opened, &update).is_err());
+        assert!(push::resolve(&opened, &update, Beside::Head).is_err());
     }
 }
 

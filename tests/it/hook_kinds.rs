@@ -1,0 +1,169 @@
+//! The other hooks, the refs that are guarded, and whose law counts: real pushes and commits.
+
+use std::{fs, path::Path};
+
+use crate::{
+    scratch::{Scratch, policy, widget},
+    server::{Server, script},
+};
+
+#[test]
+fn a_tag_is_judged_where_it_is_guarded_and_by_the_default_branch() {
+    let it = Server::with_base();
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.write("policies/size.yaml", policy("size", "size", "large"));
+    it.work.commit("bad");
+    it.work.git(&["tag", "v1"]);
+    it.work.git(&["tag", "-a", "v2", "-m", "v2"]);
+    it.push(&["origin", "v1"]).accepted();
+    it.configure("--guard 'refs/tags/*' --guard main");
+    for tag in ["v2", "v1:refs/tags/v3"] {
+        let push = it.push(&["origin", tag]).refused().says("admit: refs/tags/v").says("apps/b.yaml:4:15");
+        push.says("judged by the policies of the default branch (");
+    }
+    // It moves, and what it held before has no say.
+    it.work.write("apps/c.yaml", widget("c", "size", "large"));
+    it.work.commit("worse");
+    it.push(&["--force", "origin", "HEAD:refs/tags/v1"]).refused().says("apps/c.yaml:4:15");
+    // Of a tag of a blob, and of one that goes, there is nothing to judge.
+    let blob = it.work.git(&["rev-parse", "HEAD:apps/b.yaml"]);
+    it.push(&["origin", &format!("{blob}:refs/tags/blob")]).accepted();
+    it.push(&["origin", ":refs/tags/v1"]).accepted();
+    // Neither the branches are judged that the flag doesn't name, nor other refs.
+    it.push(&["origin", "main:other", "main:refs/notes/x", "main:refs/for/main"]).accepted();
+    it.configure("--guard 'refs/**'");
+    it.push(&["origin", "main:refs/notes/y"]).refused().says("admit: refs/notes/y refused");
+}
+
+#[test]
+fn the_default_branch_can_not_go() {
+    let it = Server::with_base();
+    it.top.git(&["-C", it.name, "config", "receive.denyDeleteCurrent", "ignore"]);
+    it.push(&["origin", "main:feature"]).accepted();
+    it.push(&["origin", ":main"]).refused().says("the default branch holds the policies");
+    it.push(&["origin", ":feature"]).accepted();
+}
+
+#[test]
+fn update_judges_each_ref_by_itself() {
+    let it = Server::with_base();
+    fs::remove_file(it.git_dir().join("hooks/pre-receive")).unwrap();
+    it.install_as("update", &script("update"));
+    it.work.git(&["branch", "good"]);
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.commit("bad");
+    let push = it.push(&["origin", "main", "good"]);
+    assert_ne!(push.run.code, 0, "{}", push.run.stderr);
+    let push = push.says("admit: refs/heads/main refused").says("apps/b.yaml:4:15");
+    assert!(push.run.stderr.contains("(hook declined)"), "{}", push.run.stderr);
+    assert!(it.top.git(&["-C", it.name, "branch", "--list"]).contains("good"));
+    it.work.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.change().accepted();
+    it.push(&["origin", ":good"]).accepted();
+    it.top.admit(&["hook", "update", "main", "x", "y"]).exits(2).complains("not `REF OLD NEW`");
+}
+
+#[test]
+fn pre_push_judges_by_the_remote_as_it_was_fetched() {
+    let it = Server::with_base();
+    fs::remove_file(it.git_dir().join("hooks/pre-receive")).unwrap();
+    it.work.git(&["fetch", "-q"]);
+    it.work.write(".git/hooks/pre-push", script("pre-push"));
+    executable(&it.work.path(".git/hooks/pre-push"));
+    it.work.write("policies/size.yaml", policy("size", "size", "large"));
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.commit("bad");
+    for to in ["main", "main:feature"] {
+        let push = it.push(&["origin", to]);
+        assert_ne!(push.run.code, 0, "{}", push.run.stderr);
+        assert!(push.run.stderr.contains("--> apps/b.yaml:4:15"), "{}", push.run.stderr);
+    }
+    it.push(&["--no-verify", "origin", "main:forced"]).accepted();
+    it.work.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.change().accepted();
+    it.push(&["origin", ":forced"]).accepted();
+}
+
+#[test]
+fn pre_commit_judges_what_is_staged() {
+    let it = Server::with_base();
+    let work = &it.work;
+    work.write(".git/hooks/pre-commit", script("pre-commit"));
+    executable(&work.path(".git/hooks/pre-commit"));
+    work.write("apps/b.yaml", widget("b", "size", "large"));
+    let commit =
+        |arguments: &[&str]| work.git_with(&[("PATH", &it.path)], &[&["commit", "-q", "-m", "x"], arguments].concat());
+    work.git(&["add", "-A"]);
+    // What is staged counts, not what lies in the working tree.
+    work.write("apps/b.yaml", widget("b", "size", "small"));
+    let run = commit(&[]);
+    assert!(run.code != 0 && run.stderr.contains("--> apps/b.yaml:4:15"), "{run:?}");
+    assert_eq!(commit(&["-a"]).code, 0);
+    work.write("apps/b.yaml", widget("b", "size", "large"));
+    let run = commit(&["-a"]);
+    assert!(run.code != 0 && run.stderr.contains("--> apps/b.yaml:4:15"), "{run:?}");
+    // Without any policy nobody is kept from a first commit.
+    let first = Scratch::repository();
+    first.write(".git/hooks/pre-commit", script("pre-commit"));
+    executable(&first.path(".git/hooks/pre-commit"));
+    first.write("a.yaml", widget("a", "size", "small"));
+    first.git(&["add", "-A"]);
+    let run = first.git_with(&[("PATH", &it.path)], &["commit", "-q", "-m", "first"]);
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn whose_law_counts_is_said_and_kept() {
+    // The same push, which makes a policy stricter, another one looser, and breaks both in part.
+    let it = Server::with_base();
+    it.work.write("policies/color.yaml", policy("color", "color", "red"));
+    it.work.write("apps/a.yaml", widget("a", "size", "small").replace("small }", "small, color: red }"));
+    it.change().accepted();
+    let law = Scratch::new();
+    law.write("shape.yaml", policy("shape", "shape", "round"));
+    let law = law.path("");
+    it.work.write("policies/size.yaml", policy("size", "size", "large"));
+    it.work.write("apps/b.yaml", widget("b", "size", "large").replace("large }", "large, color: red }"));
+    it.work.write("apps/c.yaml", widget("c", "size", "small").replace("small }", "small, color: red }"));
+    it.work.commit("both");
+    let push = it.push(&["origin", "main"]).refused().says("trust: base").says("apps/b.yaml:4:15");
+    push.says_not("apps/c.yaml");
+    it.configure("--trust both");
+    let push = it.push(&["origin", "main"]).refused().says("trust: both").says("trust: proposed");
+    push.says("apps/b.yaml:4:15").says("apps/c.yaml:4:15");
+    it.configure("--trust proposed");
+    let push = it.push(&["origin", "main"]).refused().says("trust: proposed").says("apps/c.yaml:4:15");
+    push.says_not("apps/b.yaml");
+    it.configure(&format!("--trust operator --policies {}", law.display()));
+    let push = it.push(&["origin", "main"]).refused().says("the policies of the server, trust: operator");
+    push.says("shape/check").says_not("size/check");
+    it.configure("--trust operator");
+    it.push(&["origin", "main"]).refused().says("no policy was found");
+    it.configure("--trust nobody");
+    it.push(&["origin", "main"]).refused().says("no such side");
+}
+
+#[test]
+fn admit_yaml_may_ask_for_both_sides() {
+    let it = Server::with_base();
+    it.work.write("admit.yaml", "trust: both\n");
+    it.change().accepted();
+    it.work.write("policies/size.yaml", policy("size", "size", "large"));
+    it.work.write("apps/c.yaml", widget("c", "size", "small"));
+    it.change().refused().says("apps/c.yaml:4:15").says("trust: both");
+    it.work.admit(&["check", "--diff", "HEAD~1"]).exits(1).says("apps/c.yaml:4:15").says("trust: both");
+    // Loosening it is a change of its own.
+    it.undo();
+    it.work.write("admit.yaml", "trust: base\n").write("apps/c.yaml", widget("c", "size", "small"));
+    it.change().refused().says("GOV009");
+}
+
+fn executable(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
