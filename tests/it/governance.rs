@@ -47,7 +47,8 @@ fn settings_weigh_rules_and_wrong_ones_end_the_run() {
 fn a_page_is_printed_and_an_unknown_one_is_an_error() {
     let it = Scratch::repository();
     it.admit(&["explain", "EXC021"]).exits(0).says("# EXC021 autogen-missing").says("## Stays quiet");
-    it.admit(&["explain", "EXC777"]).exits(2).complains("there is no rule `EXC777`");
+    it.admit(&["explain", "EXC777"]).exits(2).complains("there is no page for `EXC777`");
+    it.admit(&["explain", "size/check"]).exits(2).complains("would be a rule of the policy `size`");
 }
 
 #[test]
