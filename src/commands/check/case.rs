@@ -1,6 +1,9 @@
 //! One case before the law: what is judged, what judges it, and what there is to say.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
+};
 
 use super::{
     sides::{Said, Sides},
@@ -48,6 +51,8 @@ pub(crate) struct Case {
     pub governance: Option<Rules>,
     /// How files of exceptions were; `None` where nobody asked.
     pub history: Option<History>,
+    /// Where files of a working tree are, by the path that findings show.
+    pub places: HashMap<String, PathBuf>,
     /// For a change: both sides of what governs it.
     pub sides: Option<Sides>,
     /// For a change that is judged by the law from before it: what it does to the exceptions of that law.
