@@ -14,6 +14,7 @@ mod markdown;
 mod policyreport;
 mod progress;
 pub(crate) mod register;
+mod register_html;
 mod sarif;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod examples;
 mod governance;
 mod hidden;
 mod hook;
+mod register;
 mod scratch;
 mod secret;
 mod standing;

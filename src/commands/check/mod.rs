@@ -5,6 +5,7 @@
 mod case;
 pub(crate) mod change;
 mod disk;
+pub(crate) mod revision;
 pub(crate) mod sides;
 mod standing;
 pub(crate) mod tree;
