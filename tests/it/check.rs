@@ -389,7 +389,7 @@ fn what_is_no_manifest_is_counted_and_not_judged() {
     it.write("tests/kyverno-test.yaml", "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nmetadata: { name: t }\n");
     it.write("notes.yaml", "- some\n- list\n").write("README.md", "---\nkind: Widget\n");
     let run = it.admit(&["check"]).exits(0);
-    run.says("1 manifest, 1 policy, 2 kustomizations, 1 Helm template, 1 test suite, 3\n    configuration files and 1 other document");
+    run.says("1 manifest, 1 policy, 1 kustomization, 1 Kustomize patch, 1 Helm template, 1\n    test suite, 3 configuration files and 1 other document");
     // Named, they are known for what they are, even if nothing else is read.
     for name in ["chart/templates/w.yaml", "over/p/w.yaml"] {
         let all = ["check", "--policies", "policies", "--exceptions", "apps", "--cluster", "apps", name];
