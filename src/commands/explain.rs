@@ -22,7 +22,17 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn io::Write) -> Result<u8, Run
         None => page::list(),
         Some(id) => {
             let known = rule_of(&id.to_uppercase());
-            let unknown = || RunError::new(format!("there is no rule `{id}`")).hint(page::unknown(&id.to_uppercase()));
+            let unknown = || {
+                let hint = match id.split_once('/') {
+                    // Findings of policies are called so, too.
+                    Some((policy, _)) => format!(
+                        "`{id}` would be a rule of the policy `{policy}`, which says itself what it wants; `admit check \
+                         --explain` says how its verdicts come about"
+                    ),
+                    None => page::unknown(&id.to_uppercase()),
+                };
+                RunError::new(format!("there is no page for `{id}`")).hint(hint)
+            };
             page::Page::of(known.ok_or_else(unknown)?).markdown()
         }
     };

@@ -7,6 +7,7 @@ use std::{io, path::PathBuf};
 use super::{
     RunError,
     check::{LawArgs, tree},
+    fix,
     output::OutputArgs,
 };
 use crate::{report::Progress, runner, source::Environment};
@@ -24,6 +25,12 @@ pub(crate) struct LintArgs {
     /// Only what the cluster itself would refuse
     #[arg(long)]
     pub(crate) no_governance: bool,
+    /// Show what would mend findings, as far as that is safe
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Write what --fix shows
+    #[arg(long, requires = "fix")]
+    pub(crate) write: bool,
     /// Threads [default: one for each core]
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
@@ -33,6 +40,9 @@ pub(crate) struct LintArgs {
 pub(crate) fn run(args: &LintArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     args.output.validate()?;
     let progress = Progress::start(OutputArgs::wants_progress());
+    if args.fix {
+        return fix::run(args, now, environment, &progress);
+    }
     let work = || {
         let mut case = tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?;
         case.governance = case.governance.filter(|_| !args.no_governance);

@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod error;
 pub(crate) mod exceptions;
 pub(crate) mod explain;
+mod fix;
 pub(crate) mod hook;
 mod input;
 pub(crate) mod jp;

@@ -147,14 +147,20 @@ impl OutputArgs {
         self.format.iter().map(move |it| (it.format, it.file.as_ref().or(file))).chain(more)
     }
 
-    /// Writes the report in every format asked for, and gives the exit code.
-    pub(crate) fn finish(&self, report: &Report, checked: bool) -> Result<u8, RunError> {
+    /// Writes the report in every format asked for.
+    pub(crate) fn write(&self, report: &Report) -> Result<(), RunError> {
         for (format, file) in self.targets() {
             match file {
                 Some(path) => self.write_file(format, report, path)?,
                 None => self.write_stdout(format, report)?,
             }
         }
+        Ok(())
+    }
+
+    /// Writes the report and gives the exit code.
+    pub(crate) fn finish(&self, report: &Report, checked: bool) -> Result<u8, RunError> {
+        self.write(report)?;
         Ok(match (self.fail_on.fails(report), checked) {
             (true, _) => 1,
             (false, false) => 3,

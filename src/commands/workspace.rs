@@ -46,7 +46,10 @@ impl Workspace {
             ))
             .hint("check each of them in a run of its own"));
         }
-        let Some(root) = root else { return Ok(Self { root, repository: None, settings: Settings::default() }) };
+        let Some(root) = root else {
+            refuse_bare(paths, environment)?;
+            return Ok(Self { root, repository: None, settings: Settings::default() });
+        };
         let repository = match Repository::open(&root, environment) {
             Ok(repository) => Some(repository),
             Err(SourceError::NoRepository { .. }) => None,
@@ -59,6 +62,20 @@ impl Workspace {
     /// The rules that govern exceptions and policies, as the root says.
     pub(crate) fn governance(&self) -> Result<Rules, RunError> {
         Rules::new(&self.settings.governance).map_err(|error| from_config(&error))
+    }
+}
+
+/// Ends the run where somebody looks for files in a repository that has none: only Git's own are there.
+fn refuse_bare(paths: &[PathBuf], environment: &Environment) -> Result<(), RunError> {
+    if !paths.is_empty() {
+        return Ok(());
+    }
+    match Repository::open(environment.current_dir(), environment) {
+        Ok(repository) if repository.work_dir().is_none() => {
+            Err(RunError::new("this repository is bare: there are no files to look at, only commits")
+                .hint("name commits: admit check --diff BASE..HEAD"))
+        }
+        _ => Ok(()),
     }
 }
 

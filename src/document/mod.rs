@@ -5,6 +5,7 @@
 
 mod arena;
 pub(crate) mod classify;
+pub(crate) mod edit;
 mod error;
 pub(crate) mod layout;
 mod limits;

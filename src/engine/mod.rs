@@ -135,6 +135,7 @@ fn evaluate_rule<'v>(
             evidence: verdict.evidence,
             exceptions,
             waived: None,
+            tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties,
@@ -189,7 +190,7 @@ fn evaluate_rule<'v>(
         && violates_already(world, policy, rule, validate, session, old)
     {
         let text = "skipping the rule evaluation as pre-existing violations are allowed";
-        return Some(outcome(Verdict::new(Status::Skip, text), Vec::new()));
+        return Some(Outcome { tolerated: true, ..outcome(Verdict::new(Status::Skip, text), Vec::new()) });
     }
     let near_misses = match verdict.status {
         Status::Fail => {
@@ -225,6 +226,7 @@ fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) ->
         evidence: Evidence { clause: Some(rule.document.node(node).key_span()), ..Evidence::default() },
         exceptions: Vec::new(),
         waived: None,
+        tolerated: false,
         near_misses: Vec::new(),
         withheld: Vec::new(),
         properties: Vec::new(),

@@ -41,6 +41,8 @@ pub(crate) struct Outcome<'p> {
     pub exceptions: Vec<&'p Exception>,
     /// What the rule would say without those exceptions; the evidence is of that.
     pub waived: Option<Status>,
+    /// Whether the rule is broken, and was before: then the policy lets it be.
+    pub tolerated: bool,
     /// For a failure: exceptions that nearly covered it.
     pub near_misses: Vec<NearMiss<'p>>,
     /// For a failure: exceptions that would cover it and do not count, and why.

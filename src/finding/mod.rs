@@ -3,6 +3,7 @@
 //! In: a place in a file and what is wrong there. Out: plain owned data with a total order and a fingerprint, ready for
 //! any report. Nothing here formats, reads a file or decides whether a run fails.
 
+pub(crate) mod fix;
 pub(crate) mod outcome;
 mod place;
 pub(crate) mod secret;
@@ -10,6 +11,8 @@ pub(crate) mod secret;
 use std::{cmp::Ordering, fmt::Write as _};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::document::edit::Edit;
 
 pub(crate) use outcome::resource_ref;
 pub(crate) use place::Place;
@@ -230,6 +233,8 @@ pub(crate) struct Finding {
     pub help: Vec<String>,
     /// Why, or where it is decided.
     pub notes: Vec<String>,
+    /// What would mend it in the file of `primary`, where that is safe: all of it together. May be empty.
+    pub fix: Vec<Edit>,
     /// The policy rule behind it, if one is.
     pub verdict: Option<Verdict>,
     /// Set when an exception covers it: shown as waived and never counted against the change.
@@ -251,6 +256,7 @@ impl Finding {
             related: Vec::new(),
             help: Vec::new(),
             notes: Vec::new(),
+            fix: Vec::new(),
             verdict: None,
             waived: None,
             known: false,
@@ -294,6 +300,13 @@ impl Finding {
     #[must_use]
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
+        self
+    }
+
+    /// Says what would mend it. A part that can't be told leaves the finding without a fix.
+    #[must_use]
+    pub(crate) fn fix(mut self, edits: impl IntoIterator<Item = Option<Edit>>) -> Self {
+        self.fix = edits.into_iter().collect::<Option<Vec<Edit>>>().unwrap_or_default();
         self
     }
 

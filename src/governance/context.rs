@@ -203,6 +203,22 @@ impl<'c> Item<'c> {
         exception.matching.filters.iter().filter_map(|filter| Some((filter, node_of(filter)?))).collect()
     }
 
+    /// The list `ruleNames` at a span.
+    pub(crate) fn rule_names(&self, at: Span) -> Option<Node<'c>> {
+        let lists = self.node.at(&["spec", "exceptions"]).into_iter().flat_map(Node::items);
+        lists.into_iter().filter_map(|it| it.get("ruleNames")).find(|it| it.span() == at)
+    }
+
+    /// The name of a rule at a span, with the list that holds it.
+    pub(crate) fn rule_name(&self, at: Span) -> Option<(Node<'c>, Node<'c>)> {
+        let lists = self.node.at(&["spec", "exceptions"]).into_iter().flat_map(Node::items);
+        let mut pairs = lists
+            .into_iter()
+            .filter_map(|it| it.get("ruleNames"))
+            .flat_map(|list| list.items().map(move |name| (list, name)));
+        pairs.find(|(_, name)| name.span() == at)
+    }
+
     /// Where a filter says a field of its resources, or else where the filter is headed.
     pub(crate) fn field(filter: Node<'_>, field: &str) -> Span {
         match filter.at(&["resources", field]) {

@@ -1,6 +1,7 @@
 //! Versions of exceptions that are on their way out.
 
 use super::{Context, Out};
+use crate::document::edit;
 
 rule! {
     /// Exceptions are written in the version that is stored.
@@ -31,6 +32,7 @@ rule! {
     ///
     /// ## Fix
     /// Change `apiVersion`; nothing else differs between the versions.
+    /// `admit lint --fix` does.
     EXC003, "deprecated-version", Warning, check
 }
 
@@ -43,6 +45,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             _ => continue,
         };
         let finding = out.finding(item, item.span(&["apiVersion"]), format!("`{version}` is deprecated"));
-        out.add(item, finding.help(format!("write `apiVersion: {instead}`")));
+        let fix = edit::replace(item.node.file(), item.span(&["apiVersion"]), instead);
+        out.add(item, finding.help(format!("write `apiVersion: {instead}`")).fix([fix]));
     }
 }

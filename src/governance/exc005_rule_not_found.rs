@@ -1,7 +1,7 @@
 //! Names of rules that a policy doesn't have.
 
 use super::{Context, Out, context::listed};
-use crate::policy::error::nearest;
+use crate::{document::edit, policy::error::nearest};
 
 rule! {
     /// The rules that an exception names exist.
@@ -36,6 +36,7 @@ rule! {
     ///
     /// ## Fix
     /// Correct the name; the computed ones are listed.
+    /// `admit lint --fix` does where only one is near.
     EXC005, "rule-not-found", Error, check
 }
 
@@ -51,7 +52,15 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                 let message = format!("policy `{}` has no rule `{}`", reference.policy, wildcard.as_str());
                 let finding = out.finding(item, *at, message);
                 let finding = match nearest(wildcard.as_str(), names()) {
-                    Some(name) => finding.help(format!("did you mean `{name}`?")),
+                    Some(name) => {
+                        let finding = finding.help(format!("did you mean `{name}`?"));
+                        // A second name that is as near may be the one that was meant.
+                        let others = names().filter(|it| *it != name);
+                        match nearest(wildcard.as_str(), others) {
+                            None => finding.fix([edit::replace(item.node.file(), *at, name)]),
+                            Some(_) => finding,
+                        }
+                    }
                     None => finding,
                 };
                 out.add(item, finding.note(format!("its rules are {}", listed(names()))));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Out, context::listed};
 use crate::{
+    document::edit,
     k8s::wildcard,
     policy::{
         Action,
@@ -42,6 +43,7 @@ rule! {
     ///
     /// ## Fix
     /// Write the names that the pattern covers today; they are listed.
+    /// `admit lint --fix` does.
     ///
     /// ## Options
     /// - `allowPrefixStar`: `autogen` here lets `autogen-*` be.
@@ -78,7 +80,12 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                 let mut finding = out.finding(item, *at, message);
                 if let Some(policy) = policy {
                     let covered = policy.rules.iter().map(|rule| rule.name.as_str()).filter(|it| pattern.matches(it));
+                    let missing: Vec<&str> =
+                        covered.clone().filter(|it| !reference.rules.iter().any(|(rule, _)| rule.as_str() == *it)).collect();
                     finding = finding.help(format!("name the rules: {}", listed(covered)));
+                    if let Some((list, name)) = item.rule_name(*at) {
+                        finding = finding.fix([edit::replace_item(list, name, &missing)]);
+                    }
                     if text.trim_matches('*').is_empty() && enforces(policy) {
                         finding = out.raise(finding);
                     }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Out, context::listed};
-use crate::k8s::wildcard;
+use super::{Context, Item, Out, context::listed};
+use crate::{
+    document::edit::{self, Text},
+    k8s::wildcard,
+};
 
 rule! {
     /// Exceptions belong in the namespaces set aside for them.
@@ -49,6 +52,7 @@ rule! {
     ///
     /// ## Fix
     /// Move the exception, or add the namespace to the option.
+    /// Where the option names one namespace, `admit lint --fix` writes it.
     ///
     /// ## Options
     /// - `namespaces`: where exceptions may be, with wildcards.
@@ -71,17 +75,26 @@ impl Default for Options {
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     let options: Options = out.options();
+    let literal = match options.namespaces.as_slice() {
+        [one] if !wildcard::is_wildcard(one) => Some(one.as_str()),
+        _ => None,
+    };
+    let set = |item: &Item<'_>| {
+        let metadata = item.node.get("metadata")?;
+        edit::set(metadata, "namespace", &Text::String(literal?), Some("name"))
+    };
     let allowed = listed(options.namespaces.iter().map(String::as_str));
     for item in &context.exceptions {
         let at = item.span(&["metadata", "namespace"]);
         if item.namespace.is_empty() {
             if options.require_explicit {
                 let finding = out.finding(item, at, "the exception doesn't say in which namespace it lives");
-                out.add(item, finding.help("write `metadata.namespace`"));
+                out.add(item, finding.help("write `metadata.namespace`").fix([set(item)]));
             }
         } else if !options.namespaces.iter().any(|it| wildcard::matches(it, item.namespace)) {
             let finding = out.finding(item, at, "the exception lives outside of the namespaces for exceptions");
-            out.add(item, finding.label("not set aside for exceptions").help(format!("move it to {allowed}")));
+            let finding = finding.label("not set aside for exceptions").help(format!("move it to {allowed}"));
+            out.add(item, finding.fix([set(item)]));
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Exceptions for users that also count in background scans.
 
 use super::{Context, Item, Out};
-use crate::document::Node;
+use crate::document::{
+    Node,
+    edit::{self, Text},
+};
 
 rule! {
     /// An exception that asks for a user says `background: false`.
@@ -40,6 +43,7 @@ rule! {
     ///
     /// ## Fix
     /// Write `background: false` below `spec`.
+    /// `admit lint --fix` does.
     EXC011, "background-userinfo", Error, check
 }
 
@@ -51,6 +55,8 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             let at = field.map_or(filter.span, Node::key_span);
             let message = "background scans know no user, so that a cluster refuses this";
             let finding = out.finding(item, at, message).help("write `background: false` below `spec`");
+            let spec = item.node.get("spec");
+            let finding = finding.fix([spec.and_then(|it| edit::set(it, "background", &Text::Literal("false"), None))]);
             out.add(item, related(item, finding));
         }
     }

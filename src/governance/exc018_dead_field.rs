@@ -1,7 +1,7 @@
 //! Fields of `match` that don't do what they say.
 
 use super::{Context, Item, Out, matching::only_cluster_scoped};
-use crate::document::Node;
+use crate::document::{Node, edit};
 
 rule! {
     /// Every field of `match` has an effect.
@@ -59,6 +59,7 @@ rule! {
     ///
     /// ## Fix
     /// Remove the field. A condition on `request.operation` tells operations apart.
+    /// `admit lint --fix` removes `operations`.
     EXC018, "dead-field", Warning, check
 }
 
@@ -69,7 +70,9 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             if !filter.operations.is_empty() {
                 let message = "`operations` is ignored in exceptions: every operation is exempted";
                 let finding = out.finding(item, Item::field(node, "operations"), message);
-                out.add(item, finding.help("remove it, or add a condition on `{{ request.operation }}`"));
+                let resources = node.get("resources");
+                let fix = resources.and_then(|it| edit::remove(it, it.get("operations")?));
+                out.add(item, finding.help("remove it, or add a condition on `{{ request.operation }}`").fix([fix]));
             }
             if let Some(selector) = &filter.namespace_selector {
                 let selected = namespaces.iter().any(|namespace| {

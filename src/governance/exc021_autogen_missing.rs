@@ -4,9 +4,12 @@ use super::{
     Context, Out,
     matching::{kinds_meet, named_rules},
 };
-use crate::policy::{
-    classic::{Policy, Rule},
-    exception::{Exception, Reference},
+use crate::{
+    document::edit,
+    policy::{
+        classic::{Policy, Rule},
+        exception::{Exception, Reference},
+    },
 };
 
 rule! {
@@ -57,6 +60,7 @@ rule! {
     ///
     /// ## Fix
     /// Add the names that are missing.
+    /// `admit lint --fix` does.
     EXC021, "autogen-missing", Error, check
 }
 
@@ -68,6 +72,8 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             if missing.is_empty() {
                 continue;
             }
+            let missing_names: Vec<&str> = missing.iter().map(|rule| rule.name.as_str()).collect();
+            let fix = item.rule_names(reference.rules_span).and_then(|list| edit::add_items(list, &missing_names));
             let names = missing.iter().map(|rule| format!("`{}`", rule.name)).collect::<Vec<_>>().join(", ");
             let is_declared = missing.iter().any(|rule| rule.generated.is_none());
             let message = if is_declared {
@@ -81,7 +87,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             } else {
                 "Kyverno generates a rule for Pod controllers and compares `ruleNames` with its name"
             };
-            out.add(item, finding.note(why).help(format!("add {names} to `ruleNames`")));
+            out.add(item, finding.note(why).help(format!("add {names} to `ruleNames`")).fix([fix]));
         }
     }
 }

@@ -7,7 +7,10 @@ use super::{
     context::listed,
     expiry::{self, Expiry, TTL},
 };
-use crate::document::Node;
+use crate::document::{
+    Node,
+    edit::{self, Edit, Text},
+};
 
 rule! {
     /// Exceptions end.
@@ -61,6 +64,7 @@ rule! {
     ///
     /// ## Fix
     /// Add the label: a date (`2026-03-31`), a time without colons (`2026-03-31T235959Z`) or a duration (`720h`, `30d`).
+    /// `admit lint --fix` writes one: three months from now, or `max`.
     ///
     /// ## Options
     /// - `keys`: where an end may stand: `label:KEY`, `annotation:KEY`, or a path. `*/KEY` is any prefix.
@@ -102,7 +106,10 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             None => {
                 let finding = out.finding(item, item.name_span(), "the exception has no end");
                 let keys = listed(options.keys.iter().map(String::as_str));
-                out.add(item, finding.help(format!("add the label `{TTL}: YYYY-MM-DD`")).note(format!("looked for {keys}")));
+                let finding = finding.help(format!("add the label `{TTL}: YYYY-MM-DD`")).note(format!("looked for {keys}"));
+                let is_looked_at = options.keys.iter().any(|it| it == &format!("label:{TTL}"));
+                let date = if is_looked_at && !item.is_cel() { default_end(context.now, max) } else { None };
+                out.add(item, finding.fix([date.and_then(|date| label(item, &date))]));
             }
             Some((Expiry::Unreadable, node)) => {
                 let finding = out.finding(item, node.span(), "this is no time at which an exception could end");
@@ -122,6 +129,22 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                 }
             }
         }
+    }
+}
+
+/// The last day that is not too far away, or one in three months, as a date.
+fn default_end(now: jiff::Timestamp, max: Option<jiff::SignedDuration>) -> Option<String> {
+    const USUAL: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
+    let end = now.checked_add(max.map_or(USUAL, |max| max.min(USUAL))).ok()?;
+    Some(jiff::tz::TimeZone::UTC.to_datetime(end).date().to_string())
+}
+
+/// Writes the label that Kyverno's cleanup looks at.
+fn label(item: &super::Item<'_>, date: &str) -> Option<Edit> {
+    let metadata = item.node.get("metadata")?;
+    match metadata.get("labels") {
+        Some(labels) => edit::set(labels, TTL, &Text::String(date), None),
+        None => edit::set(metadata, "labels", &Text::Map(vec![(TTL, date)]), Some("namespace")),
     }
 }
 

@@ -43,6 +43,7 @@ rule! {
     ///
     /// ## Fix
     /// Add the annotations.
+    /// `admit lint --fix` writes their keys, for you to fill in.
     ///
     /// ## Options
     /// - `required`: the keys, each with an optional `pattern` (a regular expression) for its value. `*/owner` is `owner`
@@ -111,6 +112,9 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             let finding = out.finding(item, item.name_span(), message);
             let example: Vec<String> =
                 missing.iter().map(|(it, _)| it.key.replace("*/", "exceptions.policy/")).collect();
+            // What is there and empty waits for somebody to fill it in.
+            let keys: Vec<&str> = example.iter().map(String::as_str).filter(|it| !metadata::is_there(item, it)).collect();
+            let finding = finding.fix(metadata::skeleton(item, &keys));
             out.add(item, finding.help(format!("add annotations such as `{}`", example.join("`, `"))));
         }
         for (required, node) in found {

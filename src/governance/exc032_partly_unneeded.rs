@@ -5,6 +5,7 @@ use crate::{
     document::Node,
     engine::Status,
     k8s::{gvk::KindPattern, gvk::split_api_version, wildcard::Wildcard},
+    policy::exception::Exception,
 };
 
 rule! {
@@ -62,44 +63,50 @@ rule! {
 const CREATED: [&str; 3] = ["Pod", "ReplicaSet", "Job"];
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
-    if !context.is_complete {
-        return;
-    }
     for (item, exception) in context.classic() {
-        let effects = context.effects_of(item).unwrap_or_default();
-        let used: Vec<Node<'_>> = effects
-            .iter()
-            .filter(|it| !matches!(it.without, None | Some(Status::Pass | Status::Skip)))
-            .filter_map(|it| context.object(it))
-            .collect();
-        // An exception that does nothing at all is another rule's to say.
-        if used.is_empty() || !can_be_told(context, exception) {
-            continue;
+        for (entry, text) in idle(context, item, exception) {
+            say(item, entry, text, out);
         }
-        for (_, filter) in item.filters() {
-            for (entry, text) in entries(filter, "names").chain(entries(filter, "namespaces")) {
-                let pattern = Wildcard::new(text);
-                let field = entry_field(filter, entry);
-                let takes = |object: &Node<'_>| {
-                    let value = object.str_at(&["metadata", field]).unwrap_or_default();
-                    pattern.matches(value) || (field == "name" && text.strip_suffix("-*") == Some(value))
-                };
-                if !used.iter().any(takes) {
-                    say(item, entry, text, out);
-                }
+    }
+}
+
+/// The entries of an exception without which it would do as much; none for one that does nothing at all, which is another
+/// rule's to say.
+pub(super) fn idle<'c>(context: &Context<'_>, item: &Item<'c>, exception: &Exception) -> Vec<(Node<'c>, &'c str)> {
+    let effects = context.effects_of(item).unwrap_or_default();
+    let used: Vec<Node<'_>> = effects
+        .iter()
+        .filter(|it| !matches!(it.without, None | Some(Status::Pass | Status::Skip)))
+        .filter_map(|it| context.object(it))
+        .collect();
+    if !context.is_complete || used.is_empty() || !can_be_told(context, exception) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for (_, filter) in item.filters() {
+        for (entry, text) in entries(filter, "names").chain(entries(filter, "namespaces")) {
+            let pattern = Wildcard::new(text);
+            let field = entry_field(filter, entry);
+            let takes = |object: &Node<'_>| {
+                let value = object.str_at(&["metadata", field]).unwrap_or_default();
+                pattern.matches(value) || (field == "name" && text.strip_suffix("-*") == Some(value))
+            };
+            if !used.iter().any(takes) {
+                out.push((entry, text));
             }
-            for (entry, text) in entries(filter, "kinds") {
-                let pattern = KindPattern::parse(text);
-                let takes = |object: &Node<'_>| {
-                    let (group, version) = split_api_version(object.str_at(&["apiVersion"]).unwrap_or_default());
-                    pattern.matches(group, version, object.str_at(&["kind"]).unwrap_or_default(), "")
-                };
-                if !CREATED.contains(&pattern.kind()) && !used.iter().any(takes) {
-                    say(item, entry, text, out);
-                }
+        }
+        for (entry, text) in entries(filter, "kinds") {
+            let pattern = KindPattern::parse(text);
+            let takes = |object: &Node<'_>| {
+                let (group, version) = split_api_version(object.str_at(&["apiVersion"]).unwrap_or_default());
+                pattern.matches(group, version, object.str_at(&["kind"]).unwrap_or_default(), "")
+            };
+            if !CREATED.contains(&pattern.kind()) && !used.iter().any(takes) {
+                out.push((entry, text));
             }
         }
     }
+    out
 }
 
 fn entries<'n>(filter: Node<'n>, field: &'static str) -> impl Iterator<Item = (Node<'n>, &'n str)> {

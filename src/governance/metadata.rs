@@ -1,7 +1,13 @@
 //! Owner, reason, ticket: what people write on an exception, wherever they write it.
 
 use super::Item;
-use crate::{document::Node, k8s::wildcard};
+use crate::{
+    document::{
+        Node,
+        edit::{self, Edit, Text},
+    },
+    k8s::wildcard,
+};
 
 /// The value of a key on an exception: in its annotations, its labels, or the `properties` of `policies.kyverno.io`.
 ///
@@ -10,6 +16,25 @@ pub(super) fn find<'c>(item: &Item<'c>, key: &str) -> Option<Node<'c>> {
     let maps = [["metadata", "annotations"], ["metadata", "labels"], ["spec", "properties"]];
     let entries = maps.iter().filter_map(|path| item.node.at(path)).flat_map(Node::entries);
     entries.into_iter().find(|(name, value)| matches(key, name) && is_filled(*value)).map(|(_, value)| value)
+}
+
+/// Edits that write keys without a value into the annotations of an exception, for somebody to fill in.
+pub(super) fn skeleton(item: &Item<'_>, keys: &[&str]) -> Vec<Option<Edit>> {
+    let Some(metadata) = item.node.get("metadata") else { return vec![None] };
+    match metadata.get("annotations") {
+        _ if keys.is_empty() => Vec::new(),
+        // One insertion for all of them: two at the same place have no order.
+        Some(annotations) => vec![edit::set_all(annotations, keys)],
+        None => {
+            let all = keys.iter().map(|key| (*key, "")).collect();
+            vec![edit::set(metadata, "annotations", &Text::Map(all), None)]
+        }
+    }
+}
+
+/// Whether a key stands among the annotations, with a value or without.
+pub(super) fn is_there(item: &Item<'_>, key: &str) -> bool {
+    item.node.at(&["metadata", "annotations", key]).is_some()
 }
 
 /// Whether a key pattern covers a key.

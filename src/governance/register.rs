@@ -11,6 +11,7 @@ use super::{
     Context, Item, Rules,
     context::PolicyRef,
     exc027_expiry_required as required, exc030_unused,
+    exc032_partly_unneeded::idle,
     expiry::{self, Expiry},
     metadata,
 };
@@ -42,14 +43,41 @@ pub(crate) struct Row {
     pub rules: Vec<String>,
     /// What it exempts today, by object and rule.
     pub exempts: Vec<Exempted>,
+    /// Who added it, as far as that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added: Option<Added>,
+}
+
+/// Who added an exception, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+pub(crate) enum Added {
+    /// What its commit says.
+    By {
+        /// The name of the author.
+        name: String,
+        /// The address of the author.
+        email: String,
+        /// The day, in UTC.
+        date: String,
+        /// The id of the commit.
+        commit: String,
+    },
+    /// Why that isn't known.
+    Unknown {
+        /// In a few words.
+        unknown: String,
+    },
 }
 
 /// What an exception does in the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     /// Something would fail without it.
     Needed,
+    /// Something would fail without it, but not without all that it names.
+    PartlyNeedless,
     /// What it exempts would pass without it.
     Needless,
     /// It exempts only what other exceptions exempt, too.
@@ -69,6 +97,7 @@ impl State {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             State::Needed => "needed",
+            State::PartlyNeedless => "partly needless",
             State::Needless => "needless",
             State::Shadowed => "shadowed",
             State::Unused => "unused",
@@ -133,6 +162,7 @@ fn row(context: &Context<'_>, item: &Item<'_>, keys: &[String]) -> Row {
         state: if is_past { State::Expired } else { state(context, item) },
         rules,
         exempts,
+        added: None,
     }
 }
 
@@ -153,9 +183,16 @@ fn state(context: &Context<'_>, item: &Item<'_>) -> State {
         State::Needless
     } else if effects.iter().all(|it| it.n_exceptions > 1) {
         State::Shadowed
+    } else if effects.iter().any(|it| !is_needed(it.without)) || is_idle_in_part(context, item) {
+        State::PartlyNeedless
     } else {
         State::Needed
     }
+}
+
+/// Whether an exception would do as much without something that it names.
+fn is_idle_in_part(context: &Context<'_>, item: &Item<'_>) -> bool {
+    item.classic.as_ref().is_some_and(|exception| !idle(context, item, exception).is_empty())
 }
 
 /// Whether the policy that an exception written in CEL names is evaluated here.
@@ -186,11 +223,11 @@ fn exempted(context: &Context<'_>, item: &Item<'_>) -> Vec<Exempted> {
     out
 }
 
-/// Rows by state, for the line below a table.
-pub(crate) fn tally(rows: &[Row]) -> Vec<(&'static str, usize)> {
-    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+/// Rows by state, what needs no look first.
+pub(crate) fn tally(rows: &[Row]) -> Vec<(State, usize)> {
+    let mut counts: BTreeMap<State, usize> = BTreeMap::new();
     for row in rows {
-        *counts.entry(row.state.name()).or_default() += 1;
+        *counts.entry(row.state).or_default() += 1;
     }
     counts.into_iter().collect()
 }

@@ -70,7 +70,7 @@ pub(crate) fn path(path: &str) -> Cow<'_, str> {
 }
 
 /// Lines of source with hostile characters replaced by visible ones, and the mark moved along with them.
-pub(super) fn source(text: &str, mark: Range<usize>) -> (String, Range<usize>) {
+pub(crate) fn source(text: &str, mark: Range<usize>) -> (String, Range<usize>) {
     let mut out = String::with_capacity(text.len());
     let mut moved = 0..0;
     let mut rest = text;

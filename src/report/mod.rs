@@ -15,6 +15,7 @@ mod policyreport;
 mod progress;
 pub(crate) mod read;
 pub(crate) mod register;
+mod register_html;
 mod sarif;
 #[cfg(test)]
 mod tests;
@@ -162,6 +163,8 @@ pub(crate) struct Documents {
     pub manifests: usize,
     /// Kustomize's own files.
     pub kustomize: usize,
+    /// Patches and other parts that only Kustomize makes objects of.
+    pub patches: usize,
     /// Helm templates, which are no YAML until rendered.
     pub helm: usize,
     /// `kyverno-test.yaml` suites.
@@ -170,23 +173,6 @@ pub(crate) struct Documents {
     pub values: usize,
     /// Everything else.
     pub other: usize,
-}
-
-impl std::ops::Add for Documents {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            policies: self.policies + other.policies,
-            exceptions: self.exceptions + other.exceptions,
-            manifests: self.manifests + other.manifests,
-            kustomize: self.kustomize + other.kustomize,
-            helm: self.helm + other.helm,
-            suites: self.suites + other.suites,
-            values: self.values + other.values,
-            other: self.other + other.other,
-        }
-    }
 }
 
 /// Verdicts by status.

@@ -186,6 +186,7 @@ fn documents(counts: &BTreeMap<String, usize>) -> Documents {
         exceptions: of("exceptions"),
         manifests: of("manifests"),
         kustomize: of("kustomize"),
+        patches: of("patches"),
         helm: of("helm"),
         suites: of("suites"),
         values: of("values"),

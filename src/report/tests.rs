@@ -127,6 +127,7 @@ fn sample() -> Report {
                 exceptions: 1,
                 manifests: 41,
                 kustomize: 3,
+                patches: 2,
                 other: 1,
                 ..Documents::default()
             },

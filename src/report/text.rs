@@ -377,6 +377,7 @@ pub(super) fn looked_at(report: &Report) -> String {
         (it.policies, "policy"),
         (it.exceptions, "exception"),
         (it.kustomize, "kustomization"),
+        (it.patches, "Kustomize patch"),
         (it.helm, "Helm template"),
         (it.suites, "test suite"),
         (it.values, "configuration file"),
@@ -413,6 +414,7 @@ fn count(n: usize, word: &str) -> String {
     match (n, word.strip_suffix('y')) {
         (1, _) => format!("1 {word}"),
         (_, Some(stem)) => format!("{n} {stem}ies"),
+        (_, None) if word.ends_with("ch") => format!("{n} {word}es"),
         (_, None) => format!("{n} {word}s"),
     }
 }

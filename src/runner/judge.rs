@@ -78,6 +78,8 @@ pub(crate) struct Judged {
     pub waived: usize,
     /// What each exception does.
     pub effects: Effects,
+    /// Violations that were there before and that policies let through for that, as `OBJECT (POLICY/RULE)`.
+    pub tolerated: Vec<String>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -127,6 +129,7 @@ pub(crate) fn judge<'d>(
         out.quiet.extend(part.quiet);
         out.traces.extend(part.traces);
         out.waived += part.waived;
+        out.tolerated.extend(part.tolerated);
         out.effects.waived.extend(part.effects.waived);
         out.effects.broken.extend(part.effects.broken);
         out.rules = out.rules + part.rules;
@@ -299,6 +302,10 @@ impl<'d> Judging<'d> {
             };
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
+            if it.tolerated {
+                let title = outcome::resource_ref(resource).title();
+                self.out.tolerated.push(format!("{title} ({}/{})", it.policy.key, it.rule));
+            }
             match outcome::from_outcome(it, resource, Files { resource: resource.file() }) {
                 Some(finding) => {
                     let mut finding = after.say(finding, self.world.policies);

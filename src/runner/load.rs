@@ -18,7 +18,7 @@ use crate::{
     },
     finding::{Finding, Place, Severity, outcome, secret},
     k8s::{gvk::builtin, scope},
-    report::{Documents, Progress},
+    report::Progress,
     source::{Entry, Leads, Reader, Skip, Skipped, SourceError, holdings::Screen},
     span::File,
 };
@@ -106,10 +106,8 @@ pub(crate) struct Tree {
     pub files: Vec<TreeFile>,
     /// What could not be read.
     pub findings: Vec<Finding>,
-    /// Files that are judged or hold what judges.
-    pub n_files: usize,
-    /// Documents in them by class.
-    pub counts: Documents,
+    /// Templates of charts, which are no YAML and therefore no files of the tree.
+    pub n_templates: usize,
     /// Kinds that live outside of namespaces, as far as the files define any.
     pub scopes: Scopes,
     /// Objects that patches may be for.
@@ -207,11 +205,10 @@ impl Loader<'_> {
             .collect();
         let mut tree = Tree::default();
         for part in sorted {
-            tree.n_files += usize::from(part.counts != Documents::default());
             tree.files.extend(part.file);
             tree.findings.extend(part.findings);
-            tree.counts = tree.counts + part.counts;
             tree.has_strays |= part.is_stray;
+            tree.n_templates += part.n_templates;
         }
         tree.scopes = scopes;
         tree.names = layout.into_names();
@@ -317,9 +314,9 @@ pub(crate) fn skipped_law(skipped: &[Skipped]) -> Vec<Finding> {
 struct Sorted {
     file: Option<TreeFile>,
     findings: Vec<Finding>,
-    counts: Documents,
     /// Whether it is a patch of nothing that is known.
     is_stray: bool,
+    n_templates: usize,
 }
 
 fn sort(
@@ -355,9 +352,6 @@ fn sort(
                         out.is_stray = true;
                         out.findings.push(stray(&file, document.root(), may_be_elsewhere));
                     }
-                    if counts(roles, class) {
-                        *slot(&mut out.counts, class) += 1;
-                    }
                     match class {
                         Class::Manifest => {
                             let document = Arc::new(resource::prepare(document, &is_cluster_scoped));
@@ -377,7 +371,7 @@ fn sort(
             out.file = Some(TreeFile { roles, file, documents });
         }
         Outcome::Template(whole) => {
-            out.counts.helm += usize::from(roles.judged);
+            out.n_templates += usize::from(roles.judged);
             out.findings.extend(whole.filter(|_| roles.judged).map(|file| unrendered(&file)));
         }
         Outcome::Irrelevant => {}
@@ -460,27 +454,5 @@ fn note_scope(document: &Document, scopes: &mut Scopes) {
         if let Some((group, kind)) = resource::defines_cluster_scoped(object) {
             scopes.insert((group.to_owned(), kind.to_owned()));
         }
-    }
-}
-
-/// Whether a document is what its file was read for.
-fn counts(roles: Roles, class: Class) -> bool {
-    match class {
-        Class::Policy => roles.policies || roles.judged,
-        Class::Exception => roles.exceptions || roles.judged,
-        _ => roles.judged,
-    }
-}
-
-fn slot(counts: &mut Documents, class: Class) -> &mut usize {
-    match class {
-        Class::Policy => &mut counts.policies,
-        Class::Exception => &mut counts.exceptions,
-        Class::Manifest => &mut counts.manifests,
-        Class::Kustomize => &mut counts.kustomize,
-        Class::HelmTemplate => &mut counts.helm,
-        Class::TestSuite => &mut counts.suites,
-        Class::Values => &mut counts.values,
-        Class::Other => &mut counts.other,
     }
 }

@@ -4,11 +4,13 @@
 //! first, all files in parallel; then policies are compiled, once; then objects are judged, in parallel again. The
 //! result is the same whatever the number of threads.
 
+mod counts;
 mod judge;
 mod law;
 mod load;
 mod panic;
 
+pub(crate) use counts::looked_at;
 pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, skipped, skipped_law};

@@ -52,6 +52,8 @@ pub(crate) enum SourceError {
         revision: String,
         /// Whether history is cut off in this clone.
         shallow: bool,
+        /// Whether the repository has no working tree, as on a server: its branches are those of `refs/heads`.
+        bare: bool,
     },
     /// A revision is the name of several things that are not the same.
     #[error("`{revision}` is ambiguous: {}", meanings.join(", "))]
@@ -124,7 +126,7 @@ impl SourceError {
     /// What the user can do about it, a sentence each, printed below the error.
     pub(crate) fn hints(&self) -> Vec<String> {
         let text = match self {
-            Self::UnknownRevision { revision, shallow } if is_hex(revision) => {
+            Self::UnknownRevision { revision, shallow, .. } if is_hex(revision) => {
                 if *shallow {
                     format!("the clone is shallow; fetch the commit: git fetch --depth=1 origin {revision}")
                 } else {
@@ -133,14 +135,21 @@ impl SourceError {
                         .to_owned()
                 }
             }
-            Self::UnknownRevision { revision, shallow: true } => {
+            Self::UnknownRevision { revision, shallow: true, .. } => {
                 let branch = revision.strip_prefix("origin/").unwrap_or(revision);
                 format!(
                     "the clone is shallow; fetch what is missing: git fetch --depth=1 origin \
                      {branch}:refs/remotes/origin/{branch}, or all of it: git fetch --unshallow"
                 )
             }
-            Self::UnknownRevision { revision, shallow: false } => {
+            Self::UnknownRevision { bare: true, .. } => {
+                "this repository is bare, so that no branch is called origin/…; git branch lists those that there are"
+                    .to_owned()
+            }
+            Self::UnknownRevision { revision, .. } if revision.starts_with("origin/") => {
+                "git fetch origin brings the branches of the remote up to date".to_owned()
+            }
+            Self::UnknownRevision { revision, .. } => {
                 format!("a branch of the remote is called origin/{revision}; git fetch origin brings it up to date")
             }
             Self::Ambiguous { meanings, .. } => {

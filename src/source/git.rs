@@ -434,7 +434,11 @@ impl Repository {
 
     /// The commit or tree that `name` stands for: a branch, a tag, an id, `HEAD~1`.
     pub(crate) fn resolve(&self, name: &str) -> Result<Revision, SourceError> {
-        let unknown = || SourceError::UnknownRevision { revision: name.to_owned(), shallow: self.is_shallow() };
+        let unknown = || SourceError::UnknownRevision {
+            revision: name.to_owned(),
+            shallow: self.is_shallow(),
+            bare: self.work_dir().is_none(),
+        };
         let no_tree = || SourceError::NotATree { revision: name.to_owned() };
         if name.is_empty() || name.parse::<Oid>().is_ok_and(|it| it.is_zero()) {
             return Err(unknown());

@@ -67,6 +67,11 @@ impl Trees {
         }
     }
 
+    /// The bytes of a blob, unless they are more than `max_bytes`.
+    pub(super) fn blob(&mut self, oid: Oid, max_bytes: u64) -> Result<Vec<u8>, ObjectError> {
+        self.objects.blob(oid, max_bytes)
+    }
+
     /// The entries of the bytes of a tree.
     pub(super) fn entries<'t>(
         &self,

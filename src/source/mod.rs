@@ -4,6 +4,7 @@
 //! yet, and a [`Reader`] per thread that reads them. What is passed over is listed with its reason, so that nothing
 //! is green because nobody looked. A source never parses, never writes, never follows a link of the repository.
 
+pub(crate) mod additions;
 mod error;
 mod filter;
 mod git;

@@ -3,6 +3,8 @@
 mod case;
 mod evaluate;
 #[cfg(test)]
+mod fixes;
+#[cfg(test)]
 mod pages;
 mod parse;
 

@@ -35,25 +35,25 @@ use crate::{
 };
 
 /// How findings name the file of an example.
-const PAGE: &str = "page.yaml";
+pub(super) const PAGE: &str = "page.yaml";
 
 /// The time at which examples are judged: 2026-01-01T00:00:00Z.
-const NOW: i128 = 1_767_225_600_000_000_000;
+pub(super) const NOW: i128 = 1_767_225_600_000_000_000;
 
 /// What an example asks for in the file and what the rule says, as lines.
 type Lines = (BTreeSet<u32>, BTreeSet<u32>);
 
 /// The part of an example that is an `admit.yaml`.
-fn settings(text: &str) -> Result<Settings, String> {
+pub(super) fn settings(text: &str) -> Result<Settings, String> {
     let part = text.split("---\n").find(|part| part.starts_with("governance:")).unwrap_or_default();
     Settings::parse("admit.yaml", part.as_bytes()).map_err(|error| error.to_string())
 }
 
-fn rules(settings: &Settings) -> Result<Rules, String> {
+pub(super) fn rules(settings: &Settings) -> Result<Rules, String> {
     Ok(Rules::new(&settings.governance).map_err(|error| error.to_string())?.with_all_on())
 }
 
-fn load(files: &[(&str, &str)]) -> Result<Tree, String> {
+pub(super) fn load(files: &[(&str, &str)]) -> Result<Tree, String> {
     let roles = Roles { judged: true, policies: true, exceptions: true, cluster: true, screened: false };
     let input = |(path, text): &(&str, &str)| Input {
         entry: Entry { path: (*path).into(), at: At::Memory(Arc::from(text.as_bytes())) },
@@ -72,14 +72,14 @@ fn load(files: &[(&str, &str)]) -> Result<Tree, String> {
     loader.load(&inputs, [PAGE].into_iter()).map_err(|error| error.to_string())
 }
 
-fn law(tree: &Tree) -> Law {
+pub(super) fn law(tree: &Tree) -> Law {
     let mut law = Law::compile(tree.files.iter());
     law.stand_in(tree.files.iter());
     law
 }
 
 /// The file with the policy of all examples, unless these hold one.
-fn example_policy(texts: &[&str]) -> Vec<(&'static str, &'static str)> {
+pub(super) fn example_policy(texts: &[&str]) -> Vec<(&'static str, &'static str)> {
     let kinds = ["kind: ClusterPolicy", "kind: Policy", "kind: ValidatingPolicy", "kind: NamespacedValidatingPolicy"];
     let has = texts.iter().any(|text| text.lines().any(|line| kinds.contains(&line)));
     if has { Vec::new() } else { vec![("policy.yaml", EXAMPLE_POLICY)] }

@@ -389,7 +389,7 @@ fn what_is_no_manifest_is_counted_and_not_judged() {
     it.write("tests/kyverno-test.yaml", "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nmetadata: { name: t }\n");
     it.write("notes.yaml", "- some\n- list\n").write("README.md", "---\nkind: Widget\n");
     let run = it.admit(&["check"]).exits(0);
-    run.says("1 manifest, 1 policy, 2 kustomizations, 1 Helm template, 1 test suite, 3\n    configuration files and 1 other document");
+    run.says("1 manifest, 1 policy, 1 kustomization, 1 Kustomize patch, 1 Helm template, 1\n    test suite, 3 configuration files and 1 other document");
     // Named, they are known for what they are, even if nothing else is read.
     for name in ["chart/templates/w.yaml", "over/p/w.yaml"] {
         let all = ["check", "--policies", "policies", "--exceptions", "apps", "--cluster", "apps", name];
@@ -623,4 +623,63 @@ fn a_policy_in_a_list_is_an_error_and_not_silence() {
     let indented = policy("color", "color", "red").replace('\n', "\n    ");
     it.write("policies/list.yaml", format!("apiVersion: v1\nkind: List\nitems:\n  - {}\n", indented.trim_end()));
     it.admit(&["check"]).exits(1).says("error[policy/in-list]").says("policies/list.yaml:5:");
+}
+
+#[test]
+fn the_summary_counts_objects_and_each_file_once() {
+    let it = Scratch::repository();
+    it.write("policies/size.yaml", policy("size", "size", "small"));
+    let list = "{ apiVersion: v1, kind: List, items: [{ apiVersion: example.com/v1, kind: Gadget, metadata: { name: a } }, \
+                { apiVersion: example.com/v1, kind: Gadget, metadata: { name: b } }] }\n";
+    it.write("apps/list.yaml", list)
+        .write("apps/kustomization.yaml", "patches: [{ path: patch.yaml }]\n")
+        .write("apps/patch.yaml", "- { op: add, path: /spec, value: {} }\n")
+        .write("apps/broken.yaml", "a: [\n");
+    let run = it.admit(&["check"]).exits(1);
+    run.says("looked at 5 files: 2 manifests, 1 policy, 1 kustomization and 1 Kustomize patch");
+    it.remove("apps/broken.yaml");
+    it.commit("as it is");
+    // A policy that changes is on both sides, and is one policy.
+    it.write("policies/size.yaml", format!("{}# changed\n", policy("size", "size", "small")));
+    it.commit("changed");
+    it.admit(&["check", "--diff", "HEAD~1..HEAD"]).says("looked at 1 file: 1 policy");
+}
+
+#[test]
+fn violations_that_were_there_before_are_named() {
+    let it = Scratch::repository();
+    let tolerant = policy("size", "size", "small").replace("pattern:", "allowExistingViolations: true, pattern:");
+    it.write("policies/size.yaml", tolerant).write("apps/large.yaml", widget("large", "size", "large"));
+    it.commit("as it is");
+    it.write("apps/large.yaml", widget("large", "size", "huge"));
+    it.commit("huge");
+    let run = it.admit(&["check", "--diff", "HEAD~1..HEAD"]).exits(0);
+    run.says("1 violation that was there before the change").says("shop/large (size/check)");
+}
+
+#[test]
+fn a_bare_repository_is_told_what_can_be_looked_at() {
+    let it = Scratch::repository();
+    it.write("a.yaml", widget("a", "size", "small"));
+    it.commit("one");
+    it.git(&["clone", "-q", "--bare", ".", "server.git"]);
+    let run = it.admit_in("server.git", &["check"]);
+    // The working tree around it marks a root; a server has none.
+    assert_ne!(run.code, 1, "{run:?}");
+    let server = Scratch::new();
+    let from = it.path("").display().to_string();
+    server.git(&["clone", "-q", "--bare", &from, "it.git"]);
+    let run = server.admit_in("it.git", &["check"]).exits(2);
+    run.complains("this repository is bare").complains("admit check --diff BASE..HEAD");
+    let run = server.admit_in("it.git", &["check", "--diff", "main..nowhere"]).exits(2);
+    run.complains("unknown revision `nowhere`").complains("git branch lists");
+}
+
+#[test]
+fn an_unclosed_bracket_is_blamed_itself() {
+    let it = Scratch::repository();
+    it.write("policies/size.yaml", policy("size", "size", "small"));
+    it.write("broken.yaml", "kind: Widget\nspec:\n  sizes: [small, large\n  color: red\n");
+    let run = it.admit(&["check"]).exits(1);
+    run.says("broken.yaml:3:10").says("`[` is not closed");
 }

@@ -47,7 +47,8 @@ fn settings_weigh_rules_and_wrong_ones_end_the_run() {
 fn a_page_is_printed_and_an_unknown_one_is_an_error() {
     let it = Scratch::repository();
     it.admit(&["explain", "EXC021"]).exits(0).says("# EXC021 autogen-missing").says("## Stays quiet");
-    it.admit(&["explain", "EXC777"]).exits(2).complains("there is no rule `EXC777`");
+    it.admit(&["explain", "EXC777"]).exits(2).complains("there is no page for `EXC777`");
+    it.admit(&["explain", "size/check"]).exits(2).complains("would be a rule of the policy `size`");
 }
 
 #[test]
@@ -200,4 +201,50 @@ fn what_a_rule_says_in_particular_is_said_once() {
     let found = it.admit(&["check", "--format", "json"]).exits(1).findings();
     let at = |id: &str| found.iter().filter(|it| it.starts_with(id)).count();
     assert_eq!((at("EXC001"), at("EXC011"), at("EXC016"), at("policy/")), (0, 1, 1, 0), "{found:?}");
+}
+
+/// An exception as somebody wrote it by hand, with more than one thing to mend.
+const BY_HAND: &str = "# For the large one, until it shrinks
+apiVersion: kyverno.io/v2beta1
+kind: PolicyException
+metadata:
+  name: large # its name
+  namespace: shop
+spec:
+  exceptions: [{ policyName: size, ruleNames: ['*'] }]
+  match: { any: [{ resources: { kinds: [Widget], namespaces: [shop], names: [large], operations: [CREATE] } }] }
+";
+
+#[test]
+fn what_can_be_mended_is_shown_as_a_diff_and_written_when_asked() {
+    let it = governed();
+    it.write("exceptions/large.yaml", BY_HAND);
+    let shown = it.admit(&["lint", "--fix"]).exits(1);
+    let shown = shown
+        .says("--- a/exceptions/large.yaml")
+        .says("-apiVersion: kyverno.io/v2beta1")
+        .says("+apiVersion: kyverno.io/v2\n");
+    let shown = shown.complains("can be mended: add --write");
+    assert_eq!(
+        std::fs::read_to_string(it.path("exceptions/large.yaml")).unwrap(),
+        BY_HAND,
+        "nothing is written unasked"
+    );
+
+    // The diff is one that Git takes, and comes to the same as writing.
+    it.write("fix.diff", &shown.stdout);
+    it.git(&["apply", "--check", "fix.diff"]);
+    it.git(&["apply", "fix.diff"]);
+    let applied = std::fs::read_to_string(it.path("exceptions/large.yaml")).unwrap();
+    it.write("exceptions/large.yaml", BY_HAND).remove("fix.diff");
+    it.admit(&["lint", "--fix", "--write"]).says_not("EXC003").says_not("EXC018").complains("mended");
+    let written = std::fs::read_to_string(it.path("exceptions/large.yaml")).unwrap();
+    assert_eq!(applied, written);
+    assert!(written.starts_with("# For the large one, until it shrinks\napiVersion: kyverno.io/v2\n"), "{written}");
+    assert!(written.contains("  name: large # its name\n") && written.contains("names: [large] } }]"), "{written}");
+
+    // A second run has nothing to do.
+    it.admit(&["lint", "--fix"]).says_not("--- a/").complains("nothing can be mended safely");
+    it.admit(&["lint", "--fix", "-"]).exits(2).complains("standard input can't be mended");
+    it.admit(&["lint", "--write"]).exits(2);
 }

@@ -30,8 +30,11 @@ const RANKS: [&[&str]; 14] = [
 ];
 
 /// Files below `tests/` that are no Rust, and the suite that reads them.
-const SUITES: [(&str, &str); 2] =
-    [("tests/engine/*/*.yaml", "tests/cases.rs"), ("tests/report/*.snap", "src/report/tests.rs")];
+const SUITES: [(&str, &str); 3] = [
+    ("tests/engine/*/*.yaml", "tests/cases.rs"),
+    ("tests/fix/*.yaml", "src/testing/fixes.rs"),
+    ("tests/report/*.snap", "src/report/tests.rs"),
+];
 
 #[test]
 fn modules_name_only_modules_of_lower_rank() {

@@ -1,6 +1,9 @@
 //! One case before the law: what is judged, what judges it, and what there is to say.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
+};
 
 use super::{
     part::{Part, may_be_exempt},
@@ -49,6 +52,8 @@ pub(crate) struct Case {
     pub governance: Option<Rules>,
     /// How files of exceptions were; `None` where nobody asked.
     pub history: Option<History>,
+    /// Where files of a working tree are, by the path that findings show.
+    pub places: HashMap<String, PathBuf>,
     /// For a change: both sides of what governs it.
     pub sides: Option<Sides>,
     /// For a change that is judged by the law from before it: what it does to the exceptions of that law.
@@ -98,12 +103,8 @@ impl Case {
             };
             take(governed, &mut findings);
         }
-        let summary = Summary {
-            files: self.tree.n_files + self.law_tree.n_files,
-            documents: self.tree.counts + self.law_tree.counts,
-            rules: judged.rules,
-            waived: judged.waived,
-        };
+        let (files, documents) = runner::looked_at(&self.tree, &self.law_tree);
+        let summary = Summary { files, documents, rules: judged.rules, waived: judged.waived };
         let documents = self.tree.files.iter().filter(|it| it.roles.judged).flat_map(|it| &it.documents);
         // Policies and exceptions are objects, too, but unless a rule says something of them nothing was checked.
         let is_empty =
@@ -114,6 +115,7 @@ impl Case {
         report.traces = judged.traces;
         report.rules = described(&report.findings, &self.law.policies);
         report.notes.clone_from(&self.notes);
+        report.notes.extend(tolerated(&judged.tolerated));
         let mut checked = match (self.law.n_policies, is_empty && self.is_whole) {
             (0, _) => Checked::NoPolicy,
             (_, true) => Checked::NoManifest,
@@ -283,6 +285,20 @@ fn take(governed: Vec<Finding>, findings: &mut Vec<Finding>) {
     let said: HashSet<_> = governed.iter().filter(weighs).map(key).collect();
     findings.retain(|it| !matches!(&*it.id, "policy/schema" | "policy/invalid") || !said.contains(&key(it)));
     findings.extend(governed);
+}
+
+/// What to say of violations that were there before.
+fn tolerated(all: &[String]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let (s, were) = if all.len() == 1 { ("", "was") } else { ("s", "were") };
+    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    let shown = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let n = all.len();
+    (n > 0).then(|| {
+        format!(
+            "{n} violation{s} that {were} there before the change {were} let through, as a cluster does: {shown}{more}"
+        )
+    })
 }
 
 /// An item of a list that no API server takes.

@@ -6,6 +6,7 @@ mod case;
 pub(crate) mod change;
 mod disk;
 mod part;
+pub(crate) mod revision;
 pub(crate) mod sides;
 mod standing;
 pub(crate) mod tree;

@@ -1,7 +1,7 @@
 //! A case from files: a working tree, named files, standard input.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashMap, HashSet},
     ffi::OsString,
     io::Read,
     path::{MAIN_SEPARATOR, Path, PathBuf},
@@ -28,6 +28,9 @@ use crate::{
     source::{At, Entry, Environment, Filter, Listing, Options, Reader, Skipped, is_hidden, stdin, worktree},
 };
 
+/// Files as they would be, by the path that findings show: instead of those on the disk, or beside them.
+pub(crate) type Overlay = BTreeMap<String, Arc<[u8]>>;
+
 /// Reads what `paths` name, or the repository around the current directory, and the law of it.
 pub(crate) fn read(
     paths: &[PathBuf],
@@ -35,6 +38,18 @@ pub(crate) fn read(
     law: &LawArgs,
     progress: &Progress,
     input: &mut dyn Read,
+) -> Result<Case, RunError> {
+    read_with(paths, environment, law, progress, input, &Overlay::new())
+}
+
+/// The same with other files than those on the disk.
+pub(crate) fn read_with(
+    paths: &[PathBuf],
+    environment: &Environment,
+    law: &LawArgs,
+    progress: &Progress,
+    input: &mut dyn Read,
+    overlay: &Overlay,
 ) -> Result<Case, RunError> {
     let (streams, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|it| it == Path::new("-"));
     let workspace = Workspace::find(&paths, environment)?;
@@ -58,6 +73,7 @@ pub(crate) fn read(
         gathering.found(law, if names_all { &paths } else { &[] }, judges_all)?;
     }
 
+    let places = gathering.lay_over(overlay);
     let tree = gathering.load(&gathering.inputs, progress)?;
     let mut compiled = Law::compile(tree.files.iter());
     let explicit = !law.cluster.is_empty();
@@ -91,6 +107,7 @@ pub(crate) fn read(
         is_root,
         governance,
         history,
+        places,
         ..Case::default()
     })
 }
@@ -142,6 +159,25 @@ impl<'w> Gathering<'w> {
             Some(if above.is_empty() { path.to_owned() } else { format!("{above}/{path}") })
         };
         who::history(repository, head, tree.files.iter(), &Asks::of(rules).of_tree(), below_root)
+    }
+
+    /// Takes other bytes for files, and says where those on the disk are.
+    fn lay_over(&mut self, overlay: &Overlay) -> HashMap<String, PathBuf> {
+        let mut places = HashMap::new();
+        for input in self.inputs.iter_mut().filter(|it| it.roles.judged) {
+            if let At::Worktree(place) | At::Named(place) = &input.entry.at {
+                places.insert(input.entry.path.to_string(), place.clone());
+            }
+            if let Some(bytes) = overlay.get(&*input.entry.path) {
+                input.entry.at = At::Memory(Arc::clone(bytes));
+            }
+        }
+        let roles = Roles { judged: true, policies: true, exceptions: true, ..Roles::default() };
+        for (path, bytes) in overlay.iter().filter(|(path, _)| !places.contains_key(*path)) {
+            let entry = Entry { path: path.as_str().into(), at: At::Memory(Arc::clone(bytes)) };
+            self.inputs.push(Input { entry, roles });
+        }
+        places
     }
 
     fn load(&self, inputs: &[Input], progress: &Progress) -> Result<runner::Tree, RunError> {

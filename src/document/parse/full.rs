@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
 use super::{
-    Read, excerpt, first_character, one_character,
+    Read, excerpt, first_character, flow, one_character,
     tree::{Frame, Pending, Tree, Words},
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(super) fn read(
     };
     let mut parser = Parser::new_from_str_with_options(&text, options);
     let tabs = screened.has_tab.then(|| Tabs::new(start as u32));
-    let mut reader = Reader { tree, file, base: start, tabs, last_end: start as u32 };
+    let mut reader = Reader { tree, file, base: start, end, tabs, last_end: start as u32 };
     let mut hidden = None;
     loop {
         let (event, at) = match parser.next_event() {
@@ -85,6 +85,8 @@ struct Reader<'r> {
     file: &'r File,
     /// Offset of the document in the file.
     base: usize,
+    /// Where the document ends.
+    end: usize,
     tabs: Option<Tabs>,
     /// End of the last scalar or bracket.
     last_end: u32,
@@ -329,6 +331,13 @@ impl Reader<'_> {
             ErrorKind::MappingValueNotAllowed => Some("quote the value if it contains `: `, or mend the indentation"),
             _ => None,
         };
+        let text = &self.file.text()[self.base..self.end];
+        if let Some(open) = flow::unclosed(text, offset - self.base) {
+            let bracket = &text[open..=open];
+            let at = Span::new((self.base + open) as u32, (self.base + open) as u32 + 1);
+            let message = format!("`{bracket}` is not closed where the lines below it go on");
+            return DocumentError::Syntax { message, help: Some("close it"), at };
+        }
         DocumentError::Syntax { message: error.kind().to_string(), help, at }
     }
 }

@@ -10,6 +10,7 @@
 //! Two readers make the same [`Tree`]: [`quick`] reads what most manifests are written in and gives up on
 //! anything else, [`full`] reads all of YAML and alone says what is wrong. A test holds them to the same trees.
 
+mod flow;
 mod full;
 mod quick;
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl<'v> Judging<'v, '_> {
             evidence: verdict.evidence,
             exceptions: Vec::new(),
             waived: None,
+            tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties: verdict.properties,

@@ -255,6 +255,7 @@ impl<'w> Applying<'w> {
             evidence: Evidence { clause: clause.filter(|_| failed), ..Evidence::default() },
             exceptions: Vec::new(),
             waived: None,
+            tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties: Vec::new(),
