@@ -46,6 +46,10 @@ const RULES: &[(&str, &str)] = &[
         r#"{ message: m, foreach: [{ list: request.object.spec.containers, deny: { conditions: { any: [{ key: "{{ element.image }}", operator: Equals, value: "*:never" }] } } }] }"#,
     ),
     ("podSecurity", "{ podSecurity: { level: baseline, version: latest } }"),
+    (
+        "cel",
+        r#"{ message: m, cel: { expressions: [{ expression: "(!has(object.spec.hostPID) || object.spec.hostPID == false) && object.spec.containers.all(c, !c.image.endsWith(':latest'))" }] } }"#,
+    ),
 ];
 
 fn policy(name: &str, kinds: &str, annotations: &str, validate: &str) -> String {
