@@ -51,6 +51,10 @@ const RULES: &[(&str, &str)] = &[
         r#"{ cel: { expressions: [{ message: m, expression: "(!has(object.spec.hostPID) || object.spec.hostPID == false) && object.spec.containers.all(c, !c.image.endsWith(':latest'))" }] } }"#,
     ),
     ("podSecurity", "{ podSecurity: { level: baseline, version: latest } }"),
+    (
+        "cel",
+        r#"{ message: m, cel: { expressions: [{ expression: "(!has(object.spec.hostPID) || object.spec.hostPID == false) && object.spec.containers.all(c, !c.image.endsWith(':latest'))" }] } }"#,
+    ),
 ];
 
 fn policy(name: &str, kinds: &str, annotations: &str, validate: &str) -> String {
