@@ -347,6 +347,7 @@ fn evaluate(args: &ApplyArgs, loaded: &Loaded, now: i128) -> Result<Judged, RunE
     let inputs = Inputs {
         policies: &loaded.policies.set,
         targets: &loaded.others,
+        sources: &[],
         cluster: &loaded.cluster,
         values: &loaded.values,
         user: loaded.user.as_ref(),

@@ -8,7 +8,7 @@ use super::{
     Notices, Weight,
     check::{self, Checked, Run, Wanted},
     cluster_resource,
-    evaluation::{self, Inputs, Judged},
+    evaluation::{self, CloneSource, Inputs, Judged},
     load::{Loader, Object, PayloadForm, Policies},
     selector::Selector,
     suite::{Expectation, Suite},
@@ -51,12 +51,14 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
         resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
     }
     let targets: Vec<Object> = suite.targets.iter().flat_map(|path| loader.resources(path)).collect();
+    let sources = clone_sources(&results, &mut loader);
     let cluster = cluster_resource::build(suite, &resources, &mut loader, notices);
     loader.define_kinds(&mut policies);
     let wanted = Wanted::load(suite, &mut loader);
     let inputs = Inputs {
         policies: &policies.set,
         targets: &targets,
+        sources: &sources,
         cluster: &cluster,
         values: &values,
         user: user.as_ref(),
@@ -101,6 +103,19 @@ fn values(suite: &Suite, loader: &mut Loader<'_>, notices: &Notices) -> Values {
 fn user(suite: &Suite, loader: &mut Loader<'_>, notices: &Notices) -> Option<UserInfo> {
     let path = suite.user_info.as_ref()?;
     loader.documents(path).first().map(|it| user_info::read(it.root(), notices))
+}
+
+/// What rules may copy, by the rules that expectations name.
+fn clone_sources(results: &[Expectation], loader: &mut Loader<'_>) -> Vec<CloneSource> {
+    let mut out: Vec<CloneSource> = Vec::new();
+    for expected in results {
+        let Some(path) = &expected.clone_source else { continue };
+        let policy = expected.policy.rsplit('/').next().unwrap_or_default().to_owned();
+        if !out.iter().any(|it| it.policy == policy && it.rule == expected.rule) {
+            out.push(CloneSource { policy, rule: expected.rule.clone(), objects: loader.resources(path) });
+        }
+    }
+    out
 }
 
 /// The resources without those whose identity an earlier one has.

@@ -142,7 +142,7 @@ pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> 
             if rows.is_empty() && resource < run.resources.len() {
                 out.push(excluded(expected, run, resource, policy, notices));
             }
-            out.extend(rows.into_iter().filter_map(|row| compare(expected, run, row, notices)));
+            out.extend(rows.into_iter().flat_map(|row| compare(expected, run, row, notices)));
         }
     }
     out
@@ -240,12 +240,30 @@ fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize
     }
 }
 
-fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Option<Checked> {
+/// The lines for what a rule says: one, or one for each object that it makes where a suite expects some.
+fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Vec<Checked> {
     let found = row.status.as_str();
-    let said = row.message.clone();
     // Kyverno: an object that differs makes the result a failure, which a suite may expect.
     let counts = found == expected.result || (expected.result == "fail" && found == "pass");
-    let compared = if counts { compare_effect(expected, run, row, notices) } else { Compared::Equal };
+    let line = |compared, resource| line(expected, row, compared, resource);
+    let resource = title(run.object(row.resource));
+    if !counts {
+        return line(Compared::Equal, resource).into_iter().collect();
+    }
+    if let (Some(path), Some(patched)) = (&expected.patched, &row.effect.patched) {
+        return line(compare_object(expected, run, path, patched, notices), resource).into_iter().collect();
+    }
+    if expected.generated.is_empty() || row.effect.generated.is_empty() {
+        return line(Compared::Equal, resource).into_iter().collect();
+    }
+    let of_object =
+        |generated: &Json| line(compare_any(expected, run, generated, notices), identity(generated).join("/"));
+    row.effect.generated.iter().filter_map(of_object).collect()
+}
+
+fn line(expected: &Expectation, row: &Row, compared: Compared, resource: String) -> Option<Checked> {
+    let found = row.status.as_str();
+    let said = row.message.clone();
     let (mark, reason, message) = match compared {
         Compared::Differs(text) if expected.result == "fail" => (Mark::Pass, "Ok".to_owned(), text),
         Compared::Differs(text) => (Mark::Fail, "Resource diff".to_owned(), text),
@@ -257,14 +275,8 @@ fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -
         Compared::Equal if found == "skip" => (Mark::Skip, "Ok".to_owned(), said),
         Compared::Equal => (Mark::Pass, "Ok".to_owned(), said),
     };
-    Some(Checked {
-        policy: expected.policy.clone(),
-        rule: row.rule.clone(),
-        resource: title(run.object(row.resource)),
-        mark,
-        reason,
-        message,
-    })
+    let (policy, rule) = (expected.policy.clone(), row.rule.clone());
+    Some(Checked { policy, rule, resource, mark, reason, message })
 }
 
 /// How objects that a rule made compare with those that a suite expects.
@@ -279,17 +291,17 @@ enum Compared {
     Silent,
 }
 
-fn compare_effect(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Compared {
-    if let (Some(path), Some(patched)) = (&expected.patched, &row.effect.patched) {
-        return compare_object(expected, run, path, patched, notices);
-    }
-    let mut last = Compared::Equal;
+/// A generated object against the files that may hold it.
+fn compare_any(expected: &Expectation, run: Run<'_>, generated: &Json, notices: &Notices) -> Compared {
+    let mut last = Compared::Silent;
     for path in &expected.generated {
-        for generated in &row.effect.generated {
-            last = compare_object(expected, run, path, generated, notices);
-            if matches!(last, Compared::Equal) {
-                return last;
-            }
+        let holds = run.wanted.find(path, generated).is_some() || expected.generated.len() == 1;
+        if !holds && run.wanted.has(path) {
+            continue;
+        }
+        last = compare_object(expected, run, path, generated, notices);
+        if matches!(last, Compared::Equal) {
+            break;
         }
     }
     last

@@ -11,6 +11,7 @@ use std::{
 use serde_json::Value as Json;
 
 use super::{compare::identity, evaluation::Judged};
+use crate::finding::Status;
 
 /// The files and what goes into them, in the order of the rows.
 pub(crate) fn files(judged: &Judged, path: &Path, is_directory: bool) -> Vec<(PathBuf, String)> {
@@ -19,9 +20,16 @@ pub(crate) fn files(judged: &Judged, path: &Path, is_directory: bool) -> Vec<(Pa
     if !is_directory {
         out.push((path.to_owned(), String::new()));
     }
+    let mut last = None;
     for row in &judged.rows {
         let policy = &judged.heads[row.policy].name;
-        let changed = row.effect.patched.iter().map(|object| (format!("{}-mutated.yaml", file_name(object)), object));
+        // Each rule of a policy knows the object as all of them leave it, which is written once.
+        let is_new = row.status == Status::Pass && last != Some((row.policy, row.resource));
+        let changed = row.effect.patched.iter().filter(|_| is_new);
+        let changed = changed.map(|object| (format!("{}-mutated.yaml", file_name(object)), object));
+        if is_new && row.effect.patched.is_some() {
+            last = Some((row.policy, row.resource));
+        }
         let made = row.effect.generated.iter().map(|object| (format!("{policy}-generated.yaml"), object));
         for (name, object) in changed.chain(made) {
             let path = if is_directory { path.join(name) } else { path.to_owned() };
@@ -50,6 +58,7 @@ mod tests {
     fn one_file_holds_everything_and_a_directory_a_file_for_each_name() {
         let (mut judged, _) = testing::judged();
         let object = |name: &str| serde_json::json!({"kind": "Pod", "metadata": {"name": name}});
+        judged.rows[0].status = Status::Pass;
         judged.rows[0].effect.patched = Some(object("a"));
         judged.rows[0].effect.generated = vec![object("b"), object("c/d")];
         let yaml = |name: &str| format!("kind: Pod\nmetadata:\n  name: {name}\n---\n");

@@ -25,7 +25,7 @@ use crate::{
     finding::Status,
     policy::{
         Action, Head, Operation,
-        classic::Body,
+        classic::{Body, Policy, Rule},
         set::{Found, PolicySet, ResourceKind, RuleRef},
     },
     runner,
@@ -38,6 +38,8 @@ pub(crate) struct Inputs<'i> {
     pub policies: &'i PolicySet,
     /// Objects beside the resources that rules for existing objects may change.
     pub targets: &'i [Object],
+    /// Objects that single rules may copy.
+    pub sources: &'i [CloneSource],
     /// What API calls and other look-ups find.
     pub cluster: &'i Cluster,
     /// Values given by hand.
@@ -50,6 +52,17 @@ pub(crate) struct Inputs<'i> {
     pub audit_warn: bool,
     /// The time of the run in nanoseconds since 1970, UTC.
     pub now: i128,
+}
+
+/// Objects that one rule may copy.
+#[derive(Clone, Debug)]
+pub(crate) struct CloneSource {
+    /// Name of the policy.
+    pub policy: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// The objects.
+    pub objects: Vec<Object>,
 }
 
 /// What a rule says of a resource.
@@ -172,7 +185,14 @@ impl<'i> Evaluating<'i> {
             if let Err(message) = runner::quietly(|| self.judge(object, rules)) {
                 self.panicked(rules, &message);
             }
-            self.rows.extend(unevaluated(policies, rules, self.index, rules[0].policy_index()));
+        }
+        let makes = |rule: &RuleRef| {
+            policies.classic_rule(*rule).is_some_and(|(_, rule)| matches!(rule.body, Body::Generate(_)))
+        };
+        for rules in by_policy().filter(|rules| rules.iter().any(makes)) {
+            if let Err(message) = runner::quietly(|| self.generate(object, rules)) {
+                self.panicked(rules, &message);
+            }
         }
         self.rows
     }
@@ -241,6 +261,27 @@ impl<'i> Evaluating<'i> {
         let rows: Vec<Row> =
             outcomes.into_iter().map(|outcome| row(self.inputs, self.index, position, found, outcome)).collect();
         self.rows.extend(rows);
+    }
+}
+
+impl Evaluating<'_> {
+    /// Runs the generate rules of one policy.
+    fn generate(&mut self, object: &Object, rules: &[RuleRef]) {
+        let position = rules[0].policy_index();
+        let found = self.inputs.policies.get(rules[0]);
+        let arena = Arena::new();
+        let given = Given::new(self.inputs.values, found.head(), object);
+        let replaced = overrides::apply(object, given.all());
+        let request = request(self.inputs, replaced.as_ref().unwrap_or(object), given, &arena);
+        let sources = |policy: &Policy, rule: &Rule| {
+            let given = self.inputs.sources.iter().filter(|it| it.policy == policy.head.name && it.rule == rule.name);
+            given.flat_map(|it| &it.objects).map(Object::node).collect()
+        };
+        for generated in engine::generate::generate(self.world(), rules, &request, &sources) {
+            let mut row = row(self.inputs, self.index, position, found, generated.outcome);
+            row.effect.generated = generated.objects;
+            self.rows.push(row);
+        }
     }
 }
 
@@ -352,16 +393,93 @@ fn action(found: Found<'_>, outcome: &Outcome<'_>) -> Action {
     named.unwrap_or(outcome.action)
 }
 
-/// Rows for rules that this version can't evaluate: an error, never silence.
-fn unevaluated(policies: &PolicySet, rules: &[RuleRef], resource: usize, policy: usize) -> Vec<Row> {
-    let error = |rule: &RuleRef| {
-        let (_, rule) = policies.classic_rule(*rule)?;
-        let what = match &rule.body {
-            Body::Generate(_) => "generate",
-            Body::Validate(_) | Body::Mutate(_) | Body::VerifyImages(_) | Body::Nothing => return None,
-        };
-        let text = format!("{what} rules are not evaluated by this version of admit");
-        Some(Row::error(resource, policy, rule.name.clone(), text))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cluster::{Cluster, Law},
+        compat::testing,
     };
-    rules.iter().filter_map(error).collect()
+
+    const RULES: &str = "
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: make }
+spec:
+  rules:
+    - name: data
+      match: { any: [{ resources: { kinds: [Namespace] } }] }
+      generate: { apiVersion: v1, kind: ConfigMap, name: 'of-{{ request.object.metadata.name }}', namespace: '{{ request.object.metadata.name }}', data: { data: { k: v } } }
+    - name: clone
+      match: { any: [{ resources: { kinds: [Namespace] } }] }
+      generate: { apiVersion: v1, kind: Secret, name: copy, namespace: '{{ request.object.metadata.name }}', clone: { namespace: from, name: a } }
+    - name: missing
+      match: { any: [{ resources: { kinds: [Namespace] } }] }
+      generate: { apiVersion: v1, kind: Secret, name: copy, namespace: x, clone: { namespace: from, name: nobody } }
+    - name: list
+      match: { any: [{ resources: { kinds: [Namespace] } }] }
+      generate: { namespace: '{{ request.object.metadata.name }}', cloneList: { namespace: from, kinds: [v1/Secret], selector: { matchLabels: { take: 'yes' } } } }
+    - name: each
+      match: { any: [{ resources: { kinds: [Namespace] } }] }
+      generate:
+        foreach:
+          - list: \"['a', 'b', 'c']\"
+            preconditions: { all: [{ key: '{{ element }}', operator: NotEquals, value: b }] }
+            apiVersion: v1
+            kind: ConfigMap
+            name: '{{ element }}-{{ elementIndex }}'
+            namespace: x
+            data: {}
+    - name: unmet
+      match: { any: [{ resources: { kinds: [Namespace] } }] }
+      preconditions: { all: [{ key: a, operator: Equals, value: b }] }
+      generate: { apiVersion: v1, kind: ConfigMap, name: x, namespace: x, data: {} }
+";
+
+    #[test]
+    fn rules_make_objects_from_data_copies_and_lists() {
+        let policies = testing::policies(RULES);
+        let resources = testing::objects("{ apiVersion: v1, kind: Namespace, metadata: { name: shop } }");
+        let originals = testing::objects(
+            "{ apiVersion: v1, kind: Secret, metadata: { name: a, namespace: from, uid: u, labels: { take: 'yes' } } }\n\
+             ---\n{ apiVersion: v1, kind: Secret, metadata: { name: b, namespace: from } }",
+        );
+        let mut cluster = Cluster::new(Law::CommandLine);
+        for it in &originals {
+            cluster.add(&it.document, it.id);
+        }
+        let inputs = Inputs {
+            policies: &policies,
+            targets: &[],
+            sources: &[],
+            cluster: &cluster,
+            values: &Values::default(),
+            user: None,
+            operation: None,
+            audit_warn: false,
+            now: 0,
+        };
+        let judged = evaluate(inputs, &resources);
+        let made = |row: &Row| -> Vec<String> {
+            row.effect.generated.iter().map(|it| crate::compat::compare::identity(it)[1..].join("/")).collect()
+        };
+        let rows: Vec<String> = judged
+            .rows
+            .iter()
+            .map(|it| format!("{} {}: {}", it.rule, it.status.as_str(), made(it).join(" ")))
+            .collect();
+        let expected = [
+            "data pass: ConfigMap/shop/of-shop",
+            "clone pass: Secret/shop/copy",
+            "missing pass: ",
+            "list pass: Secret/shop/a",
+            "each pass: ConfigMap/x/a-0 ConfigMap/x/c-2",
+            "unmet skip: ",
+        ];
+        assert_eq!(rows, expected);
+        assert_eq!(judged.rows[2].message, "nothing is generated: there is no v1/Secret/from/nobody to clone");
+        let copy = &judged.rows[1].effect.generated[0];
+        assert_eq!(copy.pointer("/metadata/uid"), None);
+        assert_eq!(copy.pointer("/metadata/labels/generate.kyverno.io~1source-namespace"), Some(&"from".into()));
+    }
 }

@@ -105,7 +105,6 @@ pub(crate) struct Expectation {
     /// Files with generated objects, one of which must match.
     pub generated: Vec<String>,
     /// A file with the object that is cloned.
-    #[expect(dead_code, reason = "generation is not run yet")]
     pub clone_source: Option<String>,
     /// An object that the comparison file lacks is a failure.
     pub fail_on_missing: bool,

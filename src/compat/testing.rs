@@ -69,6 +69,7 @@ pub(super) fn judge(policies: &PolicySet, resources: &[Object], values: &Values)
     let inputs = Inputs {
         policies,
         targets: &[],
+        sources: &[],
         cluster: &cluster,
         values,
         user: None,

@@ -7,7 +7,10 @@ use crate::{
     cluster::Cluster,
     document::Node,
     expr::{Map, Value},
-    k8s::{gvk::KindPattern, label_selector::LabelSelector},
+    k8s::{
+        gvk::KindPattern,
+        label_selector::{LabelSelector, SelectorError},
+    },
     policy::{
         matching::{Block, Filter, Join, Subject},
         set::ResourceKind,
@@ -203,6 +206,30 @@ pub(crate) fn selects(selector: &LabelSelector, labels: Option<Value<'_>>) -> bo
     };
     let pairs: Vec<(&str, &str)> = map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
     selector.matches(pairs.iter().copied())
+}
+
+/// The label selector that a value stands for.
+///
+/// # Errors
+/// The first expression that is none.
+pub(crate) fn selector(value: Value<'_>) -> Result<LabelSelector, SelectorError> {
+    let mut out = LabelSelector::new();
+    if let Some(Value::Map(pairs)) = value.get("matchLabels") {
+        for (key, value) in pairs.iter() {
+            out.match_label(key, value.as_str().unwrap_or_default());
+        }
+    }
+    if let Some(Value::List(expressions)) = value.get("matchExpressions") {
+        for expression in expressions.iter() {
+            let text = |key| expression.get(key).and_then(Value::as_str).unwrap_or_default();
+            let values = match expression.get("values") {
+                Some(Value::List(values)) => values.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            out.match_expression(text("key"), text("operator"), values)?;
+        }
+    }
+    Ok(out)
 }
 
 /// The first thing in a filter that doesn't hold.

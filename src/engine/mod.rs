@@ -8,6 +8,7 @@ pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
 pub(crate) mod explain;
+pub(crate) mod generate;
 mod images;
 mod manifests;
 pub(crate) mod matching;
@@ -18,6 +19,7 @@ pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
 mod validate;
+mod verify_images;
 pub(crate) mod withheld;
 
 pub(crate) use outcome::{Evidence, Outcome, Status};
@@ -28,6 +30,7 @@ use context::{Given, RuleScope, Session, merge};
 use matching::{Reach, Reader, Subjected};
 use near_miss::Partial;
 use validate::{Checking, Verdict};
+use verify_images::Verifying;
 use withheld::{Reason, Withheld};
 
 use crate::{
@@ -38,6 +41,7 @@ use crate::{
         Action, Operation,
         classic::{
             Body, Check, Policy, Rule,
+            images::VerifyImages,
             model::{FailureAction, Validate},
         },
         exception::Exception,
@@ -82,11 +86,20 @@ pub(crate) fn evaluate<'v>(
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
-        let Some(outcome) = evaluate_rule(world, policy, rule, &session, &subject, reference.kinds()) else { continue };
-        if policy.first_rule_only && matches!(outcome.status, Status::Pass | Status::Fail) {
+        let before = out.len();
+        match &rule.body {
+            Body::VerifyImages(block) => {
+                out.extend(verify_images(world, (policy, rule, block), &session, &subject, reference.kinds()));
+            }
+            _ => out.extend(evaluate_rule(world, policy, rule, &session, &subject, reference.kinds())),
+        }
+        let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
+        if policy.first_rule_only && out[before..].iter().any(decides) {
             done = Some(policy);
         }
-        out.push(Outcome { origin: Some(reference), ..outcome });
+        for outcome in &mut out[before..] {
+            outcome.origin = Some(reference);
+        }
     }
     out
 }
@@ -111,8 +124,7 @@ fn evaluate_rule<'v>(
     }
     let validate = match &rule.body {
         Body::Validate(validate) => validate,
-        Body::VerifyImages(node) => return Some(undecided(policy, rule, *node, UNVERIFIED)),
-        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => return None,
+        Body::VerifyImages(_) | Body::Mutate(_) | Body::Generate(_) | Body::Nothing => return None,
     };
     if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
         let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
@@ -205,7 +217,59 @@ fn evaluate_rule<'v>(
     Some(Outcome { near_misses, withheld, ..outcome(verdict, Vec::new()) })
 }
 
-const UNVERIFIED: &str = "signatures of images are not verified by this version of admit";
+/// What a rule about images says.
+fn verify_images<'v>(
+    world: World<'v>,
+    (policy, rule, block): (&'v Policy, &'v Rule, &'v VerifyImages),
+    session: &Session<'v>,
+    subject: &Subjected<'v>,
+    kinds: KindsHold,
+) -> Vec<Outcome<'v>> {
+    let is_command_line = session.cluster.is_command_line();
+    let Some(object) = session.request.object else { return Vec::new() };
+    if !policy.admission && !is_command_line {
+        return Vec::new();
+    }
+    let reach = applies(policy, rule, subject, kinds);
+    if reach == Reach::No {
+        return Vec::new();
+    }
+    let mut said = Verifying { policy, rule, block, object, is_command_line }.run();
+    if said.is_empty() {
+        return said;
+    }
+    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
+        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
+        return vec![undecided(policy, rule, at, USER_UNKNOWN)];
+    }
+    let scope = RuleScope::new(session, supplied(policy, rule, session));
+    scope.declare(&rule.context, &rule.document);
+    let one = |status, message: String| {
+        let outcome = undecided(policy, rule, block.node, &message);
+        vec![Outcome { status, evidence: Evidence::default(), ..outcome }]
+    };
+    if let Some(preconditions) = &rule.preconditions {
+        match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
+            Ok(decision) if decision.holds => {}
+            Ok(_) => return one(Status::Skip, "preconditions not met".to_owned()),
+            Err(error) => {
+                let status = if error.indeterminate().is_some() { Status::Indeterminate } else { Status::Error };
+                return one(status, format!("failed to evaluate preconditions: {error}"));
+            }
+        }
+    }
+    let action = policy.action.action.unwrap_or_default();
+    let exceptions = waivers(world, policy, rule, &scope, (subject, action)).counting;
+    if !exceptions.is_empty() {
+        for outcome in &mut said {
+            outcome.waived = Some(outcome.status);
+            outcome.status = Status::Skip;
+            outcome.message = skipped_by(&exceptions);
+            outcome.exceptions.clone_from(&exceptions);
+        }
+    }
+    said
+}
 
 const USER_UNKNOWN: &str =
     "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml";

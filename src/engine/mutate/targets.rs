@@ -103,7 +103,8 @@ impl<'w> Applying<'w> {
         let selector = match &target.selector {
             Some(tree) => {
                 let value = tree.resolve(self.document(), &Path::Root, scope, scope.arena());
-                Some(selector(value.map_err(|error| unresolved(&error))?)?)
+                let selector = matching::selector(value.map_err(|error| unresolved(&error))?);
+                Some(selector.map_err(|error| Failure::Error(format!("selector of a target: {error}")))?)
             }
             None => None,
         };
@@ -138,26 +139,4 @@ impl Named {
             && holds(&self.name, &["metadata", "name"])
             && self.selector.as_ref().is_none_or(|selector| matching::selects(selector, labels()))
     }
-}
-
-/// The selector that a value stands for.
-fn selector(value: Value<'_>) -> Result<LabelSelector, Failure> {
-    let mut out = LabelSelector::new();
-    if let Some(Value::Map(pairs)) = value.get("matchLabels") {
-        for (key, value) in pairs.iter() {
-            out.match_label(key, value.as_str().unwrap_or_default());
-        }
-    }
-    if let Some(Value::List(expressions)) = value.get("matchExpressions") {
-        for expression in expressions.iter() {
-            let text = |key| expression.get(key).and_then(Value::as_str).unwrap_or_default();
-            let values = match expression.get("values") {
-                Some(Value::List(values)) => values.iter().filter_map(Value::as_str).collect(),
-                _ => Vec::new(),
-            };
-            out.match_expression(text("key"), text("operator"), values)
-                .map_err(|error| Failure::Error(format!("selector of a target: {error}")))?;
-        }
-    }
-    Ok(out)
 }

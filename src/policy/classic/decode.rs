@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     autogen, cel,
     condition::{self, FlatList},
-    context,
+    context, generate, images,
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
     mutate,
     pattern::{Numbers, Pattern},
@@ -162,8 +162,8 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
         match key {
             "validate" => Some(Body::Validate(validate(node, fields.node(), problems)?)),
             "mutate" => Some(Body::Mutate(mutate::decode(node, problems)?)),
-            "generate" => Some(Body::Generate(node.id())),
-            _ => Some(Body::VerifyImages(node.id())),
+            "generate" => Some(Body::Generate(generate::decode(node, problems)?)),
+            _ => Some(Body::VerifyImages(images::decode(fields, node, problems))),
         }
     });
     Some(Rule {

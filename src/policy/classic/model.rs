@@ -7,6 +7,8 @@ use super::{
     cel::Cel,
     condition::Conditions,
     context::ContextEntry,
+    generate::Generate,
+    images::VerifyImages,
     mutate::Mutate,
     pattern::{Numbers, Pattern},
 };
@@ -113,10 +115,9 @@ pub(crate) enum Body {
     /// Changes the resource, or others.
     Mutate(Mutate),
     /// Makes other resources.
-    #[expect(dead_code, reason = "generation is not evaluated yet")]
-    Generate(NodeId),
+    Generate(Generate),
     /// Checks the images of the resource.
-    VerifyImages(NodeId),
+    VerifyImages(VerifyImages),
     /// Nothing that is known; policy validation refuses it.
     Nothing,
 }

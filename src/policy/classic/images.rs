@@ -1,0 +1,83 @@
+//! `verifyImages` blocks, compiled: which images an entry is about, and what it asks of them.
+//!
+//! In: the node of a block. Out: its entries, with the defaults that the API server fills in.
+
+use crate::{
+    document::{Node, NodeId},
+    k8s::wildcard::Wildcard,
+    policy::{
+        Action,
+        fields::{Fields, Problems},
+    },
+};
+
+/// A `verifyImages` block.
+#[derive(Debug)]
+pub(crate) struct VerifyImages {
+    /// Where the block stands.
+    pub node: NodeId,
+    /// Its entries.
+    pub entries: Vec<Verification>,
+    /// Kinds that are no Pods and whose images the rule says where to find.
+    pub extracted_kinds: Vec<String>,
+}
+
+/// What is asked of some images.
+#[derive(Debug)]
+pub(crate) struct Verification {
+    /// Where the entry stands.
+    pub node: NodeId,
+    /// Images that it is about.
+    pub references: Vec<Wildcard>,
+    /// Images among these that it is not about.
+    pub skipped: Vec<Wildcard>,
+    /// A tag is replaced by the digest that it stands for.
+    pub mutates_digest: bool,
+    /// An image must have a digest.
+    pub needs_digest: bool,
+    /// An image must have been verified.
+    pub required: bool,
+    /// Signatures or attestations are looked at.
+    pub verifies: bool,
+    /// What a failure does; `None` for what the policy says.
+    pub action: Option<Action>,
+}
+
+impl Verification {
+    /// Whether the entry is about an image, by its full reference.
+    pub(crate) fn is_about(&self, reference: &str) -> bool {
+        self.references.iter().any(|it| it.matches(reference))
+    }
+
+    /// Whether the entry leaves an image alone that it would be about.
+    pub(crate) fn skips(&self, reference: &str) -> bool {
+        self.skipped.iter().any(|it| it.matches(reference))
+    }
+}
+
+/// Decodes a `verifyImages` block of a rule.
+pub(super) fn decode(rule: Fields<'_, '_>, node: Node<'_>, problems: &Problems) -> VerifyImages {
+    let entries = node.items().filter_map(|item| entry(item, problems)).collect();
+    let extractors = rule.get("imageExtractors").into_iter().flat_map(Node::entries);
+    VerifyImages { node: node.id(), entries, extracted_kinds: extractors.map(|(kind, _)| kind.to_owned()).collect() }
+}
+
+fn entry(node: Node<'_>, problems: &Problems) -> Option<Verification> {
+    let fields = Fields::read(node, "an entry of verifyImages", problems)?;
+    let wildcards = |key| fields.strings(key).into_iter().map(|(text, _)| Wildcard::new(text));
+    let flag = |key| fields.boolean(key).unwrap_or(true);
+    let some = |key| fields.get(key).is_some_and(|node| node.len() > 0);
+    // The deprecated form has one image and one attestor.
+    let single = fields.string("image").map(Wildcard::new);
+    let single_attestor = ["key", "issuer", "subject", "roots"].iter().any(|key| fields.get(key).is_some());
+    Some(Verification {
+        node: node.id(),
+        references: wildcards("imageReferences").chain(single).collect(),
+        skipped: wildcards("skipImageReferences").collect(),
+        mutates_digest: flag("mutateDigest"),
+        needs_digest: flag("verifyDigest"),
+        required: flag("required"),
+        verifies: some("attestors") || some("attestations") || single_attestor,
+        action: fields.string("failureAction").and_then(Action::parse),
+    })
+}
