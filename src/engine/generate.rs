@@ -138,6 +138,7 @@ impl<'w> Making<'w> {
             evidence: Evidence::default(),
             exceptions: Vec::new(),
             waived: None,
+            tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties: Vec::new(),

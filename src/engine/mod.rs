@@ -10,7 +10,7 @@ mod evidence;
 pub(crate) mod explain;
 pub(crate) mod generate;
 mod images;
-mod manifests;
+pub(crate) mod manifests;
 pub(crate) mod matching;
 pub(crate) mod mutate;
 pub(crate) mod near_miss;

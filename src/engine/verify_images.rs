@@ -150,6 +150,7 @@ impl<'v> Verifying<'v> {
             evidence: Evidence { value: at.map(Node::span), clause: at.map(|_| clause), ..Evidence::default() },
             exceptions: Vec::new(),
             waived: None,
+            tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
             properties: Vec::new(),

@@ -129,6 +129,7 @@ table! {
     exc038_priority_clash::EXC038,
     exc039_condition_errors::EXC039,
     exc040_self_exempt::EXC040,
+    exc041_require_signed::EXC041,
     gov001_owners::GOV001,
     gov002_author_not_allowed::GOV002,
     gov003_approvals::GOV003,
@@ -198,10 +199,10 @@ pub(crate) fn guards_law(rules: &Rules) -> bool {
 }
 
 /// The rules that need neither effects nor a change.
-const STATIC: [&str; 30] = [
+const STATIC: [&str; 31] = [
     "EXC001", "EXC002", "EXC003", "EXC004", "EXC005", "EXC006", "EXC007", "EXC008", "EXC009", "EXC010", "EXC011",
     "EXC012", "EXC013", "EXC014", "EXC015", "EXC016", "EXC017", "EXC018", "EXC019", "EXC020", "EXC021", "EXC023",
-    "EXC024", "EXC025", "EXC027", "EXC028", "EXC029", "EXC033", "EXC036", "EXC040",
+    "EXC024", "EXC025", "EXC027", "EXC028", "EXC029", "EXC033", "EXC036", "EXC040", "EXC041",
 ];
 
 #[cfg(test)]
@@ -219,7 +220,7 @@ mod tests {
     /// Every ID that was ever given away.
     fn catalogue() -> Vec<String> {
         let of = |prefix: &str, last: usize| -> Vec<String> { (1..=last).map(|n| format!("{prefix}{n:03}")).collect() };
-        [of("EXC", 40), of("GOV", 10)].concat()
+        [of("EXC", 41), of("GOV", 10)].concat()
     }
 
     #[test]

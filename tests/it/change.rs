@@ -342,7 +342,7 @@ fn what_stands_beside_manifests_is_known_in_a_change_as_in_a_tree() {
     it.commit("more");
     // A patch beside its kustomization, one far from it, a template of a chart.
     it.write("over/prod/e.yaml", patch).write("patches/d.yaml", patch).write("chart/templates/a.yaml", "{{ a }}\n");
-    it.change(&[]).exits(0).says("2 kustomizations").says("1 Helm template");
+    it.change(&[]).exits(0).says("2 Kustomize patches").says("1 Helm template");
     it.write("other/d.yaml", patch);
     it.change(&[]).exits(1).says("other/d.yaml");
     // A chart that goes away with its templates was one before.
@@ -407,9 +407,12 @@ fn what_is_staged_is_judged_and_nothing_else() {
     // Staged with it, the law counts: nobody is kept from anything here.
     it.write("apps/b.yaml", widget("b", "size", "large"));
     it.git(&["add", "policies"]);
-    it.admit(&["check", "--staged"]).exits(0).says("judged by the policies of the index");
+    let by_policies = &["check", "--staged", "--no-governance"];
+    it.admit(by_policies).exits(0).says("judged by the policies of the index");
+    // Only the mix of both is told.
+    it.admit(&["check", "--staged"]).exits(1).says("error[GOV006]").says_not("size/check");
     it.git(&["add", "admit.yaml"]);
-    it.admit(&["check", "--staged"]).exits(0).says_not("manifest");
+    it.admit(by_policies).exits(0).says_not("manifest");
     it.write("admit.yaml", "exclud: [apps]\n");
     it.git(&["add", "admit.yaml"]);
     it.admit(&["check", "--staged"]).exits(2).complains("admit.yaml:1:1");
