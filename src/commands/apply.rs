@@ -26,6 +26,7 @@ use crate::{
     engine::UserInfo,
     finding::Status,
     k8s::duration::{self, Duration},
+    report::escape,
     runner,
     source::{Options, stdin},
 };
@@ -78,6 +79,9 @@ pub(crate) struct ApplyArgs {
     /// Write the objects that policies change or make to a file or a directory
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
+    /// Print what policies change as a unified diff of the files that hold the resources, and nothing else
+    #[arg(long, conflicts_with_all = ["policy_report", "generate_exceptions", "table"])]
+    pub(crate) diff: bool,
     /// Print a report instead of violations
     #[arg(short, long)]
     pub(crate) policy_report: bool,
@@ -381,6 +385,10 @@ fn write(
             now: args.now,
         };
         return out.write_all(report::write(judged, objects, options).as_bytes());
+    }
+    if args.diff {
+        let _ = err.write_all(refused.as_bytes());
+        return out.write_all(escape::paragraph(&effects::diff(judged, objects)).as_bytes());
     }
     if args.generate_exceptions {
         let _ = err.write_all(refused.as_bytes());

@@ -17,6 +17,7 @@ pub(crate) mod load;
 mod notice;
 mod overrides;
 pub(crate) mod report;
+pub(crate) mod rewrite;
 pub(crate) mod selector;
 pub(crate) mod suite;
 pub(crate) mod table;
