@@ -435,6 +435,11 @@ impl Builder {
         self.document.overridden.clear();
     }
 
+    /// The file that spans point into.
+    pub(crate) fn file(&self) -> &Arc<File> {
+        &self.document.file
+    }
+
     /// The text of the file.
     pub(crate) fn text(&self) -> &str {
         self.document.file.text()
@@ -606,7 +611,51 @@ impl Builder {
 
     /// Copies a tree from a document; spans are kept when both documents are of one file, and are `elsewhere` otherwise.
     pub(crate) fn copy(&mut self, node: Node<'_>, elsewhere: Span) -> NodeId {
+        if Arc::ptr_eq(node.file(), &self.document.file) {
+            return self.copy_within(node);
+        }
         self.copy_with(node, elsewhere, &mut |_, _| None)
+    }
+
+    /// Copies a tree from a document of the same file: what stands in the file need not be copied.
+    fn copy_within(&mut self, node: Node<'_>) -> NodeId {
+        let raw = *node.raw();
+        let payload = match raw.payload {
+            Payload::String(text) => Payload::String(self.text_of(node, text)),
+            Payload::List { first, len } => Payload::List { first: self.copy_chain(node, first), len },
+            Payload::Map { first, len } => Payload::Map { first: self.copy_chain(node, first), len },
+            scalar => scalar,
+        };
+        self.push(payload, raw.span)
+    }
+
+    /// Copies siblings with their keys; gives the first of the copies.
+    fn copy_chain(&mut self, parent: Node<'_>, first: u32) -> u32 {
+        let (mut start, mut previous) = (NONE, NONE);
+        for child in (Siblings { document: parent.document, next: first }) {
+            let id = self.copy_within(child).0;
+            let raw = child.raw();
+            let key = self.text_of(child, raw.key);
+            let copy = &mut self.document.nodes[id as usize];
+            (copy.key, copy.key_span) = (key, raw.key_span);
+            match previous {
+                NONE => start = id,
+                previous => self.document.nodes[previous as usize].next = id,
+            }
+            previous = id;
+        }
+        start
+    }
+
+    /// A text of another document of the same file.
+    fn text_of(&mut self, node: Node<'_>, text: Text) -> Text {
+        if text.len & POOLED == 0 { text } else { self.pool(node.document.text(text)) }
+    }
+
+    /// A key as another document of the same file has it.
+    pub(crate) fn key_like(&mut self, node: Node<'_>) -> Key {
+        let raw = *node.raw();
+        Key { text: self.text_of(node, raw.key), span: raw.key_span }
     }
 
     /// Copies a tree as [`Builder::copy`] does; `replace` may give a string (or a key, when the flag is true) a new text.

@@ -148,14 +148,16 @@ fn build(builder: &mut Builder, part: &Patched<'_>, nearest: Span) -> NodeId {
             let entries: Vec<_> = entries
                 .iter()
                 .map(|(key, part)| {
-                    let at = match part {
-                        Patched::Kept(node) | Patched::Map(_, Some(node)) | Patched::List(_, Some(node)) => {
-                            node.key_span()
-                        }
-                        Patched::Added(_) | Patched::Map(_, None) | Patched::List(_, None) => here,
-                    };
                     let id = build(builder, part, here);
-                    (builder.key(key, at), id)
+                    let key = match part {
+                        Patched::Kept(node) | Patched::Map(_, Some(node)) | Patched::List(_, Some(node))
+                            if node.key() == *key && Arc::ptr_eq(node.file(), builder.file()) =>
+                        {
+                            builder.key_like(*node)
+                        }
+                        _ => builder.key(key, here),
+                    };
+                    (key, id)
                 })
                 .collect();
             builder.map(&entries, origin.map_or(nearest, Node::span))
