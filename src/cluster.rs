@@ -14,6 +14,9 @@ use crate::{
     k8s::gvk::{self, split_api_version},
 };
 
+/// The label that the API server puts on every namespace.
+pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 /// The answer to a look-up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lookup<'v> {
@@ -225,7 +228,14 @@ impl Cluster {
             return Some(Value::from_json(arena, labels, Integers::Floats));
         }
         let object = self.object("", "Namespace", "", namespace)?;
-        Some(object.at(&["metadata", "labels"]).map_or_else(|| Value::map_in(arena, &[]), Value::from))
+        let labels = object.at(&["metadata", "labels"]);
+        if self.is_command_line() || labels.is_some_and(|it| it.get(NAME_LABEL).is_some()) {
+            return Some(labels.map_or_else(|| Value::map_in(arena, &[]), Value::from));
+        }
+        let entries = labels.into_iter().flat_map(Node::entries).map(|(key, value)| (key, Value::from(value)));
+        let mut entries: Vec<_> = entries.collect();
+        entries.push((NAME_LABEL, Value::string_in(arena, namespace)));
+        Some(Value::map_in(arena, &entries))
     }
 
     /// The variable of a ConfigMap: its `data` and `metadata`.

@@ -89,7 +89,9 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
     } else {
         outcome.policy.key.clone()
     };
-    let mut finding = Finding::new(id, severity, place, outcome.message.clone())
+    // A message whose variables can't be filled in is lost; a finding without one would say nothing.
+    let message = if outcome.message.is_empty() { "validation failed" } else { &outcome.message };
+    let mut finding = Finding::new(id, severity, place, message)
         .label(evidence.label.clone())
         .pointer(evidence.path.clone())
         .verdict(verdict(outcome, &object));

@@ -21,12 +21,15 @@ use rayon::prelude::*;
 /// Stack of a worker. Recursion over documents is bounded by their depth limit, and this suits it.
 const STACK_BYTES: usize = 16 << 20;
 
+/// Threads at most: more than any machine has use for, and few enough to start at once.
+const MAX_JOBS: usize = 64;
+
 /// Runs `work` on `jobs` threads; 0 means one for each core.
 pub(crate) fn on_threads<T: Send>(
     jobs: usize,
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, rayon::ThreadPoolBuildError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.min(MAX_JOBS)).stack_size(STACK_BYTES).build()?;
     Ok(pool.install(work))
 }
 

@@ -3,7 +3,7 @@
 //! In: compiled constraints and a request. Out: yes, or the first thing that does not hold. Never an error.
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, NAME_LABEL},
     document::Node,
     engine::{Request, matching::selects},
     expr::{Arena, Value},
@@ -14,9 +14,6 @@ use crate::{
     },
     span::Span,
 };
-
-/// The label that the API server puts on every namespace.
-pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// What constraints ask of a request.
 #[derive(Debug)]

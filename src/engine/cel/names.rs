@@ -3,13 +3,9 @@
 //! In: a request, and what kind of policy looks at it. Out: the values of its expressions, or why they have none.
 //! The kinds see the same request in different ways, and Kyverno's command line in yet another.
 
-use super::{
-    Status, Verdict,
-    exceptions::Exemption,
-    host::Answers,
-    matching::{NAME_LABEL, Target},
-};
+use super::{Status, Verdict, exceptions::Exemption, host::Answers, matching::Target};
 use crate::{
+    cluster::NAME_LABEL,
     document::Node,
     engine::{context::Session, evidence, outcome::Evidence, request::kind_of},
     expr::{

@@ -12,7 +12,7 @@ use super::{
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
     mutate,
     pattern::{Numbers, Pattern},
-    references,
+    references, user,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -192,15 +192,11 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
     })
 }
 
-/// What expressions call those who ask.
-const USER: [&str; 4] = ["request.userInfo", "request.roles", "request.clusterRoles", "serviceAccountName"];
-
 /// Whether a text below the node, messages aside, reads who asks.
 fn reads_user(node: Node<'_>) -> bool {
-    let reads = |text: &str| USER.iter().any(|name| text.contains(name)) || text.contains("serviceAccountNamespace");
-    node.as_str().is_some_and(reads)
+    node.as_str().is_some_and(user::is_read)
         || node.items().any(reads_user)
-        || node.entries().any(|(key, value)| reads(key) || (key != "message" && reads_user(value)))
+        || node.entries().any(|(key, value)| user::is_read(key) || (key != "message" && reads_user(value)))
 }
 
 /// Whether a block excludes nothing: no filter, or one empty filter in the direct form.
