@@ -225,7 +225,14 @@ impl<'w> Applying<'w> {
             }
             Ok(patched) => {
                 let document = patched.into_document(object);
-                (self.outcome(Status::Pass, mutated(object)), Some(document))
+                match renamed(object, document.root()) {
+                    Some(field) if !self.world.cluster.is_command_line() => {
+                        let text =
+                            format!("the rule changes {field}: a cluster refuses an object that becomes another");
+                        (self.outcome(Status::Error, text), None)
+                    }
+                    _ => (self.outcome(Status::Pass, mutated(object)), Some(document)),
+                }
             }
             Err(failure) => (self.failed(failure), None),
         }
@@ -262,6 +269,19 @@ impl<'w> Applying<'w> {
             origin: Some(self.reference),
         }
     }
+}
+
+/// The first field that makes an object another one for the API server.
+fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str> {
+    let fields: [(&str, &[&str]); 4] = [
+        ("apiVersion", &["apiVersion"]),
+        ("kind", &["kind"]),
+        ("metadata.name", &["metadata", "name"]),
+        ("metadata.namespace", &["metadata", "namespace"]),
+    ];
+    // What is not written yet, a cluster fills in.
+    let changed = |path: &[&str]| before.str_at(path).is_some_and(|was| after.str_at(path) != Some(was));
+    fields.into_iter().find(|(_, path)| changed(path)).map(|(field, _)| field)
 }
 
 fn unmet(message: &str) -> String {
