@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    Request, Status, World, cel, conditions,
+    Outcome, Request, Status, World, cel, conditions,
     context::{RuleScope, Session},
     evaluate, in_namespace,
     matching::{Mismatch, Reader, Subjected},
@@ -16,6 +16,7 @@ use super::{
     whole_waiver,
 };
 use crate::{
+    document::Node,
     expr::Arena,
     policy::{
         classic::{Body, Check, Policy, Rule},
@@ -103,16 +104,7 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     for (name, text) in scope.loaded() {
         steps.push("context", format!("{name}: {}", shortened(&text)), None);
     }
-    let evidence = &outcome.evidence;
-    let text = match outcome.waived {
-        Some(without) => format!("without the exception: {}", status_name(without)),
-        None => format!("{}: {}", status_name(outcome.status), outcome.message),
-    };
-    steps.push("check", text, evidence.clause.map(|span| (Arc::clone(&policy.head.file), span)));
-    if let Some(value) = evidence.value {
-        let text = if evidence.label.is_empty() { "the value that decides".to_owned() } else { evidence.label.clone() };
-        steps.push("value", text, Some((Arc::clone(resource.file()), value)));
-    }
+    steps.verdict(&outcome, resource);
     out
 }
 
@@ -133,6 +125,22 @@ impl Steps<'_> {
     /// A step in any file.
     pub(super) fn push(&mut self, part: &'static str, text: String, place: Option<(Arc<File>, Span)>) {
         self.steps.push(Step { part, text, place });
+    }
+
+    /// What came of it, and the value that decides.
+    pub(super) fn verdict(&mut self, outcome: &Outcome<'_>, resource: Node<'_>) {
+        let evidence = &outcome.evidence;
+        let text = match outcome.waived {
+            Some(without) => format!("without the exception: {}", status_name(without)),
+            None => format!("{}: {}", status_name(outcome.status), outcome.message),
+        };
+        let clause = evidence.clause.map(|span| (Arc::clone(&outcome.policy.file), span));
+        self.push("check", text, clause);
+        if let Some(value) = evidence.value {
+            let label = evidence.label.as_str();
+            let text = if label.is_empty() { "the value that decides" } else { label };
+            self.push("value", text.to_owned(), Some((Arc::clone(resource.file()), value)));
+        }
     }
 }
 
@@ -249,7 +257,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// The word of a status in a step.
-pub(super) fn status_name(status: Status) -> &'static str {
+fn status_name(status: Status) -> &'static str {
     match status {
         Status::Pass => "pass",
         Status::Fail => "fail",

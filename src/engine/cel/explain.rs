@@ -12,7 +12,7 @@ use crate::{
     engine::{
         Outcome, Request, World,
         context::Session,
-        explain::{Explanation, Steps, status_name},
+        explain::{Explanation, Steps},
     },
     expr::Arena,
     policy::cel::{Constraints, Engine, Form, Mode, Named, Policy},
@@ -64,16 +64,7 @@ pub(in crate::engine) fn explain<'v>(
     };
     let names = Names::new(&session, &policy.head.namespace, sight, &form.body.variables, form.body.reads);
     conditions(&names, &form.body.conditions, steps);
-    let evidence = &outcome.evidence;
-    let text = match outcome.waived {
-        Some(without) => format!("without the exception: {}", status_name(without)),
-        None => format!("{}: {}", status_name(outcome.status), outcome.message),
-    };
-    steps.push("check", text, evidence.clause.map(|span| (Arc::clone(&policy.head.file), span)));
-    if let Some(value) = evidence.value {
-        let text = if evidence.label.is_empty() { "the value that decides".to_owned() } else { evidence.label.clone() };
-        steps.push("value", text, Some((Arc::clone(resource.file()), value)));
-    }
+    steps.verdict(&outcome, resource);
     out
 }
 

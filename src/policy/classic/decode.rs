@@ -192,11 +192,17 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
     })
 }
 
-/// Whether a text below the node, messages aside, reads who asks.
+/// Whether an expression below the node, messages aside, reads who asks.
 fn reads_user(node: Node<'_>) -> bool {
-    node.as_str().is_some_and(user::is_read)
+    let in_text = |text: &str| text.contains("{{") && user::is_read(text);
+    // These hold expressions without braces.
+    let in_field =
+        |key: &str, value: Node<'_>| matches!(key, "jmesPath" | "list") && value.as_str().is_some_and(user::is_read);
+    node.as_str().is_some_and(in_text)
         || node.items().any(reads_user)
-        || node.entries().any(|(key, value)| user::is_read(key) || (key != "message" && reads_user(value)))
+        || node
+            .entries()
+            .any(|(key, value)| in_text(key) || in_field(key, value) || (key != "message" && reads_user(value)))
 }
 
 /// Whether a block excludes nothing: no filter, or one empty filter in the direct form.

@@ -6,9 +6,17 @@
 /// Members of `request` that tell who asks.
 const WHO: [&str; 3] = ["userInfo", "roles", "clusterRoles"];
 
+/// Variables that are made of them.
+const VARIABLES: [&str; 2] = ["serviceAccountName", "serviceAccountNamespace"];
+
 /// Whether a text may read who asks: one with variables, or an expression itself.
 pub(super) fn is_read(expression: &str) -> bool {
-    if ["userInfo", "serviceAccountName", "serviceAccountNamespace"].iter().any(|name| expression.contains(name)) {
+    if expression.contains("userInfo") {
+        return true;
+    }
+    // Fields of objects have the same names.
+    let is_field = |before: &str| before.trim_end_matches('"').ends_with('.');
+    if VARIABLES.iter().any(|name| expression.match_indices(name).any(|(at, _)| !is_field(&expression[..at]))) {
         return true;
     }
     expression.match_indices("request").any(|(at, word)| {
@@ -65,6 +73,8 @@ mod tests {
             "{{ request.operation || 'BACKGROUND' }}",
             "{{ element.resources.requests.cpu }}",
             "{{ element.request.cpu }}",
+            "{{ request.object.spec.serviceAccountName }}",
+            "{{ request.object.spec.\"serviceAccountName\" || 'default' }}",
         ] {
             assert!(!is_read(text), "{text}");
         }
