@@ -12,6 +12,7 @@ mod check;
 mod compat;
 mod corpus;
 mod divided;
+mod evasion;
 mod examples;
 mod governance;
 mod hidden;

@@ -69,6 +69,7 @@ impl Case {
         findings.extend(self.tree.findings.iter().chain(&self.law_tree.findings).cloned());
         findings.extend(self.law.findings.iter().cloned());
         findings.extend(runner::problems(self.tree.files.iter()));
+        findings.extend(runner::repeated_objects(self.tree.files.iter()));
         let subjects = self.subjects(&mut findings);
         let rules = self.governance.as_ref();
         let said = match (&self.sides, rules) {
