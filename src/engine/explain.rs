@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::{
-    Outcome, Request, Status, World, cel, conditions,
+    Outcome, Request, Status, World,
+    cel::{self, Admittance},
+    conditions,
     context::{RuleScope, Session},
     evaluate, in_namespace,
     matching::{Mismatch, Reader, Subjected},
@@ -76,10 +78,10 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     let is_of_kind = |filter: &Filter| subject.holds(filter, Reader::Match) != Err(Mismatch::Kind);
     out.is_for_other_kinds = !rule.matching.filters.iter().any(is_of_kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
-    if !reaches(policy, rule, &subject, steps) {
+    let session = Session::new(request, world, arena);
+    if !reaches(policy, rule, &subject, &session, steps) {
         return out;
     }
-    let session = Session::new(request, world, arena);
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));
     scope.declare(&rule.context, &rule.document);
     if let Some(preconditions) = &rule.preconditions {
@@ -145,10 +147,22 @@ impl Steps<'_> {
 }
 
 /// Whether the rule gets beyond `match` and `exclude`.
-fn reaches(policy: &Policy, rule: &Rule, subject: &Subjected<'_>, steps: &mut Steps<'_>) -> bool {
+fn reaches<'v>(
+    policy: &'v Policy,
+    rule: &Rule,
+    subject: &Subjected<'_>,
+    session: &Session<'v>,
+    steps: &mut Steps<'_>,
+) -> bool {
     if !policy.head.cluster_wide() && !in_namespace(policy, subject) {
         let text = format!("a Policy judges its own namespace `{}` only", policy.head.namespace);
         steps.at("match", text, policy.head.name_span);
+        return false;
+    }
+    for (span, text) in cel::each_condition(session, &policy.gate) {
+        steps.at("match", text, span);
+    }
+    if matches!(cel::admit(session, &policy.gate), Admittance::Closed | Admittance::Refused(..)) {
         return false;
     }
     block("match", &rule.matching, Reader::Match, subject, steps);

@@ -8,6 +8,7 @@ pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
 pub(crate) mod explain;
+mod gate;
 pub(crate) mod generate;
 mod images;
 pub(crate) mod manifests;
@@ -25,8 +26,10 @@ pub(crate) mod withheld;
 pub(crate) use outcome::{Evidence, Outcome, Status};
 pub(crate) use request::{Request, UserInfo};
 
+use cel::Admittance;
 use conditions::Wanted;
 use context::{Given, RuleScope, Session, merge};
+use gate::Gatekeeper;
 use matching::{Reach, Reader, Subjected};
 use near_miss::Partial;
 use validate::{Checking, Verdict};
@@ -75,6 +78,8 @@ pub(crate) fn evaluate<'v>(
     let mut out: Vec<Outcome<'v>> = Vec::with_capacity(rules.len());
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
+    let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
+    let mut gatekeeper = Gatekeeper::default();
     for &reference in rules {
         let (policy, rule) = match world.policies.get(reference) {
             Found::Classic(policy, rule) => (policy, rule),
@@ -86,16 +91,32 @@ pub(crate) fn evaluate<'v>(
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
-        let before = out.len();
-        match &rule.body {
-            Body::VerifyImages(block) => {
-                out.extend(verify_images(world, (policy, rule, block), &session, &subject, reference.kinds()));
-            }
-            _ => out.extend(evaluate_rule(world, policy, rule, &session, &subject, reference.kinds())),
+        // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
+        if !policy.admission && !session.cluster.is_command_line() {
+            continue;
         }
-        let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
-        if policy.first_rule_only && out[before..].iter().any(decides) {
-            done = Some(policy);
+        if !matches!(rule.body, Body::Validate(_) | Body::VerifyImages(_)) {
+            continue;
+        }
+        let before = out.len();
+        match gatekeeper.admit(policy, &session) {
+            Admittance::Closed => continue,
+            Admittance::Refused(status, obstacle) => {
+                if let Some(refused) = gate::refused(policy, rule, &subject, (*status, obstacle)) {
+                    out.push(refused);
+                    done = Some(policy);
+                }
+            }
+            admittance => {
+                evaluate_rule(world, (policy, rule), &session, &subject, reference.kinds(), &mut out);
+                if policy.first_rule_only && out[before..].iter().any(decides) {
+                    done = Some(policy);
+                }
+                if let Admittance::Unknown(obstacle) = admittance {
+                    let said = out.split_off(before);
+                    out.extend(said.into_iter().map(|outcome| gate::left_open(outcome, obstacle)));
+                }
+            }
         }
         for outcome in &mut out[before..] {
             outcome.origin = Some(reference);
@@ -104,28 +125,36 @@ pub(crate) fn evaluate<'v>(
     out
 }
 
+/// What one rule says.
 fn evaluate_rule<'v>(
     world: World<'v>,
-    policy: &'v Policy,
-    rule: &'v Rule,
+    (policy, rule): (&'v Policy, &'v Rule),
+    session: &Session<'v>,
+    subject: &Subjected<'v>,
+    kinds: KindsHold,
+    out: &mut Vec<Outcome<'v>>,
+) {
+    match &rule.body {
+        Body::Validate(block) => out.extend(validate(world, (policy, rule, block), session, subject, kinds)),
+        Body::VerifyImages(block) => out.extend(verify_images(world, (policy, rule, block), session, subject, kinds)),
+        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => {}
+    }
+}
+
+/// What a rule about the object says.
+fn validate<'v>(
+    world: World<'v>,
+    (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
     session: &Session<'v>,
     subject: &Subjected<'v>,
     kinds: KindsHold,
 ) -> Option<Outcome<'v>> {
     let request = session.request;
     let resource = request.resource()?;
-    // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
-    if !policy.admission && !session.cluster.is_command_line() {
-        return None;
-    }
     let reach = applies(policy, rule, subject, kinds);
     if reach == Reach::No {
         return None;
     }
-    let validate = match &rule.body {
-        Body::Validate(validate) => validate,
-        Body::VerifyImages(_) | Body::Mutate(_) | Body::Generate(_) | Body::Nothing => return None,
-    };
     if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
         let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
         return Some(undecided(policy, rule, at, USER_UNKNOWN));
@@ -227,9 +256,6 @@ fn verify_images<'v>(
 ) -> Vec<Outcome<'v>> {
     let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    if !policy.admission && !is_command_line {
-        return Vec::new();
-    }
     let reach = applies(policy, rule, subject, kinds);
     if reach == Reach::No {
         return Vec::new();
@@ -391,7 +417,9 @@ pub(crate) fn broken_conditions<'v>(
     let (Some(resource), true) = (request.resource(), conditional().next().is_some()) else { return Vec::new() };
     let session = Session::new(request, world, arena);
     let subject = Subjected::new(request, resource, world.cluster);
-    if applies(policy, rule, &subject, kinds) != Reach::Yes {
+    if matches!(cel::admit(&session, &policy.gate), Admittance::Closed | Admittance::Refused(..))
+        || applies(policy, rule, &subject, kinds) != Reach::Yes
+    {
         return Vec::new();
     }
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));

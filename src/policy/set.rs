@@ -327,7 +327,8 @@ impl PolicySet {
             let by_cel =
                 matches!(&rule.body, Body::Validate(it) if matches!(&it.check, Check::Cel(cel) if cel.reads_objects()));
             by_cel || rule.context.iter().any(|entry| entry.source.reads_objects())
-        }) || self.cel().any(cel::Policy::reads_objects)
+        }) || self.classic.iter().any(|policy| policy.gate.reads.objects)
+            || self.cel().any(cel::Policy::reads_objects)
             || self.exceptions.iter().filter_map(|it| it.cel.as_ref()).any(|it| it.reads().objects)
     }
 

@@ -15,9 +15,11 @@ mod params;
 mod rights;
 mod rule;
 mod validating;
+mod webhook;
 
 pub(super) use explain::explain;
 pub(super) use rule::check;
+pub(super) use webhook::{Admittance, admit, each as each_condition};
 
 use super::{Outcome, Status, context::Session, validate::Verdict};
 use crate::policy::{

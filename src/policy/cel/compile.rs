@@ -32,6 +32,8 @@ pub(crate) enum Profile {
         /// Whether it has parameters.
         params: bool,
     },
+    /// `matchConditions` of a webhook, which the API server evaluates before it asks Kyverno.
+    Webhook,
     /// `PolicyException` of `policies.kyverno.io`.
     Exception,
     /// Another kind of `policies.kyverno.io`, of which only conditions and variables are looked at.
@@ -55,6 +57,7 @@ impl Compiler {
         let environment = match profile {
             Profile::Validating { namespaced: false } => Environment::new(Family::ValidatingPolicy),
             Profile::Validating { namespaced: true } => Environment::new(Family::ValidatingPolicy).namespaced(),
+            Profile::Webhook => Environment::new(Family::ClusterPolicy).without(Root::NamespaceObject),
             Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
             Profile::Other { family, namespaced: false } => Environment::new(family),
             Profile::Other { family, namespaced: true } => Environment::new(family).namespaced(),
@@ -81,7 +84,9 @@ impl Compiler {
                 | Profile::Other { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
                     conditions(list, &known)
                 }
-                Profile::Validating { .. } | Profile::Exception | Profile::Other { .. } => self.conditions(list),
+                Profile::Validating { .. } | Profile::Webhook | Profile::Exception | Profile::Other { .. } => {
+                    self.conditions(list)
+                }
             },
             variables,
             validations: match self.profile {
