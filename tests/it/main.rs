@@ -14,6 +14,7 @@ mod corpus;
 mod divided;
 mod evasion;
 mod examples;
+mod generate;
 mod governance;
 mod hidden;
 mod hook;
