@@ -16,10 +16,17 @@ mod rights;
 mod rule;
 mod validating;
 
+use matching::Reach;
+
 pub(super) use explain::explain;
 pub(super) use rule::check;
 
-use super::{Outcome, Status, context::Session, validate::Verdict};
+use super::{
+    Outcome, Status,
+    context::Session,
+    unsettled::{self, Decides},
+    validate::Verdict,
+};
 use crate::policy::{
     Action,
     cel::{Engine, FailurePolicy, Form, Policy},
@@ -53,6 +60,16 @@ impl<'v> Judging<'v, '_> {
         self.session.cluster.is_command_line()
     }
 
+    /// An outcome of a policy or a binding that counts as far as that is known.
+    fn as_far_as(&self, reach: Reach, outcome: Outcome<'v>) -> Outcome<'v> {
+        match reach {
+            Reach::DependsOnNamespace => {
+                unsettled::by_namespace(outcome, self.session.request, self.session.cluster, Decides::Rule)
+            }
+            Reach::Yes | Reach::No => outcome,
+        }
+    }
+
     /// The outcome of a verdict, by `action` if the policy's own expressions could be evaluated.
     fn outcome(&self, rule: &'v str, verdict: Verdict, action: Action) -> Outcome<'v> {
         let heeds_errors = self.policy.failure == FailurePolicy::Fail;
@@ -69,6 +86,7 @@ impl<'v> Judging<'v, '_> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),
         }

@@ -7,6 +7,7 @@ use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
+    matching::Reach,
     names::{Failure, Names, Sight},
 };
 use crate::policy::{
@@ -21,9 +22,14 @@ const EXCEPTION: &str = "exception";
 const EVALUATION: &str = "evaluation";
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
-    if !applies(judging) {
-        return None;
+    match applies(judging) {
+        Reach::No => None,
+        reach => matched(judging).map(|it| judging.as_far_as(reach, it)),
     }
+}
+
+/// What the policy says of a request that it is about.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
     let Waivers { exemption, withheld } = match exceptions::find(judging) {
         Ok(waivers) => waivers,
@@ -61,21 +67,23 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
 }
 
 /// Whether the policy is about the request.
-fn applies(judging: &Judging<'_, '_>) -> bool {
+fn applies(judging: &Judging<'_, '_>) -> Reach {
     let (policy, request) = (judging.policy, judging.session.request);
     if !judging.is_command_line() {
         let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
         let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
         // Kyverno: its command line looks at neither.
         if !policy.admission || !is_housed {
-            return false;
+            return Reach::No;
         }
     }
     match policy.mode {
         // Kyverno: such a policy looks at whatever it is given.
-        Mode::Json => judging.is_command_line(),
-        Mode::Http | Mode::Envoy => false,
-        Mode::Kubernetes => judging.session.target().is_some_and(|it| it.meets(&judging.form.constraints).is_ok()),
+        Mode::Json if judging.is_command_line() => Reach::Yes,
+        Mode::Json | Mode::Http | Mode::Envoy => Reach::No,
+        Mode::Kubernetes => {
+            judging.session.target().map_or(Reach::No, |it| Reach::of(it.meets(&judging.form.constraints)))
+        }
     }
 }
 
