@@ -181,6 +181,7 @@ impl<'w> Making<'w> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: None,
         }

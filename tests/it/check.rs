@@ -347,9 +347,15 @@ fn labels_of_namespaces_come_from_the_tree() {
     let it = violating();
     let selects = "namespaceSelector: { matchLabels: { env: prod } }, kinds: [Widget]";
     it.write("policies/size.yaml", policy("size", "size", "small").replace("kinds: [Widget]", selects));
+    it.admit(&["check"]).exits(1).says("not decided").says("add the manifest of Namespace `shop`");
+    it.write("held.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop, labels: { env: prod } } }\n");
+    it.write("admit.yaml", "exclude: [held.yaml]\n");
+    it.admit(&["check", "--cluster", "held.yaml"]).exits(1).says_not("not decided");
+    it.write("ns.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop } }\n");
     it.admit(&["check"]).exits(0);
+    it.admit(&["check", "--cluster", "apps"]).exits(0);
     it.write("ns.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop, labels: { env: prod } } }\n");
-    it.admit(&["check"]).exits(1);
+    it.admit(&["check"]).exits(1).says_not("not decided");
     it.admit(&["check", "apps/b.yaml"]).exits(1);
     it.admit_with(widget("c", "size", "huge").as_bytes(), &["check", "-"]).exits(1);
 }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Judging, Verdict,
+    Judging, Reach, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
@@ -25,9 +25,16 @@ const OWN: [&str; 6] = ["uid", "resourceVersion", "generation", "creationTimesta
 const MAX_OBJECTS: usize = 10_000;
 
 pub(super) fn generate<'v>(judging: &Judging<'v, '_>) -> Option<Generated<'v>> {
-    if !judging.applies() {
+    let reach = judging.applies();
+    if matches!(reach, Reach::No) {
         return None;
     }
+    let made = matched(judging)?;
+    Some(Generated { outcome: judging.as_far_as(reach, made.outcome), ..made })
+}
+
+/// What the policy makes of a request that it is about.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Generated<'v>> {
     let policy = judging.policy;
     let outcome = |rule, verdict| judging.outcome(rule, verdict, policy.action);
     let said = |verdict| outcome(policy.head.name.as_str(), verdict);

@@ -18,11 +18,19 @@ mod rule;
 mod validating;
 mod webhook;
 
+use matching::Reach;
+
 pub(super) use explain::explain;
 pub(super) use rule::check;
 pub(super) use webhook::{Admittance, admit, each as each_condition};
 
-use super::{Outcome, Request, Status, World, context::Session, generate::Generated, validate::Verdict};
+use super::{
+    Outcome, Request, Status, World,
+    context::Session,
+    generate::Generated,
+    unsettled::{self, Decides},
+    validate::Verdict,
+};
 use crate::{
     expr::Arena,
     policy::{
@@ -77,21 +85,33 @@ impl<'v> Judging<'v, '_> {
     }
 
     /// Whether the policy is about the request.
-    fn applies(&self) -> bool {
+    fn applies(&self) -> Reach {
         let (policy, request) = (self.policy, self.session.request);
         if !self.is_command_line() {
             let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
             let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
             // Kyverno: its command line looks at neither.
             if !policy.admission || !is_housed {
-                return false;
+                return Reach::No;
             }
         }
         match policy.mode {
             // Kyverno: such a policy looks at whatever it is given.
-            Mode::Json => self.is_command_line(),
-            Mode::Http | Mode::Envoy => false,
-            Mode::Kubernetes => self.session.target().is_some_and(|it| it.meets(&self.form.constraints).is_ok()),
+            Mode::Json if self.is_command_line() => Reach::Yes,
+            Mode::Json | Mode::Http | Mode::Envoy => Reach::No,
+            Mode::Kubernetes => {
+                self.session.target().map_or(Reach::No, |it| Reach::of(it.meets(&self.form.constraints)))
+            }
+        }
+    }
+
+    /// An outcome of a policy or a binding that counts as far as that is known.
+    fn as_far_as(&self, reach: Reach, outcome: Outcome<'v>) -> Outcome<'v> {
+        match reach {
+            Reach::DependsOnNamespace => {
+                unsettled::by_namespace(outcome, self.session.request, self.session.cluster, Decides::Rule)
+            }
+            Reach::Yes | Reach::No => outcome,
         }
     }
 
@@ -111,6 +131,7 @@ impl<'v> Judging<'v, '_> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),
         }

@@ -7,6 +7,7 @@ use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
+    matching::Reach,
     names::{Failure, Names, Sight},
 };
 use crate::policy::{
@@ -21,9 +22,14 @@ pub(super) const EXCEPTION: &str = "exception";
 pub(super) const EVALUATION: &str = "evaluation";
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
-    if !judging.applies() {
-        return None;
+    match judging.applies() {
+        Reach::No => None,
+        reach => matched(judging).map(|it| judging.as_far_as(reach, it)),
     }
+}
+
+/// What the policy says of a request that it is about.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
     let Waivers { exemption, withheld } = match exceptions::find(judging) {
         Ok(waivers) => waivers,

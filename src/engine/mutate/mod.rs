@@ -15,13 +15,15 @@ mod targets;
 mod tests;
 
 use super::{
-    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, World, applies,
+    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, Waivers, World, applies,
     cel::Admittance,
     conditions::{self, Wanted},
     context::{RuleScope, Session},
     gate::{self, Gatekeeper},
     matching::Subjected,
-    nobody_known, skipped_by, supplied, undecided, waivers,
+    nobody_known, skipped_by, supplied, undecided,
+    unsettled::{Decides, by_namespace},
+    waivers,
 };
 use crate::{
     document::{Document, Node},
@@ -239,7 +241,8 @@ impl<'w> Applying<'w> {
             }
         }
         let action = policy.action.action.unwrap_or_default();
-        let exceptions = waivers(self.world, policy, rule, &scope, (subject, action)).counting;
+        let Waivers { counting: exceptions, unsettled, .. } =
+            waivers(self.world, policy, rule, &scope, (subject, action));
         if !exceptions.is_empty() {
             let without = self.block.targets.is_empty().then(|| self.changed(&scope, object).0.status);
             let outcome = self.outcome(Status::Skip, skipped_by(&exceptions));
@@ -249,7 +252,20 @@ impl<'w> Applying<'w> {
             return Some(Said::Each(self.each(&scope, targets)));
         }
         let (outcome, document) = self.changed(&scope, object);
-        Some(Said::Whole(outcome, document))
+        let decides = match unsettled {
+            _ if reach == Reach::DependsOnNamespace => Decides::Rule,
+            Some(exception) => Decides::Exception(&exception.key),
+            None => return Some(Said::Whole(outcome, document)),
+        };
+        if outcome.status == Status::Skip {
+            return Some(Said::Whole(outcome, document));
+        }
+        // What the rule would change may stay as it is: either way the object is not known.
+        let failed = match outcome.status {
+            Status::Pass => self.outcome(Status::Indeterminate, "the rule would change the object".to_owned()),
+            _ => outcome,
+        };
+        Some(Said::Whole(by_namespace(failed, session.request, self.world.cluster, decides), None))
     }
 
     /// What the rule makes of one object.
@@ -305,6 +321,7 @@ impl<'w> Applying<'w> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: Some(self.reference),
         }
