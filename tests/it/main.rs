@@ -31,6 +31,7 @@ mod register;
 mod scratch;
 mod secret;
 mod server;
+mod shell;
 mod standing;
 mod tidy;
 mod who;
