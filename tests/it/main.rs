@@ -13,6 +13,7 @@ mod compat;
 mod corpus;
 mod divided;
 mod examples;
+mod generate;
 mod governance;
 mod hidden;
 mod hook;
