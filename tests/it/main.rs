@@ -14,6 +14,7 @@ mod corpus;
 mod divided;
 mod evasion;
 mod examples;
+mod exceptions_generate;
 mod generate;
 mod governance;
 mod hidden;

@@ -143,7 +143,9 @@ fn add(mut object: Json, objects: &mut Vec<Json>) -> Result<(), Failure> {
         }
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
-        OWN.into_iter().for_each(|key| drop(metadata.remove(key)));
+        for key in OWN {
+            metadata.remove(key);
+        }
     }
     if objects.len() == MAX_OBJECTS {
         return Err(Failure::Error(format!("more than {MAX_OBJECTS} objects are to be generated")));
