@@ -7,6 +7,7 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    matching::Target,
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
@@ -16,23 +17,23 @@ use crate::policy::{
 };
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
-    let (session, policies) = (judging.session, judging.session.world.policies);
-    let Some(target) = session.target() else { return Vec::new() };
-    let bindings = || policies.bindings_of(judging.policy);
+    let Some(target) = judging.session.target() else { return Vec::new() };
+    let each = bindings(judging, target).into_iter();
+    each.flat_map(|it| of_params(judging, it, it.map_or(Action::Enforce, |binding| binding.action))).collect()
+}
+
+/// The bindings by which a policy is about a request; `None` among them stands for the policy by itself.
+pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'_>) -> Vec<Option<&'v Binding>> {
+    let all = || judging.session.world.policies.bindings_of(judging.policy);
     let is_bound =
         |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());
     let meets = target.meets(&judging.form.constraints).is_ok();
-    if judging.is_command_line() {
-        if bindings().next().is_none() {
-            return if meets { of_params(judging, None, Action::Enforce) } else { Vec::new() };
-        }
-        let last = bindings().filter(is_bound).last();
-        return last.map(|binding| of_params(judging, Some(binding), binding.action)).unwrap_or_default();
+    match (judging.is_command_line(), all().next()) {
+        (true, None) if meets => vec![None],
+        (true, Some(_)) => all().filter(is_bound).last().into_iter().map(Some).collect(),
+        (false, _) if meets => all().filter(is_bound).map(Some).collect(),
+        _ => Vec::new(),
     }
-    if !meets {
-        return Vec::new();
-    }
-    bindings().filter(is_bound).flat_map(|binding| of_params(judging, Some(binding), binding.action)).collect()
 }
 
 /// An outcome for each object of parameters; one for a policy without.

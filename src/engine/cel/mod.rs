@@ -10,6 +10,7 @@ mod exceptions;
 mod explain;
 mod host;
 pub(crate) mod matching;
+mod mutating;
 mod names;
 mod params;
 mod rights;
@@ -17,6 +18,7 @@ mod rule;
 mod validating;
 
 pub(super) use explain::explain;
+pub(super) use mutating::Mutating;
 pub(super) use rule::check;
 
 use super::{Outcome, Status, context::Session, validate::Verdict};
@@ -26,6 +28,12 @@ use crate::policy::{
     set::RuleRef,
 };
 
+/// The rule of a row that says what an exception does.
+const EXCEPTION: &str = "exception";
+
+/// The rule of a row that says why a policy could not be evaluated at all.
+const EVALUATION: &str = "evaluation";
+
 /// Judges a request by one form of a policy.
 pub(super) fn evaluate<'v>(
     policy: &'v Policy,
@@ -33,6 +41,10 @@ pub(super) fn evaluate<'v>(
     session: &Session<'v>,
     origin: RuleRef,
 ) -> Vec<Outcome<'v>> {
+    // It has had its say before anything is judged.
+    if policy.mutates() {
+        return Vec::new();
+    }
     let judging = Judging { policy, form, session, origin };
     match policy.engine {
         Engine::Kyverno => validating::judge(&judging).into_iter().collect(),

@@ -4,7 +4,7 @@
 //! Exceptions come after the constraints and before the match conditions.
 
 use super::{
-    Judging, Outcome, Status, Verdict,
+    EVALUATION, EXCEPTION, Judging, Outcome, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
@@ -13,12 +13,6 @@ use crate::policy::{
     cel::{FailurePolicy, Mode, exception::Report},
     exception::Exception,
 };
-
-/// The rule of a row that says what an exception does.
-const EXCEPTION: &str = "exception";
-
-/// The rule of a row that says why a policy could not be evaluated at all.
-const EVALUATION: &str = "evaluation";
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     if !applies(judging) {
@@ -61,7 +55,7 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
 }
 
 /// Whether the policy is about the request.
-fn applies(judging: &Judging<'_, '_>) -> bool {
+pub(super) fn applies(judging: &Judging<'_, '_>) -> bool {
     let (policy, request) = (judging.policy, judging.session.request);
     if !judging.is_command_line() {
         let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();

@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use super::{
+    constraints::Constraints,
     expression::{Expression, Reads},
-    model::{Body, Named, Validation, Variables},
+    model::{Body, Existing, Mutation, Named, Patch, Validation, Variables},
 };
 use crate::{
     document::Node,
     expr::cel::{Environment, Expected, Family, Program, Root, Type},
+    policy::Operation,
 };
 
 /// What kind of policy expressions stand in.
@@ -21,6 +23,16 @@ pub(crate) enum Profile {
     Validating {
         /// Whether it sees its own namespace only.
         namespaced: bool,
+    },
+    /// `MutatingPolicy`.
+    Mutating {
+        /// Whether it sees its own namespace only.
+        namespaced: bool,
+    },
+    /// `MutatingAdmissionPolicy`.
+    AdmissionMutating {
+        /// Whether it has parameters.
+        params: bool,
     },
     /// `ValidatingAdmissionPolicy`.
     Admission {
@@ -55,6 +67,11 @@ impl Compiler {
         let environment = match profile {
             Profile::Validating { namespaced: false } => Environment::new(Family::ValidatingPolicy),
             Profile::Validating { namespaced: true } => Environment::new(Family::ValidatingPolicy).namespaced(),
+            Profile::Mutating { namespaced: false } => Environment::new(Family::MutatingPolicy),
+            Profile::Mutating { namespaced: true } => Environment::new(Family::MutatingPolicy).namespaced(),
+            Profile::AdmissionMutating { params } => {
+                with_params(Environment::new(Family::MutatingAdmissionPolicy), params)
+            }
             Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
             Profile::Other { family, namespaced: false } => Environment::new(family),
             Profile::Other { family, namespaced: true } => Environment::new(family).namespaced(),
@@ -78,9 +95,9 @@ impl Compiler {
             conditions: match self.profile {
                 Profile::Admission { .. }
                 | Profile::Rule { .. }
-                | Profile::Other { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
-                    conditions(list, &known)
-                }
+                | Profile::Mutating { .. }
+                | Profile::AdmissionMutating { .. }
+                | Profile::Other { family: Family::DeletingPolicy, .. } => conditions(list, &known),
                 Profile::Validating { .. } | Profile::Exception | Profile::Other { .. } => self.conditions(list),
             },
             variables,
@@ -90,9 +107,33 @@ impl Compiler {
                 _ => validations(spec.get("validations"), &known),
             },
             annotations: annotations(spec.get("auditAnnotations"), &known),
+            mutations: match self.profile {
+                Profile::Mutating { .. } | Profile::AdmissionMutating { .. } => {
+                    mutations(spec.get("mutations"), &known)
+                }
+                _ => Vec::new(),
+            },
             reads: Reads::NONE,
         };
         body.noted()
+    }
+
+    /// Which existing objects a policy changes; `constraints` are those of its targets.
+    pub(crate) fn existing(&self, spec: Node<'_>, constraints: Option<Constraints>) -> Existing {
+        let (_, known) = self.variables(spec.get("variables"));
+        let expression = spec.at(&["targetMatchConstraints", "expression"]);
+        let expression = expression.filter(|it| it.as_str().is_some_and(|text| !text.is_empty()));
+        let of_any_operation = |mut constraints: Constraints| {
+            let rules = constraints.rules.iter_mut().chain(&mut constraints.excludes);
+            rules.for_each(|rule| rule.operations = Operation::ALL.to_vec());
+            constraints
+        };
+        Existing {
+            // Nothing is done to a target but what the policy does.
+            constraints: constraints.filter(|it| !it.rules.is_empty()).map(of_any_operation),
+            expression: expression.map(|node| known.compile(node, Expected::Map)),
+            conditions: conditions(spec.get("targetMatchConditions"), &known),
+        }
     }
 
     /// The expressions of a rule: its `celPreconditions` and `validate.cel`.
@@ -103,6 +144,7 @@ impl Compiler {
             variables,
             validations: validations(cel.get("expressions"), &known),
             annotations: annotations(cel.get("auditAnnotations"), &known),
+            mutations: Vec::new(),
             reads: Reads::NONE,
         };
         body.noted()
@@ -165,6 +207,17 @@ fn named(list: Option<Node<'_>>, name: &str, expression: &str, known: &Known, ex
     let compiled = |item: Node<'_>| {
         let name = item.str_at(&[name]).unwrap_or_default().to_owned();
         Some(Named { name, expression: known.compile(item.get(expression)?, expected) })
+    };
+    list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
+}
+
+fn mutations(list: Option<Node<'_>>, known: &Known) -> Vec<Mutation> {
+    let compiled = |item: Node<'_>| {
+        let (patch, key, expected) = match item.str_at(&["patchType"])? {
+            "JSONPatch" => (Patch::Json, "jsonPatch", Expected::JsonPatches),
+            _ => (Patch::Apply, "applyConfiguration", Expected::Object),
+        };
+        Some(Mutation { patch, expression: known.compile(item.at(&[key, "expression"])?, expected) })
     };
     list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
 }

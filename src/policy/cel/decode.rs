@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    autogen,
+    autogen::{self, Rewriting},
     compile::{Compiler, Profile},
     constraints::{self, Constraints},
     model::{Engine, FailurePolicy, Form, Mode, Policy},
@@ -36,7 +36,7 @@ pub(crate) fn validating(document: &Arc<Document>, node: NodeId, problems: &Prob
     };
     let enabled = |part: &str| spec.at(&["evaluation", part, "enabled"]).and_then(Node::as_bool).unwrap_or(true);
     let forms = if matches!(mode, Mode::Kubernetes | Mode::Json) {
-        forms(spec, &Compiler::new(Profile::Validating { namespaced }), problems)
+        forms(spec, &Compiler::new(Profile::Validating { namespaced }), Rewriting::Text, problems)
     } else {
         // Such a policy speaks to other servers, in another language; nothing of it reaches an API server.
         Vec::new()
@@ -52,17 +52,17 @@ pub(crate) fn validating(document: &Arc<Document>, node: NodeId, problems: &Prob
         action: action(spec).unwrap_or(Action::Enforce),
         param_kind: None,
         forms,
+        changes: None,
     })
 }
 
 /// Compiles conditions and variables of a kind that is not evaluated, and notes what is wrong with them.
 pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
     let family = match kind {
-        Cel::Mutating => Family::MutatingPolicy,
         Cel::ImageValidating => Family::ImageValidatingPolicy,
         Cel::Generating => Family::GeneratingPolicy,
         Cel::Deleting => Family::DeletingPolicy,
-        Cel::Validating | Cel::Exception => return,
+        Cel::Validating | Cel::Mutating | Cel::Exception => return,
     };
     let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
     if let Some(spec) = object.get("spec") {
@@ -72,13 +72,13 @@ pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
 }
 
 /// The policy as written and its forms for Pod controllers.
-fn forms(spec: Node<'_>, compiler: &Compiler, problems: &Problems) -> Vec<Form> {
+pub(super) fn forms(spec: Node<'_>, compiler: &Compiler, rewriting: Rewriting, problems: &Problems) -> Vec<Form> {
     let constraints = constraints::decode(spec.get("matchConstraints"), problems).unwrap_or_default();
     let mut out = Vec::new();
     let body = compiler.body(spec);
     body.report(problems);
     // A generated form of what does not compile would say the same things once more.
-    let generated = if problems.is_empty() { autogen::forms(spec, &constraints) } else { Vec::new() };
+    let generated = if problems.is_empty() { autogen::forms(spec, &constraints, rewriting) } else { Vec::new() };
     for form in generated {
         let constraints = Constraints { rules: form.rules, ..constraints.clone() };
         let body = compiler.body(form.spec.root());

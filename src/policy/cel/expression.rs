@@ -73,7 +73,7 @@ impl Reads {
     }
 
     /// What either reads.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             request: self.request || other.request,
             user: self.user || other.user,
