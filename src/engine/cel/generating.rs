@@ -6,11 +6,10 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Judging, Reach, Verdict,
+    EXCEPTION, Judging, Reach, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
-    validating::EXCEPTION,
 };
 use crate::{
     engine::{Outcome, Status, generate::Generated},

@@ -11,6 +11,7 @@ mod explain;
 mod generating;
 mod host;
 pub(crate) mod matching;
+mod mutating;
 mod names;
 mod params;
 mod rights;
@@ -21,6 +22,7 @@ mod webhook;
 use matching::Reach;
 
 pub(super) use explain::explain;
+pub(super) use mutating::Mutating;
 pub(super) use rule::check;
 pub(super) use webhook::{Admittance, admit, each as each_condition};
 
@@ -40,6 +42,12 @@ use crate::{
     },
 };
 
+/// The rule of a row that says what an exception does.
+const EXCEPTION: &str = "exception";
+
+/// The rule of a row that says why a policy could not be evaluated at all.
+const EVALUATION: &str = "evaluation";
+
 /// Judges a request by one form of a policy.
 pub(super) fn evaluate<'v>(
     policy: &'v Policy,
@@ -49,6 +57,8 @@ pub(super) fn evaluate<'v>(
 ) -> Vec<Outcome<'v>> {
     let judging = Judging { policy, form, session, origin };
     match (policy.engine, policy.task) {
+        // It has had its say before anything is judged.
+        (_, Task::Mutate) => Vec::new(),
         (Engine::Kubernetes, _) => admission::judge(&judging),
         (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
         // It refuses nothing.

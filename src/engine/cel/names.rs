@@ -175,7 +175,14 @@ impl<'v> Names<'v> {
         self
     }
 
-    fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
+    /// The names where another object than that of the request is looked at.
+    pub(super) fn seeing(mut self, object: Node<'v>) -> Self {
+        self.scope.set(Root::Object, Value::from(object));
+        self
+    }
+
+    /// The value of an expression.
+    pub(super) fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
         if let Some(flaw) = self.broken {
             return Err(Failure::from(flaw));
         }

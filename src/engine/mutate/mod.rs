@@ -6,17 +6,20 @@
 
 mod anchors;
 mod change;
-mod json_patch;
+pub(super) mod json_patch;
 mod merge;
 mod patch;
 mod patched;
+pub(super) mod structured;
 mod targets;
 #[cfg(test)]
 mod tests;
 
+pub(super) use patched::Patched;
+
 use super::{
     Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, Waivers, World, applies,
-    cel::Admittance,
+    cel::{self, Admittance},
     conditions::{self, Wanted},
     context::{RuleScope, Session},
     gate::{self, Gatekeeper},
@@ -30,8 +33,9 @@ use crate::{
     expr::Arena,
     policy::{
         Action,
+        cel::Engine,
         classic::{Body, Policy, Rule, mutate::Mutate},
-        set::RuleRef,
+        set::{Found, PolicySet, RuleRef},
     },
 };
 
@@ -48,6 +52,8 @@ pub(crate) struct Mutated<'w> {
     pub failed: bool,
     /// Other objects that rules change.
     pub targets: Vec<Changed>,
+    /// How often the object was changed.
+    n_changes: usize,
 }
 
 /// Another object than that of the request, after a rule.
@@ -70,6 +76,14 @@ pub(crate) enum OnFailure {
     Stop,
 }
 
+/// The rules that change objects, in the order in which a cluster asks them: the API server's own policies come before the
+/// webhooks that it calls.
+pub(crate) fn in_order(policies: &PolicySet, rules: &[RuleRef]) -> Vec<RuleRef> {
+    let mut out: Vec<RuleRef> = rules.iter().copied().filter(|rule| policies.get(*rule).changes()).collect();
+    out.sort_by_key(|rule| !matches!(policies.get(*rule), Found::Cel(it, _) if it.engine == Engine::Kubernetes));
+    out
+}
+
 /// Applies mutate rules in their order; rules of other kinds are passed over. `targets` are the objects that rules for
 /// existing objects may change.
 pub(crate) fn mutate<'w>(
@@ -83,51 +97,94 @@ pub(crate) fn mutate<'w>(
     let mut arena = Arena::new();
     let mut done: Option<&Policy> = None;
     let mut gatekeeper = Gatekeeper::default();
+    let mut again = Vec::new();
     for reference in rules {
-        let Some((policy, rule)) = world.policies.classic_rule(*reference) else { continue };
+        let (policy, rule) = match world.policies.get(*reference) {
+            Found::Classic(policy, rule) => (policy, rule),
+            Found::Cel(policy, form) => {
+                let Some(changes) = &policy.changes else { continue };
+                let mutating = cel::Mutating { world, policy, changes, form, origin: *reference };
+                for said in mutating.step(&out.request(request), targets) {
+                    out.take(said, *reference);
+                }
+                if changes.again && !world.cluster.is_command_line() {
+                    again.push((mutating, out.n_changes));
+                }
+                continue;
+            }
+        };
         let Body::Mutate(block) = &rule.body else { continue };
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
         arena.reset();
-        let object = out.document.as_ref().map(Document::root).or(request.object);
-        let request = Request { object, ..*request };
+        let request = out.request(request);
         let applying = Applying { world, policy, rule, block, reference: *reference };
         let Some(said) = applying.step(&request, targets, &mut gatekeeper, &arena) else { continue };
-        match said {
-            Said::Whole(outcome, document) => {
-                let status = outcome.status;
-                if gatekeeper.has_refused() || (policy.first_rule_only && status == Status::Pass) {
-                    done = Some(policy);
-                }
-                out.outcomes.push(outcome);
-                if document.is_some() {
-                    out.document = document;
-                    out.changed_by.push(*reference);
-                }
-                if matches!(status, Status::Error | Status::Indeterminate) {
-                    out.failed = true;
-                    if on_failure == OnFailure::Stop {
-                        break;
-                    }
-                }
-            }
-            Said::Each(said) => {
-                for (target, outcome, document) in said {
-                    if let Some(target) = target {
-                        out.targets.push(Changed { outcome: out.outcomes.len(), target, document });
-                    }
-                    out.outcomes.push(outcome);
-                }
+        let status = out.take(said, *reference);
+        if gatekeeper.has_refused() || (policy.first_rule_only && status == Some(Status::Pass)) {
+            done = Some(policy);
+        }
+        if matches!(status, Some(Status::Error | Status::Indeterminate)) && on_failure == OnFailure::Stop {
+            break;
+        }
+    }
+    // What asks for it sees once more what others made of the object since.
+    for (mutating, n_changes) in again {
+        if out.n_changes == n_changes {
+            continue;
+        }
+        for said in mutating.step(&out.request(request), &[]) {
+            if let Said::Whole(outcome, document) = said
+                && (document.is_some() || matches!(outcome.status, Status::Error | Status::Indeterminate))
+            {
+                let origin = mutating.origin;
+                out.outcomes.retain(|it| it.origin != Some(origin));
+                out.take(Said::Whole(outcome, document), origin);
             }
         }
     }
     out
 }
 
+impl<'w> Mutated<'w> {
+    /// A request with the object as it is by now.
+    fn request<'r>(&'r self, request: &Request<'r>) -> Request<'r> {
+        Request { object: self.document.as_ref().map(Document::root).or(request.object), ..*request }
+    }
+
+    /// Takes what a rule says, and the status of what it says of the object of the request.
+    fn take(&mut self, said: Said<'w>, by: RuleRef) -> Option<Status> {
+        match said {
+            Said::Whole(outcome, document) => {
+                let status = outcome.status;
+                self.outcomes.push(outcome);
+                if document.is_some() {
+                    self.document = document;
+                    self.n_changes += 1;
+                    if !self.changed_by.contains(&by) {
+                        self.changed_by.push(by);
+                    }
+                }
+                self.failed |= matches!(status, Status::Error | Status::Indeterminate);
+                Some(status)
+            }
+            Said::Each(said) => {
+                for (target, outcome, document) in said {
+                    if let Some(target) = target {
+                        self.targets.push(Changed { outcome: self.outcomes.len(), target, document });
+                    }
+                    self.outcomes.push(outcome);
+                }
+                None
+            }
+        }
+    }
+}
+
 /// What one rule says.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
-enum Said<'w> {
+pub(super) enum Said<'w> {
     /// Of the object of the request.
     Whole(Outcome<'w>, Option<Document>),
     /// Of other objects.
@@ -135,7 +192,7 @@ enum Said<'w> {
 }
 
 /// Which other object, what the rule says of it, and the object after it. Without an object: why no object is known.
-type OfTarget<'w> = (Option<usize>, Outcome<'w>, Option<Document>);
+pub(super) type OfTarget<'w> = (Option<usize>, Outcome<'w>, Option<Document>);
 
 /// Why a rule could not be applied.
 #[derive(Clone, Debug)]
@@ -329,7 +386,7 @@ impl<'w> Applying<'w> {
 }
 
 /// The first field that makes an object another one for the API server.
-fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str> {
+pub(super) fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str> {
     let fields: [(&str, &[&str]); 4] = [
         ("apiVersion", &["apiVersion"]),
         ("kind", &["kind"]),
