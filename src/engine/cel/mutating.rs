@@ -365,12 +365,11 @@ impl<'w> Mutating<'w> {
         };
         let mut out = Vec::new();
         for (index, target) in targets.iter().enumerate() {
-            let is_meant = match &named {
-                Some(named) => named.contains(&place_of(*target)),
-                None => {
-                    let constraints = existing.constraints.as_ref().unwrap_or(&self.form.constraints);
-                    self.meets(*target, constraints, judging)
-                }
+            let is_meant = if let Some(named) = &named {
+                named.contains(&place_of(*target))
+            } else {
+                let constraints = existing.constraints.as_ref().unwrap_or(&self.form.constraints);
+                self.meets(*target, constraints, judging)
             };
             if !is_meant {
                 continue;
