@@ -11,7 +11,7 @@ use super::{
     conditions,
     context::{RuleScope, Session},
     evaluate, in_namespace,
-    matching::{Mismatch, Reader, Subjected},
+    matching::{Mismatch, Reach, Reader, Subjected},
     mutate::{self, OnFailure},
     near_miss, supplied,
     validate::Checking,
@@ -171,8 +171,16 @@ fn reaches<'v>(
     }
     if let Some(exclude) = &rule.exclude {
         block("exclude", exclude, Reader::Exclude, subject, steps);
-        if subject.matches(exclude, Reader::Exclude) {
-            return false;
+        match subject.reach(exclude, Reader::Exclude, |_| None) {
+            Reach::Yes => return false,
+            Reach::DependsOnUser => {
+                steps.at(
+                    "exclude",
+                    "whether it holds depends on who asks, which is not known here".to_owned(),
+                    exclude.span,
+                );
+            }
+            Reach::No => {}
         }
     }
     !matches!(rule.body, Body::Nothing)
