@@ -166,14 +166,22 @@ fn reaches<'v>(
         return false;
     }
     block("match", &rule.matching, Reader::Match, subject, steps);
-    let may_hold = subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::DependsOnNamespace;
-    if !may_hold && !subject.matches(&rule.matching, Reader::Match) {
+    if subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::No {
         return false;
     }
     if let Some(exclude) = &rule.exclude {
         block("exclude", exclude, Reader::Exclude, subject, steps);
-        if subject.matches(exclude, Reader::Exclude) {
-            return false;
+        match subject.reach(exclude, Reader::Exclude, |_| None) {
+            Reach::Yes => return false,
+            Reach::DependsOnUser => {
+                steps.at(
+                    "exclude",
+                    "whether it holds depends on who asks, which is not known here".to_owned(),
+                    exclude.span,
+                );
+            }
+            // The filter has said so.
+            Reach::DependsOnNamespace | Reach::No => {}
         }
     }
     !matches!(rule.body, Body::Nothing)

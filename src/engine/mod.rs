@@ -30,7 +30,7 @@ pub(crate) use request::{Request, UserInfo};
 use cel::Admittance;
 use conditions::Wanted;
 use context::{Given, RuleScope, Session, merge};
-use gate::Gatekeeper;
+use gate::{Gatekeeper, Obstacle};
 use matching::{Reach, Reader, Subjected, selects_namespace};
 use near_miss::Partial;
 use unsettled::{Decides, by_namespace};
@@ -110,14 +110,26 @@ pub(crate) fn evaluate<'v>(
                 }
             }
             admittance => {
-                evaluate_rule(world, (policy, rule), &session, &subject, reference.kinds(), &mut out);
-                if policy.first_rule_only && out[before..].iter().any(decides) {
+                let reach = applies(policy, rule, &subject, reference.kinds());
+                if reach == Reach::No {
+                    continue;
+                }
+                let mut said = evaluate_rule(world, (policy, rule), &session, &subject);
+                // A rule that maybe says nothing stops no other.
+                if policy.first_rule_only && reach == Reach::Yes && said.iter().any(decides) {
                     done = Some(policy);
                 }
-                if let Admittance::Unknown(obstacle) = admittance {
-                    let said = out.split_off(before);
-                    out.extend(said.into_iter().map(|outcome| gate::left_open(outcome, obstacle)));
+                if reach == Reach::DependsOnUser {
+                    said = gate::left_open(said, &asked_by_whom(rule));
                 }
+                if reach == Reach::DependsOnNamespace {
+                    let settle = |it| by_namespace(it, request, session.cluster, Decides::Rule);
+                    said = said.into_iter().map(settle).collect();
+                }
+                if let Admittance::Unknown(obstacle) = admittance {
+                    said = gate::left_open(said, obstacle);
+                }
+                out.extend(said);
             }
         }
         for outcome in &mut out[before..] {
@@ -127,19 +139,17 @@ pub(crate) fn evaluate<'v>(
     out
 }
 
-/// What one rule says.
+/// What a rule says that applies.
 fn evaluate_rule<'v>(
     world: World<'v>,
     (policy, rule): (&'v Policy, &'v Rule),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
-    out: &mut Vec<Outcome<'v>>,
-) {
+) -> Vec<Outcome<'v>> {
     match &rule.body {
-        Body::Validate(block) => out.extend(validate(world, (policy, rule, block), session, subject, kinds)),
-        Body::VerifyImages(block) => out.extend(verify_images(world, (policy, rule, block), session, subject, kinds)),
-        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => {}
+        Body::Validate(block) => validate(world, (policy, rule, block), session, subject).into_iter().collect(),
+        Body::VerifyImages(block) => verify_images(world, (policy, rule, block), session, subject),
+        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => Vec::new(),
     }
 }
 
@@ -149,34 +159,9 @@ fn validate<'v>(
     (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
 ) -> Option<Outcome<'v>> {
     let request = session.request;
     let resource = request.resource()?;
-    let reach = applies(policy, rule, subject, kinds);
-    if reach == Reach::No {
-        return None;
-    }
-    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
-        return Some(undecided(policy, rule, at, USER_UNKNOWN));
-    }
-    let outcome = evaluate_validate(world, (policy, rule, validate), session, subject, resource)?;
-    Some(match reach {
-        Reach::DependsOnNamespace => by_namespace(outcome, request, session.cluster, Decides::Rule),
-        Reach::Yes | Reach::DependsOnUser | Reach::No => outcome,
-    })
-}
-
-/// What a rule that checks something says of a resource that it matches.
-fn evaluate_validate<'v>(
-    world: World<'v>,
-    (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
-    session: &Session<'v>,
-    subject: &Subjected<'v>,
-    resource: Node<'v>,
-) -> Option<Outcome<'v>> {
-    let request = session.request;
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
     let (action, is_settled) = effective_action(policy, validate, session, subject);
@@ -276,21 +261,12 @@ fn verify_images<'v>(
     (policy, rule, block): (&'v Policy, &'v Rule, &'v VerifyImages),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
 ) -> Vec<Outcome<'v>> {
     let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    let reach = applies(policy, rule, subject, kinds);
-    if reach == Reach::No {
-        return Vec::new();
-    }
     let mut said = Verifying { policy, rule, block, object, is_command_line }.run();
     if said.is_empty() {
         return said;
-    }
-    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
-        return vec![undecided(policy, rule, at, USER_UNKNOWN)];
     }
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
@@ -318,20 +294,16 @@ fn verify_images<'v>(
             outcome.exceptions.clone_from(&exceptions);
         }
     }
-    let decides = match unsettled {
-        _ if reach == Reach::DependsOnNamespace => Decides::Rule,
-        Some(exception) => Decides::Exception(&exception.key),
-        None => return said,
-    };
+    let Some(exception) = unsettled else { return said };
+    let decides = Decides::Exception(&exception.key);
     said.into_iter().map(|it| by_namespace(it, session.request, session.cluster, decides)).collect()
 }
 
-const USER_UNKNOWN: &str =
-    "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml";
-
-/// Whether a cluster would know who asks, but we don't.
-fn nobody_known(session: &Session<'_>) -> bool {
-    session.request.user.is_none() && !session.cluster.is_command_line()
+/// Why it is not known whether a rule applies that is for some users only.
+fn asked_by_whom(rule: &Rule) -> Obstacle {
+    let text = "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml"
+        .to_owned();
+    Obstacle { text, at: rule.object().get("match").unwrap_or(rule.object()).key_span() }
 }
 
 /// A rule that matches, but whose verdict takes something that is not here.

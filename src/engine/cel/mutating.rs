@@ -23,7 +23,7 @@ use crate::{
             structured::{self, Atomics},
         },
         request::Supplied,
-        unsettled::{self, Decides},
+        unsettled::Decides,
     },
     expr::{self, Arena},
     k8s::{gvk, structure::Place},
@@ -84,20 +84,9 @@ impl<'w> Mutating<'w> {
 
     /// What is left of a change that is made as far as that is known.
     fn as_far_as(&self, reach: Reach, said: Said<'w>, request: &Request<'_>) -> Said<'w> {
-        match said {
-            Said::Whole(outcome, _) if reach == Reach::DependsOnNamespace && outcome.status != Status::Skip => {
-                // What the policy would change may stay as it is: either way the object is not known.
-                let outcome = match outcome.status {
-                    Status::Pass => Outcome {
-                        status: Status::Indeterminate,
-                        message: "the policy would change the object".to_owned(),
-                        ..outcome
-                    },
-                    _ => outcome,
-                };
-                Said::Whole(unsettled::by_namespace(outcome, request, self.world.cluster, Decides::Rule), None)
-            }
-            said => said,
+        match reach {
+            Reach::DependsOnNamespace => said.unsettled(request, self.world, Decides::Rule),
+            Reach::No | Reach::Yes => said,
         }
     }
 

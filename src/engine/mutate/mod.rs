@@ -18,13 +18,13 @@ mod tests;
 pub(super) use patched::Patched;
 
 use super::{
-    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, Waivers, World, applies,
+    Evidence, Outcome, Reach, Request, Status, Waivers, World, applies, asked_by_whom,
     cel::{self, Admittance},
     conditions::{self, Wanted},
     context::{RuleScope, Session},
-    gate::{self, Gatekeeper},
+    gate::{self, Gatekeeper, Obstacle},
     matching::Subjected,
-    nobody_known, skipped_by, supplied, undecided,
+    skipped_by, supplied,
     unsettled::{Decides, by_namespace},
     waivers,
 };
@@ -191,6 +191,31 @@ pub(super) enum Said<'w> {
     Each(Vec<OfTarget<'w>>),
 }
 
+impl<'w> Said<'w> {
+    /// The same when labels of a namespace decide, which are not known. What would be changed may stay as it is: either way
+    /// the object is not known.
+    pub(super) fn unsettled(self, request: &Request<'_>, world: World<'w>, decides: Decides<'_>) -> Self {
+        let Said::Whole(outcome, document) = self else { return self };
+        let outcome = match outcome.status {
+            Status::Skip => return Said::Whole(outcome, document),
+            Status::Pass => {
+                Outcome { status: Status::Indeterminate, message: "the object would be changed".to_owned(), ..outcome }
+            }
+            Status::Fail | Status::Error | Status::Indeterminate => outcome,
+        };
+        Said::Whole(by_namespace(outcome, request, world.cluster, decides), None)
+    }
+
+    /// The same when it is not known whether the rule applies. What would be changed, and maybe is not, can't be judged.
+    fn left_open(self, obstacle: &Obstacle) -> Self {
+        match self {
+            Said::Whole(outcome, None) if outcome.status == Status::Skip => Said::Whole(outcome, None),
+            Said::Whole(outcome, _) => Said::Whole(gate::undone(outcome, obstacle), None),
+            Said::Each(said) => Said::Each(said),
+        }
+    }
+}
+
 /// Which other object, what the rule says of it, and the object after it. Without an object: why no object is known.
 pub(super) type OfTarget<'w> = (Option<usize>, Outcome<'w>, Option<Document>);
 
@@ -251,15 +276,9 @@ impl<'w> Applying<'w> {
                 let outcome = gate::refused(policy, rule, &subject, (*status, obstacle))?;
                 Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None))
             }
-            Admittance::Unknown(obstacle) => match self.say(&session, &subject, object, targets)? {
-                // What would be changed, and maybe is not, can't be judged.
-                Said::Whole(outcome, Some(_)) => {
-                    let outcome = Outcome { status: Status::Error, ..outcome };
-                    Some(Said::Whole(gate::left_open(outcome, obstacle), None))
-                }
-                Said::Whole(outcome, None) => Some(Said::Whole(gate::left_open(outcome, obstacle), None)),
-                said @ Said::Each(_) => Some(said),
-            },
+            Admittance::Unknown(obstacle) => {
+                self.say(&session, &subject, object, targets).map(|it| it.left_open(obstacle))
+            }
         }
     }
 
@@ -279,21 +298,36 @@ impl<'w> Applying<'w> {
         if reach == Reach::No {
             return None;
         }
-        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-            let at = rule.object().get("match").map_or(rule.node, Node::id);
-            let outcome = undecided(policy, rule, at, USER_UNKNOWN);
-            return Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None));
-        }
+        let said = self.apply(session, subject, object, targets);
+        Some(match reach {
+            Reach::DependsOnUser => said.left_open(&asked_by_whom(rule)),
+            Reach::DependsOnNamespace => said.unsettled(session.request, self.world, Decides::Rule),
+            Reach::No | Reach::Yes => said,
+        })
+    }
+
+    /// What the rule says when it applies.
+    fn apply<'v>(
+        &self,
+        session: &Session<'v>,
+        subject: &Subjected<'v>,
+        object: Node<'v>,
+        targets: &[Node<'v>],
+    ) -> Said<'w>
+    where
+        'w: 'v,
+    {
+        let (policy, rule) = (self.policy, self.rule);
         let scope = RuleScope::new(session, supplied(policy, rule, session));
         scope.declare(&rule.context, &rule.document);
         if let Some(preconditions) = &rule.preconditions {
             match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
                 Ok(decision) if decision.holds => {}
-                Ok(decision) => return Some(self.whole(Status::Skip, unmet(&decision.message))),
+                Ok(decision) => return self.whole(Status::Skip, unmet(&decision.message)),
                 Err(error) => {
                     let text = format!("failed to evaluate preconditions: {error}");
                     let status = if error.indeterminate().is_some() { Status::Indeterminate } else { Status::Error };
-                    return Some(self.whole(status, text));
+                    return self.whole(status, text);
                 }
             }
         }
@@ -303,26 +337,17 @@ impl<'w> Applying<'w> {
         if !exceptions.is_empty() {
             let without = self.block.targets.is_empty().then(|| self.changed(&scope, object).0.status);
             let outcome = self.outcome(Status::Skip, skipped_by(&exceptions));
-            return Some(Said::Whole(Outcome { exceptions, waived: without, ..outcome }, None));
+            return Said::Whole(Outcome { exceptions, waived: without, ..outcome }, None);
         }
         if !self.block.targets.is_empty() {
-            return Some(Said::Each(self.each(&scope, targets)));
+            return Said::Each(self.each(&scope, targets));
         }
         let (outcome, document) = self.changed(&scope, object);
-        let decides = match unsettled {
-            _ if reach == Reach::DependsOnNamespace => Decides::Rule,
-            Some(exception) => Decides::Exception(&exception.key),
-            None => return Some(Said::Whole(outcome, document)),
-        };
-        if outcome.status == Status::Skip {
-            return Some(Said::Whole(outcome, document));
+        let said = Said::Whole(outcome, document);
+        match unsettled {
+            Some(exception) => said.unsettled(session.request, self.world, Decides::Exception(&exception.key)),
+            None => said,
         }
-        // What the rule would change may stay as it is: either way the object is not known.
-        let failed = match outcome.status {
-            Status::Pass => self.outcome(Status::Indeterminate, "the rule would change the object".to_owned()),
-            _ => outcome,
-        };
-        Some(Said::Whole(by_namespace(failed, session.request, self.world.cluster, decides), None))
     }
 
     /// What the rule makes of one object.
