@@ -18,7 +18,7 @@ pub(crate) mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
-pub(crate) mod unsettled;
+mod unsettled;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
@@ -78,17 +78,18 @@ pub(crate) fn evaluate<'v>(
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
     for &reference in rules {
+        let before = out.len();
         let (policy, rule) = match world.policies.get(reference) {
             Found::Classic(policy, rule) => (policy, rule),
             Found::Cel(policy, form) => {
                 out.extend(cel::evaluate(policy, form, &session, reference));
+                note_missed(&mut out[before..], &session);
                 continue;
             }
         };
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
-        let before = out.len();
         match &rule.body {
             Body::VerifyImages(block) => {
                 out.extend(verify_images(world, (policy, rule, block), &session, &subject, reference.kinds()));
@@ -102,8 +103,17 @@ pub(crate) fn evaluate<'v>(
         for outcome in &mut out[before..] {
             outcome.origin = Some(reference);
         }
+        note_missed(&mut out[before..], &session);
     }
     out
+}
+
+/// Notes in what a rule says what its look-ups hung on.
+fn note_missed(said: &mut [Outcome<'_>], session: &Session<'_>) {
+    let missed = session.missed.take();
+    for outcome in said {
+        outcome.hangs_on.extend(missed.iter().cloned());
+    }
 }
 
 fn evaluate_rule<'v>(

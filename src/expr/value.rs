@@ -309,7 +309,7 @@ impl<'v> Map<'v> {
     }
 
     /// The entries, in the order of the file or of their making.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'v str, Value<'v>)> + Clone {
         let (node, entries) = match self {
             Map::Node(node) => (Some(node), &[][..]),
             Map::Entries(entries) => (None, entries),

@@ -8,7 +8,7 @@ use crate::{
         matching::{Mismatch, Reader, Subjected},
         request::Supplied,
     },
-    expr::{Arena, Value},
+    expr::Value,
     policy::{
         Operation,
         classic::{Policy, Rule},
@@ -124,7 +124,6 @@ fn gap(
     let judge = policy.rules.iter().find(of_family)?;
     let document = child(controller, api_version, kind, suffix)?;
     let node = document.root();
-    let arena = Arena::new();
     let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     let request = Request {
         operation: Operation::Create,
@@ -132,7 +131,7 @@ fn gap(
         old_object: None,
         subresource: "",
         user: None,
-        namespace_labels: context.cluster.namespace_labels(namespace, &arena),
+        namespace_labels: context.cluster.namespace_labels(namespace),
         supplied: Supplied::default(),
     };
     let subject = Subjected::new(&request, node, context.cluster);

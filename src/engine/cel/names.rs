@@ -274,12 +274,12 @@ impl<'v> View<'v, '_> {
                 return (Value::Null, true);
             }
         }
-        let known = if self.is_command_line() { None } else { session.cluster.object("", "Namespace", "", name) };
+        let known = if self.is_command_line() { None } else { session.cluster.namespace(name) };
         if let Some(node) = known {
             return (as_held(arena, node, name), true);
         }
         let labels = match request.namespace_labels {
-            Some(labels) => Value::from_expr(arena, labels),
+            Some(labels) => Value::from_expr(arena, labels.value(arena)),
             None => map(arena, &[(NAME_LABEL, Value::String(name))]),
         };
         let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);

@@ -166,7 +166,19 @@ impl<'w> Applying<'w> {
     where
         'w: 'v,
     {
-        let (policy, rule) = (self.policy, self.rule);
+        let session = Session::new(request, self.world, arena);
+        let mut said = self.within(&session, targets);
+        if let Some(Said::Whole(outcome, _)) = &mut said {
+            outcome.hangs_on.extend(session.missed.take());
+        }
+        said
+    }
+
+    fn within<'v>(&self, session: &Session<'v>, targets: &[Node<'v>]) -> Option<Said<'w>>
+    where
+        'w: 'v,
+    {
+        let (policy, rule, request) = (self.policy, self.rule, session.request);
         let object = request.object?;
         let is_command_line = self.world.cluster.is_command_line();
         if !policy.admission && !is_command_line {
@@ -181,13 +193,12 @@ impl<'w> Applying<'w> {
         if reach == Reach::No {
             return None;
         }
-        let session = Session::new(request, self.world, arena);
-        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(&session)) {
+        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
             let at = rule.object().get("match").map_or(rule.node, Node::id);
             let outcome = undecided(policy, rule, at, USER_UNKNOWN);
             return Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None));
         }
-        let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+        let scope = RuleScope::new(session, supplied(policy, rule, session));
         scope.declare(&rule.context, &rule.document);
         if let Some(preconditions) = &rule.preconditions {
             match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
