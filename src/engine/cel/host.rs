@@ -223,7 +223,9 @@ impl<'v> Answers<'v> {
                     self.missed.note(&missing);
                     EvalError::indeterminate(resources.title())
                 })?;
-            missing.iter().for_each(|it| self.missed.note(it));
+            for it in missing {
+                self.missed.note(it);
+            }
             let items: Vec<_> = objects.into_iter().map(expr::Value::from).collect();
             return Ok(expr::Value::list_in(arena, &items));
         }
