@@ -7,8 +7,10 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    equivalent::{self, About, about},
     names::{Failure, Names, Sight},
     params::{self, Params},
+    validating::unclear,
 };
 use crate::policy::{
     Action,
@@ -19,24 +21,43 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
     let (session, policies) = (judging.session, judging.session.world.policies);
     let Some(target) = session.target() else { return Vec::new() };
     let bindings = || policies.bindings_of(judging.policy);
-    let is_bound =
-        |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());
-    let meets = target.meets(&judging.form.constraints).is_ok();
+    let is_bound = |binding: &&Binding| {
+        binding.resources.as_ref().is_none_or(|resources| {
+            if judging.is_command_line() {
+                target.meets_binding(resources).is_ok()
+            } else {
+                equivalent::is_bound(target, resources)
+            }
+        })
+    };
     if judging.is_command_line() {
+        let meets = target.meets(&judging.form.constraints).is_ok();
         if bindings().next().is_none() {
-            return if meets { of_params(judging, None, Action::Enforce) } else { Vec::new() };
+            return if meets { of_params(judging, None, (None, Action::Enforce)) } else { Vec::new() };
         }
         let last = bindings().filter(is_bound).last();
-        return last.map(|binding| of_params(judging, Some(binding), binding.action)).unwrap_or_default();
+        return last.map(|binding| of_params(judging, Some(binding), (None, binding.action))).unwrap_or_default();
     }
-    if !meets {
-        return Vec::new();
-    }
-    bindings().filter(is_bound).flat_map(|binding| of_params(judging, Some(binding), binding.action)).collect()
+    let version = match about(judging, target) {
+        About::No => return Vec::new(),
+        About::Yes => None,
+        About::Converted(version) => Some(version),
+        About::Unclear(what, at) => {
+            let name = &judging.policy.head.name;
+            let unclear = |it: &Binding| judging.outcome(name, unclear(what.clone(), at), it.action);
+            return bindings().filter(is_bound).map(unclear).collect();
+        }
+    };
+    let of_binding = |binding: &'v Binding| of_params(judging, Some(binding), (version, binding.action));
+    bindings().filter(is_bound).flat_map(of_binding).collect()
 }
 
 /// An outcome for each object of parameters; one for a policy without.
-fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action: Action) -> Vec<Outcome<'v>> {
+fn of_params<'v>(
+    judging: &Judging<'v, '_>,
+    binding: Option<&'v Binding>,
+    (version, action): (Option<&'v str>, Action),
+) -> Vec<Outcome<'v>> {
     let outcome = |verdict: Verdict| {
         let mut verdict = verdict;
         if let Some(binding) = binding {
@@ -54,8 +75,9 @@ fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action
     };
     let body = &judging.form.body;
     let verdict = |params| {
-        let names =
-            Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads).parameterized(params);
+        let names = Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads)
+            .converted(judging.session, Sight::Admission, version)
+            .parameterized(params);
         verdict(judging.policy, body, &names)
     };
     each.into_iter().map(verdict).map(outcome).collect()

@@ -93,6 +93,11 @@ impl<'r> Target<'r> {
         self.resource.plural
     }
 
+    /// The kind as resource rules see it.
+    pub(super) fn resource(&self) -> ResourceType<'r> {
+        self.resource
+    }
+
     /// Whether constraints hold.
     pub(crate) fn meets(&self, constraints: &Constraints) -> Result<(), Mismatch> {
         let missed = constraints.rules.iter().map(|rule| self.meets_rule(rule));

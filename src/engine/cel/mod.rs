@@ -6,6 +6,7 @@
 
 mod admission;
 mod body;
+mod equivalent;
 mod exceptions;
 mod explain;
 mod host;

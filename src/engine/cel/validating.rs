@@ -6,12 +6,16 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    equivalent::{About, about},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
 };
-use crate::policy::{
-    cel::{FailurePolicy, Mode, exception::Report},
-    exception::Exception,
+use crate::{
+    policy::{
+        cel::{FailurePolicy, Mode, exception::Report},
+        exception::Exception,
+    },
+    span::Span,
 };
 
 /// The rule of a row that says what an exception does.
@@ -21,10 +25,13 @@ const EXCEPTION: &str = "exception";
 const EVALUATION: &str = "evaluation";
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
-    if !applies(judging) {
-        return None;
-    }
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
+    let version = match applies(judging) {
+        About::No => return None,
+        About::Yes => None,
+        About::Converted(version) => Some(version),
+        About::Unclear(what, at) => return Some(outcome("", unclear(what, at))),
+    };
     let Waivers { exemption, withheld } = match exceptions::find(judging) {
         Ok(waivers) => waivers,
         Err(failure) => return Some(outcome(EVALUATION, unloaded(&failure))),
@@ -38,7 +45,7 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
             };
             let text = format!("rule is {word} due to policy exception: {keys}");
             // Kyverno's command line, whose rows say nothing of this, is not asked twice.
-            let without = (!judging.is_command_line()).then(|| verdict(judging, &Exemption::None).1);
+            let without = (!judging.is_command_line()).then(|| verdict(judging, version, &Exemption::None).1);
             let waived = without.as_ref().map(|it| it.status);
             let evidence = without.map(|it| it.evidence).unwrap_or_default();
             let verdict = Verdict { evidence, ..Verdict::new(status, text) };
@@ -46,12 +53,12 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
         }
         exemption => exemption,
     };
-    let (rule, verdict) = verdict(judging, &exemption);
+    let (rule, verdict) = verdict(judging, version, &exemption);
     let near_misses = match verdict.status {
         Status::Fail if !judging.is_command_line() => exceptions::near_misses(judging),
         _ => Vec::new(),
     };
-    let partial = partly_waived(judging, &exemption, &verdict);
+    let partial = partly_waived(judging, version, &exemption, &verdict);
     let withheld = if verdict.status == Status::Fail { withheld } else { Vec::new() };
     let mut out = Outcome { near_misses, withheld, ..outcome(rule, verdict) };
     if let Some((exceptions, without)) = partial {
@@ -61,32 +68,37 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
 }
 
 /// Whether the policy is about the request.
-fn applies(judging: &Judging<'_, '_>) -> bool {
+fn applies<'v>(judging: &Judging<'v, '_>) -> About<'v> {
     let (policy, request) = (judging.policy, judging.session.request);
     if !judging.is_command_line() {
         let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
         let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
         // Kyverno: its command line looks at neither.
         if !policy.admission || !is_housed {
-            return false;
+            return About::No;
         }
     }
     match policy.mode {
         // Kyverno: such a policy looks at whatever it is given.
-        Mode::Json => judging.is_command_line(),
-        Mode::Http | Mode::Envoy => false,
-        Mode::Kubernetes => judging.session.target().is_some_and(|it| it.meets(&judging.form.constraints).is_ok()),
+        Mode::Json if judging.is_command_line() => About::Yes,
+        Mode::Json | Mode::Http | Mode::Envoy => About::No,
+        Mode::Kubernetes => judging.session.target().map_or(About::No, |target| about(judging, target)),
     }
 }
 
 /// What the policy itself says, and the rule of the row.
-fn verdict<'v>(judging: &Judging<'v, '_>, exemption: &Exemption<'v>) -> (&'static str, Verdict) {
+fn verdict<'v>(
+    judging: &Judging<'v, '_>,
+    version: Option<&'v str>,
+    exemption: &Exemption<'v>,
+) -> (&'static str, Verdict) {
     let sight = match judging.policy.mode {
         Mode::Json => Sight::Payload,
         Mode::Kubernetes | Mode::Http | Mode::Envoy => Sight::Policy,
     };
     let body = &judging.form.body;
     let names = Names::new(judging.session, &judging.policy.head.namespace, sight, &body.variables, body.reads)
+        .converted(judging.session, sight, version)
         .exempting(exemption);
     match body::gate(&names, &body.conditions, |_, error| error.to_owned()) {
         Gate::Open => {}
@@ -147,6 +159,13 @@ fn validations<'v>(names: &Names<'v>, judging: &Judging<'v, '_>) -> Verdict {
     unknown.unwrap_or_else(|| Verdict::new(Status::Pass, "success"))
 }
 
+/// What is said of a policy that may be about the object in another version.
+pub(super) fn unclear(what: String, at: Span) -> Verdict {
+    let mut verdict = Failure::Unknown(what).verdict(str::to_owned);
+    verdict.evidence.clause = Some(at);
+    verdict
+}
+
 /// What is said of a policy whose conditions, or those of an exception to it, can't be evaluated.
 fn unloaded(failure: &Failure) -> Verdict {
     failure.verdict(|text| format!("failed to load context: {text}"))
@@ -155,6 +174,7 @@ fn unloaded(failure: &Failure) -> Verdict {
 /// The exceptions without whose lists the policy would say something else, and what.
 fn partly_waived<'v>(
     judging: &Judging<'v, '_>,
+    version: Option<&'v str>,
     exemption: &Exemption<'v>,
     with: &Verdict,
 ) -> Option<(Vec<&'v Exception>, Verdict)> {
@@ -163,6 +183,6 @@ fn partly_waived<'v>(
     if judging.is_command_line() || with.status != Status::Pass {
         return None;
     }
-    let (_, without) = verdict(judging, &Exemption::None);
+    let (_, without) = verdict(judging, version, &Exemption::None);
     (without.status != with.status).then(|| (exceptions.clone(), without))
 }

@@ -442,12 +442,11 @@ impl<'v> Evaluator<'_, 'v> {
         for argument in arguments {
             values.push(match argument {
                 Ast::Reference(inner) => Argument::Expression(inner),
-                _ => {
-                    let value = absorb(self.eval(argument, subject))?;
-                    known(value)?;
-                    Argument::Value(value)
-                }
+                _ => Argument::Value(absorb(self.eval(argument, subject))?),
             });
+            if let Some(Argument::Value(value)) = values.last() {
+                known(*value)?;
+            }
         }
         function.check(&values)?;
         (function.apply)(&Call { evaluator: self, function, arguments: &values })
