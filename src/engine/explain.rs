@@ -3,7 +3,7 @@
 //! In: what `evaluate` takes, and one rule. Out: the steps in the order in which Kyverno takes them, each with its place.
 //! Nothing here decides: each step asks what evaluation asks.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     Outcome, Request, Status, World,
@@ -31,8 +31,8 @@ use crate::{
 /// One step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `context`,
-    /// `missing`, `check`, `value`.
+    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `element`,
+    /// `context`, `missing`, `check`, `value`.
     pub part: &'static str,
     /// What came of it.
     pub text: String,
@@ -57,6 +57,7 @@ pub(crate) struct Explanation {
 
 /// Explains one rule.
 pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<'v>, arena: &'v Arena) -> Explanation {
+    let reference = rule;
     let found = world.policies.get(rule);
     let outcome = if found.changes() {
         mutate::mutate(world, &[rule], request, &[], OnFailure::GoOn).outcomes.pop()
@@ -79,6 +80,12 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     let is_of_kind = |filter: &Filter| subject.holds(filter, Reader::Match) != Err(Mismatch::Kind);
     out.is_for_other_kinds = !rule.matching.filters.iter().any(is_of_kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
+    if let Some(first) = reached_before(world, reference, policy, request, arena) {
+        let text = format!("not reached, because rule `{first}` applied: `applyRules` is `One`");
+        steps.at("match", text, rule.name_span);
+        out.status = None;
+        return out;
+    }
     let session = Session::new(request, world, arena);
     if !reaches(policy, rule, &subject, &session, steps) {
         return out;
@@ -103,13 +110,40 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
             }
         }
         // Entries are loaded when the check asks for them.
-        Checking::new(rule, validate, &scope, resource, request.operation, &[]).run();
+        let checking = Checking::new(rule, validate, &scope, resource, request.operation, &[]).noting();
+        checking.run();
+        for seen in checking.seen.into_iter().flat_map(RefCell::into_inner) {
+            let element = shortened(&seen.element);
+            let text = match seen.verdict {
+                Some((status, message)) => format!("{} {element}: {}: {message}", seen.index, status_name(status)),
+                None => format!("{} {element}: does not count", seen.index),
+            };
+            steps.push("element", text, seen.span.map(|span| (Arc::clone(resource.file()), span)));
+        }
     }
     for (name, text) in scope.loaded() {
         steps.push("context", format!("{name}: {}", shortened(&text)), None);
     }
     steps.verdict(&outcome, resource);
     out
+}
+
+/// The rule of a policy after which Kyverno looks at no other, if it stands before this one.
+fn reached_before<'v>(
+    world: World<'v>,
+    reference: RuleRef,
+    policy: &Policy,
+    request: &'v Request<'v>,
+    arena: &'v Arena,
+) -> Option<&'v str> {
+    if !policy.first_rule_only {
+        return None;
+    }
+    let rules = world.policies.rules_for(request.kind());
+    let own: Vec<RuleRef> = rules.into_iter().filter(|it| it.policy_index() == reference.policy_index()).collect();
+    let before: Vec<RuleRef> = own.into_iter().take_while(|it| *it != reference).collect();
+    let decides = |it: &Outcome<'v>| matches!(it.status, Status::Pass | Status::Fail);
+    evaluate(world, &before, request, arena).into_iter().find(decides).map(|it| it.rule)
 }
 
 /// Gathers steps whose places are mostly in one file.
@@ -169,7 +203,7 @@ fn reaches<'v>(
         return false;
     }
     for (span, text) in cel::each_condition(session, &policy.gate) {
-        steps.at("match", text, span);
+        steps.at("condition", text, span);
     }
     if matches!(cel::admit(session, &policy.gate), Admittance::Closed | Admittance::Refused(..)) {
         return false;

@@ -52,11 +52,22 @@ pub(crate) struct PolicySet {
     by_policy: FxHashMap<String, Vec<u32>>,
     /// Positions of the exceptions of `policies.kyverno.io` that name a policy, by its name.
     by_name: FxHashMap<String, Vec<u32>>,
+    /// The custom kinds that are defined, by group and kind.
+    definitions: FxHashMap<(String, String), Definition>,
     measure: Measure,
     scopes: Scopes,
     plurals: gvk::Plurals,
     /// What objects of custom kinds look like, by group and kind, for each version.
     shapes: FxHashMap<(String, String), Vec<(String, Shape)>>,
+}
+
+/// What a `CustomResourceDefinition` says of the versions of a kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    /// The versions that are served.
+    pub served: Vec<String>,
+    /// Whether a webhook converts between them; else they differ in nothing but the version.
+    pub converts: bool,
 }
 
 /// A rule of a set, by position. For which kind it was found makes no difference.
@@ -234,11 +245,23 @@ impl PolicySet {
         if let (Some(group), Some(kind)) = (group, kind) {
             let is_cluster = object.str_at(&["spec", "scope"]) == Some("Cluster");
             self.scopes.define(group, kind, if is_cluster { Scope::Cluster } else { Scope::Namespaced });
+            let versions = object.at(&["spec", "versions"]).into_iter().flat_map(Node::items);
+            let served = versions.filter(|it| it.get("served").and_then(Node::as_bool) != Some(false));
+            let definition = Definition {
+                served: served.filter_map(|it| it.str_at(&["name"])).map(str::to_owned).collect(),
+                converts: object.str_at(&["spec", "conversion", "strategy"]) == Some("Webhook"),
+            };
+            self.definitions.insert((group.to_owned(), kind.to_owned()), definition);
             if let Some(plural) = object.str_at(&["spec", "names", "plural"]) {
                 self.plurals.define(group, kind, plural);
             }
             self.shapes.insert((group.to_owned(), kind.to_owned()), definition::versions(object));
         }
+    }
+
+    /// The definition of a custom kind, if there is one.
+    pub(crate) fn definition(&self, group: &str, kind: &str) -> Option<&Definition> {
+        self.definitions.get(&(group.to_owned(), kind.to_owned()))
     }
 
     /// What kinds are called in URLs.
@@ -448,7 +471,8 @@ impl PolicySet {
             (_, cel::Mode::Http | cel::Mode::Envoy) => false,
             // Kyverno: its command line takes what a binding matches for all that the policy matches.
             (cel::Engine::Kubernetes, _) if by_command_line && self.bindings_of(policy).next().is_some() => true,
-            _ => form.constraints.cover(resource),
+            _ if by_command_line => form.constraints.cover(resource),
+            _ => form.constraints.cover(resource) || form.constraints.cover_converted(resource),
         }
     }
 

@@ -30,8 +30,9 @@ use crate::{
     governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
+        classic::context::ContextEntry,
         exception::Exception,
-        set::{PolicySet, ResourceKind, RuleRef},
+        set::{Found, PolicySet, ResourceKind, RuleRef},
     },
     report::{Quiet, Rules, Trace},
 };
@@ -342,6 +343,9 @@ impl<'d> Judging<'d> {
                     let mut finding = after.say(finding, self.world.policies);
                     if let Some(is_own_text) = self.is_careful(it, after) {
                         finding = secret::silence(finding, is_own_text);
+                        if let Some(sought) = self.sought(it).filter(|_| !is_own_text) {
+                            finding.message = format!("{}; not known here: {sought}", finding.message);
+                        }
                     }
                     if let Some(redaction) = redaction {
                         finding = redaction.clean_finding(finding);
@@ -369,6 +373,21 @@ impl<'d> Judging<'d> {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// What a rule looks up, in the policy's own words, when its verdict takes something that is not known here.
+    fn sought(&self, outcome: &Outcome<'_>) -> Option<String> {
+        if outcome.status != engine::Status::Indeterminate {
+            return None;
+        }
+        match self.world.policies.get(outcome.origin?) {
+            Found::Classic(_, rule) => {
+                let sought: Vec<String> = rule.context.iter().filter_map(ContextEntry::sought).collect();
+                let asks_user = || "what the rule asks of the request".to_owned();
+                Some(if sought.is_empty() { asks_user() } else { sought.join(", ") })
+            }
+            Found::Cel(..) => Some("what the policy looks up".to_owned()),
         }
     }
 

@@ -83,6 +83,7 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
     let mut manifests: Vec<Arc<Document>> = Vec::new();
     for document in parsed.documents {
         if !matches!(classify(path, document.root(), &Layout::default()), Class::Policy | Class::Exception) {
+            policies.define(document.root());
             let mut document = resource::prepare(document, &is_cluster_scoped);
             if asked(file.position(document.root().span().start).line).command_line {
                 document.set_integers(Integers::Floats);

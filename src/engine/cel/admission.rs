@@ -7,47 +7,71 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    equivalent::{self, About, As, about, unclear},
     matching::{Reach, Target},
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
-use crate::policy::{
-    Action,
-    cel::{Binding, Body, Expression, FailurePolicy, Policy, Validation},
+use crate::{
+    policy::{
+        Action,
+        cel::{Binding, Body, Expression, FailurePolicy, Policy, Validation},
+    },
+    span::Span,
 };
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
-    let Some(target) = judging.session.target() else { return Vec::new() };
-    let of_binding = |(reach, binding): (Reach, Option<&'v Binding>)| {
-        let said = of_params(judging, binding, binding.map_or(Action::Enforce, |it| it.action));
+    let (session, name) = (judging.session, &judging.policy.head.name);
+    let Some(target) = session.target() else { return Vec::new() };
+    let bindings = match bindings(judging, target) {
+        Bound::To(bindings) => bindings,
+        Bound::Unclear(what, at, bindings) => {
+            let unclear = |it: &Binding| judging.outcome(name, unclear(what.clone(), at), it.action);
+            return bindings.into_iter().map(unclear).collect();
+        }
+    };
+    let of_binding = |(reach, version, binding): (Reach, As<'v>, Option<&'v Binding>)| {
+        let said = of_params(judging, binding, (version, binding.map_or(Action::Enforce, |it| it.action)));
         said.into_iter().map(move |it| judging.as_far_as(reach, it))
     };
-    bindings(judging, target).into_iter().flat_map(of_binding).collect()
+    bindings.into_iter().flat_map(of_binding).collect()
 }
 
-/// The bindings by which a policy is about a request, as far as that is known; `None` among them stands for the policy by
-/// itself.
-pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'_>) -> Vec<(Reach, Option<&'v Binding>)> {
+/// By which bindings a policy is about a request.
+pub(super) enum Bound<'v> {
+    /// By these, as far as that is known, and in which version; without a binding it is so by itself.
+    To(Vec<(Reach, As<'v>, Option<&'v Binding>)>),
+    /// Maybe by these: the text says what is not known, the span which rule asks.
+    Unclear(String, Span, Vec<&'v Binding>),
+}
+
+pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'v>) -> Bound<'v> {
     let all = || judging.session.world.policies.bindings_of(judging.policy);
-    let bound = |binding: &Binding| {
-        binding.resources.as_ref().map_or(Reach::Yes, |resources| Reach::of(target.meets_binding(resources)))
-    };
-    let meets = Reach::of(target.meets(&judging.form.constraints));
-    match (judging.is_command_line(), all().next()) {
-        (true, None) if meets == Reach::Yes => vec![(Reach::Yes, None)],
-        (true, None) => Vec::new(),
-        (true, Some(_)) => {
-            all().filter(|it| bound(it) == Reach::Yes).last().map(|it| (Reach::Yes, Some(it))).into_iter().collect()
+    if judging.is_command_line() {
+        if all().next().is_none() {
+            let meets = target.meets(&judging.form.constraints).is_ok();
+            return Bound::To(if meets { vec![(Reach::Yes, None, None)] } else { Vec::new() });
         }
-        (false, _) => {
-            let each = all().map(|it| (meets.and(bound(it)), Some(it)));
-            each.filter(|(reach, _)| *reach != Reach::No).collect()
+        let meets = |it: &&Binding| it.resources.as_ref().is_none_or(|it| target.meets_binding(it).is_ok());
+        return Bound::To(all().filter(meets).last().map(|it| (Reach::Yes, None, Some(it))).into_iter().collect());
+    }
+    let bound = |it: &Binding| it.resources.as_ref().map_or(Reach::Yes, |it| equivalent::bound(target, it));
+    match about(judging, target) {
+        About::No => Bound::To(Vec::new()),
+        About::Yes(reach, version) => {
+            let each = all().map(|it| (reach.and(bound(it)), version, Some(it)));
+            Bound::To(each.filter(|(reach, ..)| *reach != Reach::No).collect())
         }
+        About::Unclear(what, at) => Bound::Unclear(what, at, all().filter(|it| bound(it) != Reach::No).collect()),
     }
 }
 
 /// An outcome for each object of parameters; one for a policy without.
-fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action: Action) -> Vec<Outcome<'v>> {
+fn of_params<'v>(
+    judging: &Judging<'v, '_>,
+    binding: Option<&'v Binding>,
+    (version, action): (As<'v>, Action),
+) -> Vec<Outcome<'v>> {
     let outcome = |verdict: Verdict| {
         let mut verdict = verdict;
         if let Some(binding) = binding {
@@ -66,8 +90,9 @@ fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action
     };
     let body = &judging.form.body;
     let verdict = |params| {
-        let names =
-            Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads).parameterized(params);
+        let names = Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads)
+            .converted(judging.session, Sight::Admission, version)
+            .parameterized(params);
         verdict(judging.policy, body, &names)
     };
     each.into_iter().map(verdict).map(outcome).collect()

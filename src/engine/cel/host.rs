@@ -223,7 +223,7 @@ impl<'v> Answers<'v> {
                     self.missed.note(&missing);
                     EvalError::indeterminate(resources.title())
                 })?;
-            for it in missing {
+            if let Some(it) = &missing {
                 self.missed.note(it);
             }
             let items: Vec<_> = objects.into_iter().map(expr::Value::from).collect();

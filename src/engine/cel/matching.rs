@@ -34,8 +34,8 @@ pub(crate) struct Target<'r> {
     unknown_namespace: Option<&'r str>,
 }
 
-/// Whether constraints hold for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether constraints hold for a request. The order is that of certainty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// They don't.
     No,
@@ -132,6 +132,11 @@ impl<'r> Target<'r> {
     /// What the kind is called in URLs.
     pub(super) fn plural(&self) -> &'r str {
         self.resource.plural
+    }
+
+    /// The kind as resource rules see it.
+    pub(super) fn resource(&self) -> ResourceType<'r> {
+        self.resource
     }
 
     /// Whether constraints hold.

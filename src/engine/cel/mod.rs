@@ -6,6 +6,7 @@
 
 mod admission;
 mod body;
+mod equivalent;
 mod exceptions;
 mod explain;
 mod generating;
@@ -19,6 +20,7 @@ mod rule;
 mod validating;
 mod webhook;
 
+use equivalent::{About, about};
 use matching::Reach;
 
 pub(super) use explain::explain;
@@ -95,23 +97,21 @@ impl<'v> Judging<'v, '_> {
     }
 
     /// Whether the policy is about the request.
-    fn applies(&self) -> Reach {
+    fn applies(&self) -> About<'v> {
         let (policy, request) = (self.policy, self.session.request);
         if !self.is_command_line() {
             let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
             let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
             // Kyverno: its command line looks at neither.
             if !policy.admission || !is_housed {
-                return Reach::No;
+                return About::No;
             }
         }
         match policy.mode {
             // Kyverno: such a policy looks at whatever it is given.
-            Mode::Json if self.is_command_line() => Reach::Yes,
-            Mode::Json | Mode::Http | Mode::Envoy => Reach::No,
-            Mode::Kubernetes => {
-                self.session.target().map_or(Reach::No, |it| Reach::of(it.meets(&self.form.constraints)))
-            }
+            Mode::Json if self.is_command_line() => About::Yes(Reach::Yes, None),
+            Mode::Json | Mode::Http | Mode::Envoy => About::No,
+            Mode::Kubernetes => self.session.target().map_or(About::No, |target| about(self, target)),
         }
     }
 

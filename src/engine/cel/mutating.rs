@@ -4,8 +4,10 @@
 //! order, and each sees what the ones before it left, variables included.
 
 use super::{
-    EVALUATION, EXCEPTION, Judging, Outcome, Status, Verdict, admission,
+    EVALUATION, EXCEPTION, Judging, Outcome, Status, Verdict,
+    admission::{self, Bound},
     body::{self, Gate},
+    equivalent::{About, unclear, unconverted},
     exceptions::{self, Exemption, Waivers},
     matching::Reach,
     names::{Failure, Names, Sight},
@@ -70,9 +72,16 @@ impl<'w> Mutating<'w> {
         let judging = Judging { policy: self.policy, form: self.form, session: &session, origin: self.origin };
         match self.policy.engine {
             Engine::Kyverno => {
-                let reach = judging.applies();
-                let said = if reach == Reach::No { Vec::new() } else { self.by_kyverno(&judging, targets) };
-                said.into_iter().map(|it| self.as_far_as(reach, it, request)).collect()
+                let undone = |verdict| vec![Said::Whole(self.outcome("", verdict), None)];
+                match judging.applies() {
+                    About::No => Vec::new(),
+                    About::Yes(reach, None) => {
+                        let said = self.by_kyverno(&judging, targets);
+                        said.into_iter().map(|it| self.as_far_as(reach, it, request)).collect()
+                    }
+                    About::Yes(_, Some(version)) => undone(unconverted(version)),
+                    About::Unclear(what, at) => undone(unclear(what, at)),
+                }
             }
             Engine::Kubernetes => self.by_kubernetes(&judging),
         }
@@ -140,7 +149,17 @@ impl<'w> Mutating<'w> {
         let (Some(object), Some(target)) = (session.request.object, session.target()) else { return Vec::new() };
         let mut said = Vec::new();
         let mut current: Option<Document> = None;
-        for (reach, binding) in admission::bindings(judging, target) {
+        let undone = |verdict| Said::Whole(self.outcome(&self.policy.head.name, verdict), None);
+        let bindings = match admission::bindings(judging, target) {
+            Bound::To(bindings) => bindings,
+            Bound::Unclear(_, _, bindings) if bindings.is_empty() => return Vec::new(),
+            Bound::Unclear(what, at, _) => return vec![undone(unclear(what, at))],
+        };
+        for (reach, version, binding) in bindings {
+            if let Some(version) = version {
+                said.push(undone(unconverted(version)));
+                continue;
+            }
             let reference = binding.and_then(|it| it.params.as_ref());
             let each = match params::find(session, self.policy.param_kind.as_ref(), reference) {
                 Params::None => vec![None],

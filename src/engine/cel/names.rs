@@ -5,6 +5,7 @@
 
 use super::{
     Status, Verdict,
+    equivalent::{As, api_version},
     exceptions::Exemption,
     host::{Answers, Made},
     matching::Target,
@@ -145,7 +146,7 @@ impl<'v> Names<'v> {
                 scope.set(root, Value::Null);
             }
         } else {
-            let view = View { session, sight };
+            let view = View { session, sight, version: None };
             let [object, old_object] = view.objects();
             scope.set(Root::Object, object);
             scope.set(Root::OldObject, old_object);
@@ -162,6 +163,18 @@ impl<'v> Names<'v> {
         scope.set(Root::Exceptions, exceptions(&[], arena));
         let broken = variables.broken.first().and_then(|it| it.program().err());
         Self { scope, host, resource, broken }
+    }
+
+    /// The names for a policy that sees the object in another version, which differs in nothing else.
+    pub(super) fn converted(mut self, session: &Session<'v>, sight: Sight, version: As<'v>) -> Self {
+        if version.is_some() {
+            let view = View { session, sight, version };
+            let [object, old_object] = view.objects();
+            self.scope.set(Root::Object, object);
+            self.scope.set(Root::OldObject, old_object);
+            self.scope.set(Root::Request, view.request());
+        }
+        self
     }
 
     /// The names for a policy that may look at the lists of exceptions.
@@ -252,6 +265,8 @@ impl<'v> Names<'v> {
 struct View<'v, 's> {
     session: &'s Session<'v>,
     sight: Sight,
+    /// The version that the object is converted to.
+    version: Option<&'v str>,
 }
 
 impl<'v> View<'v, '_> {
@@ -276,7 +291,19 @@ impl<'v> View<'v, '_> {
         }
         // Kyverno: where there is no object its policies see one that is empty.
         let absent = if self.sight == Sight::Policy { Value::Map(Map::Entries(&[])) } else { Value::Null };
-        [request.object, request.old_object].map(|it| it.map_or(absent, Value::from))
+        [request.object, request.old_object].map(|it| it.map_or(absent, |node| self.seen(node)))
+    }
+
+    /// An object in the version in which it is seen.
+    fn seen(&self, node: Node<'v>) -> Value<'v> {
+        let Some(version) = self.version else { return Value::from(node) };
+        let arena = self.session.arena;
+        let api_version = Value::String(api_version(node, version, arena));
+        let entries = node.entries().map(|(key, value)| match key {
+            "apiVersion" => (key, api_version),
+            _ => (key, Value::from(value)),
+        });
+        map(arena, &entries.collect::<Vec<_>>())
     }
 
     fn namespace_name(&self) -> &'v str {
@@ -321,22 +348,22 @@ impl<'v> View<'v, '_> {
         let (session, arena) = (self.session, self.session.arena);
         let request = session.request;
         let kind = request.kind();
-        let of = |last: (&'v str, &'v str)| {
-            let parts = [("group", kind.group), ("version", kind.version), last];
+        let of = |version: &'v str, last: (&'v str, &'v str)| {
+            let parts = [("group", kind.group), ("version", version), last];
             map(arena, &parts.map(|(name, text)| (name, Value::String(text))))
         };
+        let version = self.version.unwrap_or(kind.version);
         let plural = session.target().map(Target::plural).unwrap_or_default();
-        let (of_kind, of_resource) = (of(("kind", kind.kind)), of(("resource", plural)));
         let name = request.resource().and_then(|it| it.str_at(&["metadata", "name"])).unwrap_or_default();
         let is_namespace =
             request.resource().map(kind_of).is_some_and(|it| it.group.is_empty() && it.kind == "Namespace");
         // The API server takes a namespace for part of itself.
         let namespace = if is_namespace && !self.is_command_line() { name } else { self.namespace_name() };
         let mut entries = vec![
-            ("kind", of_kind),
-            ("resource", of_resource),
-            ("requestKind", of_kind),
-            ("requestResource", of_resource),
+            ("kind", of(version, ("kind", kind.kind))),
+            ("resource", of(version, ("resource", plural))),
+            ("requestKind", of(kind.version, ("kind", kind.kind))),
+            ("requestResource", of(kind.version, ("resource", plural))),
             ("name", Value::String(name)),
             ("namespace", Value::String(namespace)),
             ("operation", Value::String(self.operation().name())),
@@ -352,7 +379,7 @@ impl<'v> View<'v, '_> {
             // Kyverno: its command line reads these anew, so that integers in them are integers.
             let read = |node: Option<Node<'v>>| match node {
                 Some(node) if self.is_command_line() => exact(arena, node),
-                Some(node) => Value::from(node),
+                Some(node) => self.seen(node),
                 None => Value::Null,
             };
             entries.push(("object", read(request.object)));

@@ -440,13 +440,13 @@ impl<'v> Evaluator<'_, 'v> {
     ) -> Outcome<'e, 'v> {
         let mut values: SmallVec<[Argument<'e, 'v>; 4]> = SmallVec::new();
         for argument in arguments {
-            values.push(if let Ast::Reference(inner) = argument {
-                Argument::Expression(inner)
-            } else {
-                let value = absorb(self.eval(argument, subject))?;
-                known(value)?;
-                Argument::Value(value)
+            values.push(match argument {
+                Ast::Reference(inner) => Argument::Expression(inner),
+                _ => Argument::Value(absorb(self.eval(argument, subject))?),
             });
+            if let Some(Argument::Value(value)) = values.last() {
+                known(*value)?;
+            }
         }
         function.check(&values)?;
         (function.apply)(&Call { evaluator: self, function, arguments: &values })

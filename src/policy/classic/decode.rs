@@ -50,8 +50,11 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
     for item in spec.list("rules") {
         rules.extend(decode_rule(document, item.id(), forms, problems));
     }
-    let generated = generated_rules(document, &rules, annotation(autogen::ANNOTATION).as_deref(), forms, problems);
-    rules.extend(generated);
+    // A generated form of what does not compile would say the same things once more.
+    if problems.is_empty() {
+        let generated = generated_rules(document, &rules, annotation(autogen::ANNOTATION).as_deref(), forms, problems);
+        rules.extend(generated);
+    }
 
     Some(Policy {
         document: Arc::clone(document),
@@ -115,6 +118,9 @@ fn generated_rules(
     for flavor in controllers.flavors() {
         let kinds = controllers.patterns(flavor);
         for rule in declared {
+            if !problems.is_empty() {
+                return out;
+            }
             if !autogen::generates(&rule.name, &rule.matching, rule.exclude.as_ref()) {
                 continue;
             }
