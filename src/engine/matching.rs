@@ -150,17 +150,25 @@ impl<'r> Subjected<'r> {
 
     /// Whether the block of an exception holds; `None` where that takes labels of a namespace that are not known.
     pub(crate) fn excepted(&self, block: &Block) -> Option<bool> {
-        if self.matches(block, Reader::Exception) {
-            return Some(true);
+        let holds = |filter: &Filter| match self.holds(filter, Reader::Exception) {
+            Ok(()) => Some(true),
+            Err(Mismatch::NamespaceUnknown) => None,
+            Err(_) => Some(false),
+        };
+        // A filter that decides alone ends the look at the others.
+        let (decisive, mut out) = match block.join {
+            Join::Any => (true, Some(false)),
+            Join::All => (false, Some(!block.filters.is_empty())),
+            Join::Direct => (false, Some(true)),
+        };
+        for filter in &block.filters {
+            match holds(filter) {
+                Some(held) if held == decisive => return Some(decisive),
+                Some(_) => {}
+                None => out = None,
+            }
         }
-        let may_hold =
-            |filter: &Filter| matches!(self.holds(filter, Reader::Exception), Ok(()) | Err(Mismatch::NamespaceUnknown));
-        let may_hold = self.unknown_namespace.is_some()
-            && match block.join {
-                Join::Any => block.filters.iter().any(may_hold),
-                Join::All | Join::Direct => block.filters.iter().all(may_hold) && !block.filters.is_empty(),
-            };
-        if may_hold { None } else { Some(false) }
+        out
     }
 
     /// As [`Subjected::holds`]; `of_kind` tells whether the kinds hold, if that is known, and `ignored` what doesn't count.

@@ -479,35 +479,37 @@ fn skipped_by(exceptions: &[&Exception]) -> String {
 
 /// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,
 /// the policy. Where labels of a namespace that are not known decide, it is the strictest that may be, and not settled.
-fn effective_action(
-    policy: &Policy,
-    validate: &Validate,
+fn effective_action<'p>(
+    policy: &'p Policy,
+    validate: &'p Validate,
     session: &Session<'_>,
     subject: &Subjected<'_>,
 ) -> (Action, bool) {
     let unknown = session.request.unknown_namespace(session.cluster);
-    let overridden = |action: &FailureAction| -> Vec<(Action, Option<bool>)> {
-        let each = action.overrides.iter().filter_map(|it| {
+    let labels = session.request.namespace_labels;
+    let overridden = |action: &'p FailureAction| {
+        action.overrides.iter().filter_map(move |it| {
             let housed = it.namespaces.is_empty() || it.namespaces.iter().any(|ns| ns.matches(subject.namespace()));
-            let labels = session.request.namespace_labels;
             let labelled = it.selector.as_ref().map_or(Some(true), |it| selects_namespace(it, labels, unknown));
             it.action.filter(|_| housed && labelled != Some(false)).map(|action| (action, labelled))
-        });
-        each.collect()
+        })
     };
     let certain = |action: Option<Action>| action.map(|it| (it, Some(true)));
-    let mut possible = Vec::new();
-    let each = overridden(&validate.action).into_iter().chain(certain(validate.action.action));
+    let each = overridden(&validate.action).chain(certain(validate.action.action));
     let each = each.chain(overridden(&policy.action)).chain(certain(policy.action.action));
+    let mut possible: Option<Action> = None;
+    let mut is_settled = true;
     for (action, holds) in each.chain(certain(Some(Action::default()))) {
-        possible.push(action);
+        let before = *possible.get_or_insert(action);
+        is_settled &= before == action;
+        if action == Action::Enforce {
+            possible = Some(action);
+        }
         if holds == Some(true) {
             break;
         }
     }
-    let is_settled = possible.iter().all(|it| *it == possible[0]);
-    let is_strict = possible.contains(&Action::Enforce);
-    (if is_strict { Action::Enforce } else { Action::Audit }, is_settled)
+    (possible.unwrap_or_default(), is_settled)
 }
 
 /// Kyverno: overrides are not consulted here.
