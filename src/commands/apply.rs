@@ -17,6 +17,7 @@ use crate::{
         evaluation::{self, Inputs, Judged},
         exceptions,
         load::{Loader, Object, PayloadForm, Policies},
+        mutations,
         report::{self, Api, Form},
         table::Paint,
         user_info,
@@ -415,7 +416,9 @@ fn write(
         let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
         violations::draw(judged, objects, args.detailed_results, paint)
     } else {
-        violations::blocks(judged, objects) + &counts.line()
+        // What goes into a file is not printed as well.
+        let changes = if args.output.is_none() { mutations::blocks(judged, objects) } else { String::new() };
+        changes + &violations::blocks(judged, objects) + &counts.line()
     };
     out.write_all(text.as_bytes())
 }

@@ -3,6 +3,8 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -14,6 +16,7 @@ use crate::{
         explain::{Explanation, explain},
         mutate::{self, OnFailure, mutate},
         request::{Supplied, kind_of},
+        unsettled::Missing,
     },
     expr::Arena,
     finding::{
@@ -25,7 +28,7 @@ use crate::{
     policy::{
         Operation,
         exception::Exception,
-        set::{Found, PolicySet, ResourceKind, RuleRef},
+        set::{PolicySet, ResourceKind, RuleRef},
     },
     report::{Quiet, Rules, Trace},
 };
@@ -80,6 +83,8 @@ pub(crate) struct Judged {
     pub effects: Effects,
     /// Violations that were there before and that policies let through for that, as `OBJECT (POLICY/RULE)`.
     pub tolerated: Vec<String>,
+    /// What the repository does not hold, and how many verdicts can't be told without it.
+    pub missing: BTreeMap<Missing, usize>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -130,6 +135,9 @@ pub(crate) fn judge<'d>(
         out.traces.extend(part.traces);
         out.waived += part.waived;
         out.tolerated.extend(part.tolerated);
+        for (missing, n) in part.missing {
+            *out.missing.entry(missing).or_default() += n;
+        }
         out.effects.waived.extend(part.effects.waived);
         out.effects.broken.extend(part.effects.broken);
         out.rules = out.rules + part.rules;
@@ -149,7 +157,9 @@ struct Applicable {
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
+        let rules = policies.rules_for(kind);
+        let changing = mutate::in_order(policies, &rules);
+        let judging = rules.into_iter().filter(|rule| !policies.get(*rule).changes()).collect();
         Self { changing, judging }
     }
 }
@@ -184,9 +194,10 @@ impl<'a> After<'a> {
         let mut finding = finding;
         let mut names = Vec::new();
         for rule in self.changed_by {
-            let Some((policy, rule)) = policies.classic_rule(*rule) else { continue };
-            names.push(format!("`{}/{}`", policy.head.key, rule.name));
-            finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
+            let found = policies.get(*rule);
+            names.push(format!("`{}`", found.title()));
+            let place = Place::new(&found.head().file, found.name_span());
+            finding = finding.related(place, "changes the object before");
         }
         finding.note(format!("judged after {}", names.join(", ")))
     }
@@ -302,6 +313,11 @@ impl<'d> Judging<'d> {
             };
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
+            if it.status == engine::Status::Indeterminate {
+                for missing in &it.hangs_on {
+                    *self.out.missing.entry(missing.clone()).or_default() += 1;
+                }
+            }
             if it.tolerated {
                 let title = outcome::resource_ref(resource).title();
                 self.out.tolerated.push(format!("{title} ({}/{})", it.policy.key, it.rule));
@@ -377,13 +393,9 @@ impl<'d> Judging<'d> {
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
         let found = self.world.policies.get(rule);
-        let at = match found {
-            Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
-        };
         let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;
-        self.out.findings.push(finding.related(Place::new(&found.head().file, at), "by this rule"));
+        self.out.findings.push(finding.related(Place::new(&found.head().file, found.name_span()), "by this rule"));
     }
 
     /// Notes that what there is to say of an object is lost, at least in part.
