@@ -250,6 +250,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the files that the commands read")]
     fn the_forms_of_kyverno_are_known() {
         let scratch = tempfile::tempdir().expect("a directory");
         let file = |name: &str, text: &str| {

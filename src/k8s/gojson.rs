@@ -58,8 +58,7 @@ fn scan(text: &str) -> Result<(), JsonError> {
     let mut scanner = Scanner { text: text.as_bytes(), at: 0, huge: None };
     let mut open: Vec<u8> = Vec::new();
     let mut next = Next::Value;
-    loop {
-        let Some(byte) = scanner.skip_blanks() else { break };
+    while let Some(byte) = scanner.skip_blanks() {
         next = match (next, byte) {
             (Next::FirstItem, b']') | (Next::FirstKey, b'}') => {
                 open.pop();
