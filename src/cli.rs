@@ -95,14 +95,8 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         Command::Exceptions(args) => exceptions::run(&args, now(), &environment()?, &mut anstream::stdout()),
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
-        Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
-            let code = error.exit_code();
-            RunError::new(error.to_string()).with_code(code)
-        }),
-        Command::Cel(args) => cel::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
-            let code = error.exit_code();
-            RunError::new(error.to_string()).with_code(code)
-        }),
+        Command::Jp(args) => Ok(jp::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
+        Command::Cel(args) => Ok(cel::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
         Command::Apply(args) => apply::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
         Command::Test(args) => test::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
         Command::Completions(args) => completions::completions::<Cli>(&args, &mut io::stdout()),

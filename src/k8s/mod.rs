@@ -5,7 +5,9 @@
 
 pub(crate) mod cron;
 pub(crate) mod duration;
+pub(crate) mod gobase64;
 pub(crate) mod gofloat;
+pub(crate) mod gojson;
 pub(crate) mod goregex;
 pub(crate) mod gotime;
 pub(crate) mod gvk;
