@@ -41,9 +41,9 @@ pub(crate) enum OnInvalid {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ExceptionsFrom {
     /// Those from before it; what it brings counts once it is merged.
-    #[default]
     Base,
-    /// Those after it, as far as they break no rule.
+    /// Those after it, as far as they break no rule and say who owns them, why they are there and when they end.
+    #[default]
     New,
     /// Those from before it where a policy refuses, else those after it.
     BaseForEnforce,
@@ -56,6 +56,16 @@ impl OnInvalid {
 impl ExceptionsFrom {
     const NAMES: [(&'static str, Self); 3] =
         [("base", Self::Base), ("new", Self::New), ("base-for-enforce", Self::BaseForEnforce)];
+
+    /// Whether a change from `self` to `other` has more of what a change brings count in it.
+    pub(crate) fn is_loosened_by(self, other: Self) -> bool {
+        let counts = |it: Self| match it {
+            Self::Base => 0,
+            Self::BaseForEnforce => 1,
+            Self::New => 2,
+        };
+        counts(self) < counts(other)
+    }
 }
 
 /// `governance.rules.ID`.

@@ -27,7 +27,7 @@ struct Entry {
 pub(crate) enum Reason {
     /// It breaks these rules.
     Breaks(Vec<String>),
-    /// It comes with the change that is judged, and breaks these rules, if any.
+    /// It comes with the change that is judged, and breaks these rules, if any, each with what it says.
     Arrives(Vec<String>),
     /// The change that is judged takes it away, or replaces it.
     Leaves,

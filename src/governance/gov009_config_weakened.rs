@@ -6,7 +6,7 @@ use super::{Configs, Context, Out, RULES, codeowners::Codeowners, context::liste
 use crate::{
     config::{
         Trust,
-        governance::{ExceptionsFrom, OnInvalid},
+        governance::OnInvalid,
     },
     finding::Place,
     span::Span,
@@ -53,7 +53,8 @@ rule! {
     /// ```
     ///
     /// ## Fix
-    /// Relax the configuration in a change of its own.
+    /// Relax the configuration in a change of its own: alone it weighs as a warning, since otherwise nobody could ever do
+    /// so. Who may is for GOV002 to say.
     GOV009, "config-weakened", Warning, check
 }
 
@@ -118,7 +119,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     if was.on_invalid == OnInvalid::Ignore && is.on_invalid == OnInvalid::Honour {
         say(out, "governance", key_span(configs, "governance"), "exceptions that break a rule exempt all the same".to_owned());
     }
-    if was.exceptions_from != is.exceptions_from && is.exceptions_from != ExceptionsFrom::Base {
+    if was.exceptions_from.is_loosened_by(is.exceptions_from) {
         let message = "exceptions that come with a change count in it";
         say(out, "governance", key_span(configs, "governance"), message.to_owned());
     }
