@@ -378,6 +378,7 @@ impl Side<'_> {
             findings,
             notes,
             governance,
+            limits: law.limits(&self.settings.governance.limits),
             sides,
             turnover,
             ..Case::default()

@@ -1,5 +1,6 @@
 //! Which exceptions count for a run, and why others don't.
 //!
+//! Where exceptions are switched off or limited to namespaces and paths, others exempt nothing, as on a cluster.
 //! An exception that breaks a rule weighing as an error exempts nothing, unless the settings honour it. For a change that
 //! is judged by the law from before it, an exception that the change brings counts only if it breaks no rule of the side
 //! before and says who owns it, why it is there and when it ends; settings may have it wait for the next change. One that
@@ -11,7 +12,10 @@ use std::{
 };
 
 use crate::{
-    config::governance::{ExceptionsFrom, OnInvalid},
+    config::{
+        ExceptionLimits,
+        governance::{ExceptionsFrom, OnInvalid},
+    },
     document::{Node, classify::Class, resource::objects},
     engine::withheld::{Reason, Withheld},
     expr::Value,
@@ -109,8 +113,15 @@ pub(super) fn withheld(
     rules: Option<&Rules>,
     turnover: &Turnover,
     said: &[(String, Finding)],
+    limits: &ExceptionLimits,
 ) -> Withheld {
     let mut out = Withheld::default();
+    for (at, exception) in context.set.exceptions.iter().enumerate() {
+        let namespace = exception.object().str_at(&["metadata", "namespace"]).unwrap_or_default();
+        if let Some(why) = limits.why_not(namespace, exception.document.file().path()) {
+            out.withhold(at, Reason::Limited(why), None);
+        }
+    }
     out.guards_law = rules.is_some_and(governance::guards_law);
     for &at in &turnover.leaving {
         out.withhold(at, Reason::Leaves, None);
