@@ -130,7 +130,7 @@ fn an_exception_that_goes_with_a_change_covers_nothing_in_it() {
 }
 
 #[test]
-fn no_exception_exempts_itself_or_the_rules_for_exceptions() {
+fn point_21_no_exception_exempts_itself_or_the_rules_for_exceptions() {
     let it = Scratch::repository();
     let guard = policy("guard", "background", "false").replace("Widget", "PolicyException");
     it.write("policies/guard.yaml", guard);
@@ -143,4 +143,56 @@ fn no_exception_exempts_itself_or_the_rules_for_exceptions() {
     it.write("admit.yaml", "governance: { rules: { EXC040: { severity: warning } } }\n");
     it.admit(&["check"]).exits(0).says("1 waived");
     it.admit(&["check", "--no-governance"]).exits(0).says("1 waived");
+}
+
+#[test]
+fn point_15_the_command_line_of_kyverno_takes_an_exception_for_a_user_background_or_not() {
+    let it = base("");
+    let by_user =
+        exception("b", "size", "b").replace("names: [b] } }", "names: [b] }, subjects: [{ kind: User, name: jane }] }");
+    it.write("exceptions/b.yaml", by_user).write("apps/b.yaml", widget("b", "size", "large"));
+    let user =
+        "apiVersion: cli.kyverno.io/v1alpha1\nkind: UserInfo\nmetadata: { name: u }\nuserInfo: { username: jane }\n";
+    it.write("user.yaml", user);
+    let apply = ["apply", "policies/size.yaml", "-r", "apps/b.yaml", "-e", "exceptions/b.yaml"];
+    it.admit(&apply).exits(1).says("fail: 1");
+    it.admit(&[&apply[..], &["--userinfo", "user.yaml"]].concat()).exits(0).says("fail: 0").says("skip: 1");
+    // A cluster refuses it, and so it exempts nothing.
+    it.admit(&["check", "--userinfo", "user.yaml"]).exits(1).says("error[size/check]").says("EXC011");
+}
+
+#[test]
+fn policies_judge_exceptions_and_policies_as_they_judge_everything() {
+    let it = base("");
+    // As the sample of Kyverno's library: an exception must say some name.
+    let names = "apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: policy-for-exceptions }
+spec:
+  validationFailureAction: Enforce
+  rules:
+    - name: require-match-name
+      match: { any: [{ resources: { kinds: [PolicyException] } }] }
+      validate:
+        message: An exception must name what it is for.
+        pattern: { spec: { match: { any: [{ resources: { names: '?*' } }] } } }
+    - name: no-audit
+      match: { any: [{ resources: { kinds: [ClusterPolicy] } }] }
+      validate:
+        message: A policy must enforce.
+        pattern: { spec: { validationFailureAction: Enforce } }
+";
+    it.write("policies/exceptions.yaml", names).write("exceptions/a.yaml", exception("a", "size", "a"));
+    it.admit(&["check", "--no-governance"]).exits(0);
+    it.write("exceptions/b.yaml", exception("b", "size", "b").replace(", names: [b]", ""));
+    it.write("policies/color.yaml", policy("color", "color", "red").replace("Enforce", "Audit"));
+    let run = it.admit(&["check", "--no-governance"]).exits(1).says("error[policy-for-exceptions/require-match-name]");
+    let run = run.says("exceptions/b.yaml:6:").says_not("exceptions/a.yaml");
+    run.says("error[policy-for-exceptions/no-audit]").says("policies/color.yaml:5:");
+    // In a change, too.
+    it.commit("change");
+    let run = it.admit(&["check", "--diff", "HEAD~1", "--policies", "policies", "--no-governance"]);
+    run.exits(0);
+    it.write("exceptions/c.yaml", exception("c", "size", "c").replace(", names: [c]", ""));
+    it.checked().exits(1).says("error[policy-for-exceptions/require-match-name]").says("exceptions/c.yaml:6:");
 }
