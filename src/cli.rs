@@ -12,7 +12,9 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, baseline, cel, check, completions, exceptions, explain, hook, jp, lint, merge, test},
+    commands::{
+        RunError, apply, baseline, cel, check, completions, config, exceptions, explain, hook, jp, lint, merge, test,
+    },
     runner::quietly,
     source::Environment,
 };
@@ -39,6 +41,9 @@ enum Command {
     Exceptions(exceptions::ExceptionsArgs),
     /// The page of a rule of governance
     Explain(explain::ExplainArgs),
+    /// What admit.yaml may say, and which settings count
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// What Git runs before something happens
     #[command(subcommand)]
     Hook(hook::HookCommand),
@@ -94,6 +99,7 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         Command::Lint(args) => lint::run(&args, now(), &environment()?),
         Command::Exceptions(args) => exceptions::run(&args, now(), &environment()?, &mut anstream::stdout()),
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
+        Command::Config(command) => config::run(&command, &environment()?, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
         Command::Jp(args) => Ok(jp::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
         Command::Cel(args) => Ok(cel::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),

@@ -84,6 +84,8 @@ pub(crate) enum State {
     Shadowed,
     /// It exempts nothing.
     Unused,
+    /// Exceptions are switched off, or it is not where they count.
+    Ignored,
     /// Its end is past.
     Expired,
     /// A cluster refuses it.
@@ -101,6 +103,7 @@ impl State {
             State::Needless => "needless",
             State::Shadowed => "shadowed",
             State::Unused => "unused",
+            State::Ignored => "ignored",
             State::Expired => "expired",
             State::Refused => "refused",
             State::Unknown => "unknown",
@@ -169,6 +172,9 @@ fn row(context: &Context<'_>, item: &Item<'_>, keys: &[String]) -> Row {
 fn state(context: &Context<'_>, item: &Item<'_>) -> State {
     if item.refused.iter().any(|error| !error.problem.is_indeterminate()) {
         return State::Refused;
+    }
+    if context.why_not(item).is_some() {
+        return State::Ignored;
     }
     let Some(effects) = context.effects_of(item) else { return State::Unknown };
     let is_needed = |without: Option<Status>| !matches!(without, None | Some(Status::Pass | Status::Skip));

@@ -115,6 +115,13 @@ impl Rules {
         written.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default()
     }
 
+    /// Every option of a rule with its value, whether it is written or not.
+    pub(crate) fn options_as_written(&self, rule: &Rule) -> serde_json::Map<String, serde_json::Value> {
+        let mut out = (rule.defaults)().as_object().cloned().unwrap_or_default();
+        out.extend(self.entries.get(rule.id).map(|entry| entry.options.clone()).unwrap_or_default());
+        out
+    }
+
     /// Runs one rule.
     pub(super) fn run(&self, rule: &'static Rule, context: &Context<'_>) -> Vec<Found> {
         let severity = match self.level(rule) {

@@ -204,9 +204,9 @@ fn settings_say_where_policies_and_exceptions_are() {
     let it = violating();
     it.write("drafts/color.yaml", policy("color", "color", "red"));
     it.write("waivers/b.yaml", exception("b", "size", "b")).write("apps/waiver.yaml", exception("a", "color", "'*'"));
-    it.write("admit.yaml", "policies: [policies/*.yaml]\nexceptions: [waivers]\ninclude: [apps/?.yaml]\n");
+    it.write("admit.yaml", "policies: [policies/*.yaml]\nexceptions: [waivers]\ninclude: ['apps/?.yaml']\n");
     it.admit(&["check", "--no-governance"]).exits(0).says("1 waived by an exception").says("1 policy and 1 exception");
-    it.write("admit.yaml", "policies: [policies]\nexceptions: [apps]\ninclude: [apps/?.yaml]\n");
+    it.write("admit.yaml", "policies: [policies]\nexceptions: [apps]\ninclude: ['apps/?.yaml']\n");
     it.admit(&["check", "--no-governance"]).exits(1).says("error[size/check]");
     it.write("admit.yaml", "policies: [policies, drafts, none]\nexceptions: [apps, waivers]\n");
     it.admit(&["check", "--no-governance"]).exits(0).says("2 policies");
@@ -675,7 +675,7 @@ fn who_asks_is_said_by_a_flag_or_the_settings_or_the_rule_is_not_decided() {
     );
     it.admit(&["check", "--userinfo", "jim.yaml"]).exits(0);
     it.write("admit.yaml", "userinfo: { name: jane }\n");
-    it.admit(&["check"]).exits(2).complains("admit.yaml:1:13: userinfo: unknown field `name`");
+    it.admit(&["check"]).exits(2).complains("admit.yaml:1:13: unknown field `name` in userinfo");
 }
 
 #[test]

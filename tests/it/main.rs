@@ -10,6 +10,7 @@ mod baseline;
 mod change;
 mod check;
 mod compat;
+mod config;
 mod corpus;
 mod divided;
 mod evasion;

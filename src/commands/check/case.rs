@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Identity, Missing},
+    config::ExceptionLimits,
     document::{
         Node,
         classify::Class,
@@ -50,6 +51,8 @@ pub(crate) struct Case {
     pub is_root: bool,
     /// The rules that govern exceptions and policies; `None`: only what a cluster would refuse.
     pub governance: Option<Rules>,
+    /// Which exceptions count at all.
+    pub limits: ExceptionLimits,
     /// How files of exceptions were; `None` where nobody asked.
     pub history: Option<History>,
     /// Where files of a working tree are, by the path that findings show.
@@ -77,7 +80,7 @@ impl Case {
             _ => Said::default(),
         };
         let mut context = self.context(&subjects, None, now);
-        let withheld = standing::withheld(&context, rules, &self.turnover, &said.all);
+        let withheld = standing::withheld(&context, rules, &self.turnover, &said.all, &self.limits);
         let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &withheld };
         let own = self.own(&subjects);
         progress.expect(own.len() as u64);
@@ -216,6 +219,7 @@ impl Case {
         let is_narrowed = self.sides.as_ref().is_some_and(|it| it.is_narrowed);
         out.elsewhere = (!is_narrowed).then(|| idle_policies(self.tree.files.iter()));
         out.history = self.history.as_ref();
+        out.limits = self.limits.clone();
         out
     }
 

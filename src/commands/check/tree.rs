@@ -101,6 +101,7 @@ pub(crate) fn read_with(
         None => true,
     };
     let is_root = is_whole && (paths.is_empty() || paths.iter().any(is_top));
+    let limits = law.limits(&workspace.settings.governance.limits).below(&gathering.prefix);
     let history = governance.as_ref().and_then(|rules| gathering.history(&tree, rules));
     Ok(Case {
         law: compiled,
@@ -111,6 +112,7 @@ pub(crate) fn read_with(
         is_whole,
         is_root,
         governance,
+        limits,
         history,
         places,
         ..Case::default()
@@ -287,7 +289,7 @@ impl<'w> Gathering<'w> {
 
     /// Adds what flags name.
     fn named(&mut self, law: &LawArgs) -> Result<(), RunError> {
-        let LawArgs { policies, exceptions, cluster } = law;
+        let LawArgs { policies, exceptions, cluster, .. } = law;
         for (given, roles) in [
             (policies, Roles { policies: true, ..Roles::default() }),
             (exceptions, Roles { exceptions: true, ..Roles::default() }),

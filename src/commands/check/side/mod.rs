@@ -133,6 +133,7 @@ impl Side<'_> {
             findings,
             notes,
             governance,
+            limits: law.limits(&self.settings.governance.limits),
             sides,
             turnover,
             ..Case::default()
