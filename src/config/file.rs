@@ -12,7 +12,8 @@ use crate::{policy::error::nearest, source::Filter};
 pub(crate) const FILE_NAME: &str = "admit.yaml";
 
 /// The keys, for suggestions.
-const KEYS: &[&str] = &["policies", "exceptions", "include", "exclude", "trust", "guard", "userinfo", "governance"];
+const KEYS: &[&str] =
+    &["policies", "exceptions", "include", "exclude", "trust", "guard", "reach", "userinfo", "governance"];
 
 /// The file as written.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +37,9 @@ pub(super) struct File {
     /// Globs of the refs that a hook on the server guards; all branches when empty.
     #[serde(default)]
     pub(super) guard: Vec<Guarded>,
+    /// How much it weighs that objects fail which a change does not touch.
+    #[serde(default)]
+    pub(super) reach: Option<Weight>,
     /// Who applies the manifests.
     #[serde(default)]
     pub(super) userinfo: Option<User>,
@@ -102,6 +106,16 @@ pub(super) enum Side {
     #[serde(alias = "head")]
     Proposed,
     Operator,
+}
+
+/// `reach:` as written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Weight {
+    Off,
+    Info,
+    Warning,
+    Error,
 }
 
 /// Why `admit.yaml` can't be used.

@@ -5,13 +5,13 @@ use std::fmt;
 use globset::{GlobSet, GlobSetBuilder};
 
 use super::{
-    file::{self, Below, ConfigError, Guarded, Side},
-    governance::Governance,
+    file::{self, Below, ConfigError, Guarded, Side, Weight},
+    governance::{Governance, Level},
 };
 use crate::engine::UserInfo;
 
 /// What a repository says of how it wants to be judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Where policies are; empty: anywhere.
     pub policies: Vec<String>,
@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub trust: Trust,
     /// The refs that a hook on the server guards.
     pub guard: Guard,
+    /// How much it weighs that objects fail which a change does not touch, through what judges them.
+    pub reach: Level,
     /// Who applies the manifests, if that is said.
     pub user: Option<UserInfo>,
     /// Rules that govern exceptions and policies.
@@ -111,10 +113,27 @@ impl Guard {
     }
 }
 
+impl Default for Settings {
+    /// Those of a repository that says nothing.
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            exceptions: Vec::new(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            trust: Trust::default(),
+            guard: Guard::default(),
+            reach: Level::Warning,
+            user: None,
+            governance: Governance::default(),
+        }
+    }
+}
+
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
     pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let file::File { policies, exceptions, include, exclude, trust, guard, userinfo, .. } =
+        let file::File { policies, exceptions, include, exclude, trust, guard, reach, userinfo, .. } =
             file::parse(path, bytes)?;
         let trust = match trust {
             None | Some(Side::Base) => Trust::Base,
@@ -130,6 +149,12 @@ impl Settings {
             exclude: texts(exclude),
             trust,
             guard: Guard::new(guard),
+            reach: match reach {
+                None | Some(Weight::Warning) => Level::Warning,
+                Some(Weight::Off) => Level::Off,
+                Some(Weight::Info) => Level::Info,
+                Some(Weight::Error) => Level::Error,
+            },
             user: userinfo.map(|user| UserInfo {
                 username: user.username,
                 uid: String::new(),

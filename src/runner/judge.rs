@@ -90,12 +90,24 @@ pub(crate) fn judge<'d>(
     wants: Wants,
     tick: &(dyn Fn(u64) + Sync),
 ) -> Judged {
+    judge_by(world, user, subjects, wants, tick, &|_| true)
+}
+
+/// The same by those rules only that are asked.
+pub(crate) fn judge_by<'d>(
+    world: World<'d>,
+    user: Option<&'d UserInfo>,
+    subjects: &[Subject<'d>],
+    wants: Wants,
+    tick: &(dyn Fn(u64) + Sync),
+    is_asked: &dyn Fn(Found<'_>) -> bool,
+) -> Judged {
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
     let kinds: Vec<ResourceKind<'d>> =
         subjects.par_iter().map(|it| it.resource().map(kind_of).unwrap_or_default()).collect();
     let mut rules: FxHashMap<ResourceKind<'d>, Applicable> = FxHashMap::default();
     for kind in &kinds {
-        rules.entry(*kind).or_insert_with(|| Applicable::new(world.policies, *kind));
+        rules.entry(*kind).or_insert_with(|| Applicable::new(world.policies, *kind, is_asked));
     }
     let nothing = Applicable::default();
     let has_conditions = world.policies.exceptions.iter().any(|it| it.conditions.is_some());
@@ -148,8 +160,9 @@ struct Applicable {
 }
 
 impl Applicable {
-    fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
+    fn new(policies: &PolicySet, kind: ResourceKind<'_>, is_asked: &dyn Fn(Found<'_>) -> bool) -> Self {
+        let rules = policies.rules_for(kind).into_iter().filter(|rule| is_asked(policies.get(*rule)));
+        let (changing, judging) = rules.partition(|rule| policies.get(*rule).changes());
         Self { changing, judging }
     }
 }

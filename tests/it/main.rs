@@ -25,6 +25,7 @@ mod hook_kinds;
 mod hook_replay;
 #[cfg(unix)]
 mod hook_transport;
+mod reach;
 mod register;
 mod scratch;
 mod secret;

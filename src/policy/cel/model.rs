@@ -49,11 +49,6 @@ impl Policy {
     pub(crate) fn asks_servers(&self) -> bool {
         matches!(self.mode, Mode::Http | Mode::Envoy)
     }
-
-    /// Whether the policy looks objects of the cluster up, or takes parameters from it.
-    pub(crate) fn reads_objects(&self) -> bool {
-        self.param_kind.is_some() || self.forms.iter().any(|form| form.body.reads.objects)
-    }
 }
 
 /// Who evaluates a policy; the two differ in what expressions may call, and in what is said.
