@@ -8,6 +8,8 @@ mod config;
 mod disk;
 mod part;
 mod reach;
+#[cfg(test)]
+mod replay;
 pub(crate) mod revision;
 mod side;
 pub(crate) mod sides;

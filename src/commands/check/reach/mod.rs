@@ -8,9 +8,6 @@
 mod told;
 mod touched;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{HashMap, HashSet};
 
 use self::{
@@ -171,7 +168,7 @@ impl Reach {
     }
 
     /// Every object and rule that fails after the change and did not before.
-    fn failing(&self, now: i128, is_governed: bool) -> Result<Vec<Failing>, RunError> {
+    pub(super) fn failing(&self, now: i128, is_governed: bool) -> Result<Vec<Failing>, RunError> {
         let index = Index::new(&self.touched, [&self.before.law.policies, &self.after.law.policies]);
         let wanted = |path: &str, bytes: &[u8]| index.may_reach(path, bytes);
         let mut out = Vec::new();
@@ -272,9 +269,9 @@ impl Measure {
 }
 
 /// What makes two findings about the same object and rule.
-type Key<'f> = (&'f str, &'f str, &'f str, &'f str, &'f str);
+pub(super) type Key<'f> = (&'f str, &'f str, &'f str, &'f str, &'f str);
 
-fn key(finding: &Finding) -> Key<'_> {
+pub(super) fn key(finding: &Finding) -> Key<'_> {
     let object = finding.verdict.as_ref().map(|it| &it.resource);
     let (kind, namespace, name) = object.map(|it| (&*it.kind, &*it.namespace, &*it.name)).unwrap_or_default();
     // An object may have no namespace on one side, and the usual one on the other.

@@ -13,11 +13,11 @@ const SHOWN: usize = 3;
 
 /// An object that fails by a rule after the change, and did not before.
 #[derive(Debug)]
-pub(super) struct Failing {
+pub(in crate::commands::check) struct Failing {
     /// What is to blame.
-    pub(super) cause: Option<Cause>,
+    pub(in crate::commands::check) cause: Option<Cause>,
     /// What is said of it after the change.
-    pub(super) finding: Finding,
+    pub(in crate::commands::check) finding: Finding,
 }
 
 /// One finding for each thing to blame.

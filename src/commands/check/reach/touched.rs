@@ -33,7 +33,7 @@ type GroupKind = (String, String);
 
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cause {
+pub(in crate::commands::check) struct Cause {
     /// The ID of findings about it.
     pub(super) id: &'static str,
     /// What it is called.
