@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     part::{Part, may_be_exempt},
+    reach::Reach,
     sides::{Said, Sides},
     standing::{self, Turnover},
 };
@@ -61,11 +62,21 @@ pub(crate) struct Case {
     pub sides: Option<Sides>,
     /// For a change that is judged by the law from before it: what it does to the exceptions of that law.
     pub turnover: Turnover,
+    /// What a change does to objects that it does not touch; `None`: nothing, or nobody asked.
+    pub reach: Option<Reach>,
     /// The part of the objects that is judged; `None`: all of them.
     pub part: Option<Part>,
 }
 
 impl Case {
+    /// Says who asks.
+    pub(crate) fn asked_by(&mut self, user: &UserInfo) {
+        self.user = Some(user.clone());
+        if let Some(reach) = &mut self.reach {
+            reach.user = Some(user.clone());
+        }
+    }
+
     /// Judges everything; the flag says whether there was something to judge and something to judge it by.
     pub(crate) fn judge(&self, now: i128, wants: Wants, progress: &Progress) -> (Report, bool) {
         let mut findings = self.findings.clone();
@@ -106,6 +117,9 @@ impl Case {
                 governed
             };
             take(governed, &mut findings);
+        }
+        if let Some(reach) = self.reach.as_ref().filter(|_| is_first) {
+            findings.extend(reach.judge(now, rules.is_some()));
         }
         let (files, documents) = runner::looked_at(&self.tree, &self.law_tree);
         let summary = Summary { files, documents, rules: judged.rules, waived: judged.waived };

@@ -7,6 +7,9 @@ pub(crate) mod change;
 mod config;
 mod disk;
 mod part;
+mod reach;
+#[cfg(test)]
+mod replay;
 pub(crate) mod revision;
 mod side;
 pub(crate) mod sides;
@@ -126,7 +129,9 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
             None => vec![tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?],
         };
         for case in &mut cases {
-            case.user = user.clone().or(case.user.take());
+            if let Some(user) = &user {
+                case.asked_by(user);
+            }
             case.governance = case.governance.take().filter(|_| !args.no_governance);
             case.part = args.shard;
         }

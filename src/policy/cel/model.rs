@@ -107,11 +107,6 @@ impl Policy {
         matches!(self.mode, Mode::Http | Mode::Envoy)
     }
 
-    /// Whether the policy looks objects of the cluster up, or takes parameters from it.
-    pub(crate) fn reads_objects(&self) -> bool {
-        self.param_kind.is_some() || self.forms.iter().any(|form| form.body.reads.objects)
-    }
-
     /// Whether it changes objects before others judge them.
     pub(crate) fn mutates(&self) -> bool {
         self.changes.is_some()

@@ -19,7 +19,7 @@ use crate::{
     finding::{Finding, Place, Severity},
     governance::Rules,
     report::Progress,
-    runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile},
+    runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile, Wanted},
     source::{
         Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, git_diff, git_tree, holdings, is_hidden,
         staged::Snapshot,
@@ -177,22 +177,18 @@ impl Side<'_> {
         })
     }
 
-    fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
-        progress.expect(inputs.len() as u64);
-        let max_bytes = Options::default().max_bytes;
-        let reader = || self.repository.reader(max_bytes);
-        let loader = Loader {
-            reader: &reader,
-            limits: Limits::default(),
-            scopes: known.scopes.clone(),
-            names: known.names.clone(),
-            progress,
-        };
-        loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
+    pub(super) fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
+        load(&self.repository, inputs, known, None, progress)
     }
 
     /// Fills in what stands for the cluster, if a verdict can depend on it.
-    fn stand_in(&self, compiled: &mut Law, new: &Tree, law: &LawArgs, progress: &Progress) -> Result<(), RunError> {
+    pub(super) fn stand_in(
+        &self,
+        compiled: &mut Law,
+        new: &Tree,
+        law: &LawArgs,
+        progress: &Progress,
+    ) -> Result<(), RunError> {
         let reads_objects = compiled.policies.reads_objects();
         if !reads_objects && !compiled.policies.reads_namespaces() {
             return Ok(());
@@ -219,7 +215,7 @@ impl Side<'_> {
         Ok(())
     }
 
-    fn list(&self, options: &Options) -> Result<Listing, RunError> {
+    pub(super) fn list(&self, options: &Options) -> Result<Listing, RunError> {
         match &self.tree {
             TreeAt::Stored { law, .. } => git_tree::list(&self.repository, *law, options),
             TreeAt::Index(snapshot) => snapshot.list(options),
@@ -227,8 +223,29 @@ impl Side<'_> {
         .map_err(|error| from_source(&error))
     }
 
+    /// The files of these paths, as far as they are there.
+    pub(super) fn find<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Result<Vec<Entry>, RunError> {
+        let (mut trees, root) = match &self.tree {
+            TreeAt::Stored { law, .. } => (self.repository.trees(), *law),
+            TreeAt::Index(snapshot) => (snapshot.trees(), snapshot.root()),
+        };
+        let trees = trees.as_mut().map_err(|error| from_source(error))?;
+        let mut out = Vec::new();
+        for path in paths {
+            out.extend(git_tree::find(trees, root, path).map_err(|error| from_source(&error))?);
+        }
+        Ok(out)
+    }
+
+    /// Whether places are named for the law, so that not all of the tree is looked through for it.
+    pub(super) fn is_narrowed(&self, law: &LawArgs) -> bool {
+        let is_set = |given: &[String], set: &[String]| !(given.is_empty() && set.is_empty());
+        self.trust == Trust::Operator
+            || (is_set(&law.policies, &self.settings.policies) && is_set(&law.exceptions, &self.settings.exceptions))
+    }
+
     /// As [`Self::list`], but files that could not matter to a law may be left out.
-    fn list_screened(&self) -> Result<Listing, RunError> {
+    pub(super) fn list_screened(&self) -> Result<Listing, RunError> {
         let options = self.options(&[])?;
         match &self.tree {
             TreeAt::Stored { law, .. } => {
@@ -240,10 +257,32 @@ impl Side<'_> {
 }
 
 /// What files need not say themselves.
-#[derive(Default)]
-struct Known {
-    scopes: Scopes,
-    names: Names,
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) scopes: Scopes,
+    pub(super) names: Names,
+}
+
+/// Reads files of a repository; of those that are only looked into, `wanted` tells what else matters.
+pub(super) fn load(
+    repository: &Repository,
+    inputs: &[Input],
+    known: &Known,
+    wanted: Option<Wanted<'_>>,
+    progress: &Progress,
+) -> Result<Tree, RunError> {
+    progress.expect(inputs.len() as u64);
+    let max_bytes = Options::default().max_bytes;
+    let reader = || repository.reader(max_bytes);
+    let loader = Loader {
+        reader: &reader,
+        limits: Limits::default(),
+        scopes: known.scopes.clone(),
+        names: known.names.clone(),
+        wanted,
+        progress,
+    };
+    loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
 }
 
 /// What to read of one side of a difference, with what tells of it.
