@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::{
-    Outcome, Request, Status, World, cel, conditions,
+    Outcome, Request, Status, World,
+    cel::{self, Admittance},
+    conditions,
     context::{RuleScope, Session},
     evaluate, in_namespace,
     matching::{Mismatch, Reach, Reader, Subjected},
@@ -77,10 +79,10 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     let is_of_kind = |filter: &Filter| subject.holds(filter, Reader::Match) != Err(Mismatch::Kind);
     out.is_for_other_kinds = !rule.matching.filters.iter().any(is_of_kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
-    if !reaches(policy, rule, &subject, steps) {
+    let session = Session::new(request, world, arena);
+    if !reaches(policy, rule, &subject, &session, steps) {
         return out;
     }
-    let session = Session::new(request, world, arena);
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));
     scope.declare(&rule.context, &rule.document);
     if let Some(preconditions) = &rule.preconditions {
@@ -154,21 +156,41 @@ impl Steps<'_> {
 }
 
 /// Whether the rule gets beyond `match` and `exclude`.
-fn reaches(policy: &Policy, rule: &Rule, subject: &Subjected<'_>, steps: &mut Steps<'_>) -> bool {
+fn reaches<'v>(
+    policy: &'v Policy,
+    rule: &Rule,
+    subject: &Subjected<'_>,
+    session: &Session<'v>,
+    steps: &mut Steps<'_>,
+) -> bool {
     if !policy.head.cluster_wide() && !in_namespace(policy, subject) {
         let text = format!("a Policy judges its own namespace `{}` only", policy.head.namespace);
         steps.at("match", text, policy.head.name_span);
         return false;
     }
+    for (span, text) in cel::each_condition(session, &policy.gate) {
+        steps.at("match", text, span);
+    }
+    if matches!(cel::admit(session, &policy.gate), Admittance::Closed | Admittance::Refused(..)) {
+        return false;
+    }
     block("match", &rule.matching, Reader::Match, subject, steps);
-    let may_hold = subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::DependsOnNamespace;
-    if !may_hold && !subject.matches(&rule.matching, Reader::Match) {
+    if subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::No {
         return false;
     }
     if let Some(exclude) = &rule.exclude {
         block("exclude", exclude, Reader::Exclude, subject, steps);
-        if subject.matches(exclude, Reader::Exclude) {
-            return false;
+        match subject.reach(exclude, Reader::Exclude, |_| None) {
+            Reach::Yes => return false,
+            Reach::DependsOnUser => {
+                steps.at(
+                    "exclude",
+                    "whether it holds depends on who asks, which is not known here".to_owned(),
+                    exclude.span,
+                );
+            }
+            // The filter has said so.
+            Reach::DependsOnNamespace | Reach::No => {}
         }
     }
     !matches!(rule.body, Body::Nothing)

@@ -8,6 +8,7 @@ pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
 pub(crate) mod explain;
+mod gate;
 pub(crate) mod generate;
 mod images;
 pub(crate) mod manifests;
@@ -26,8 +27,10 @@ pub(crate) mod withheld;
 pub(crate) use outcome::{Evidence, Outcome, Status};
 pub(crate) use request::{Request, UserInfo};
 
+use cel::Admittance;
 use conditions::Wanted;
 use context::{Given, RuleScope, Session, merge};
+use gate::{Gatekeeper, Obstacle};
 use matching::{Reach, Reader, Subjected, selects_namespace};
 use near_miss::Partial;
 use unsettled::{Decides, by_namespace};
@@ -77,6 +80,8 @@ pub(crate) fn evaluate<'v>(
     let mut out: Vec<Outcome<'v>> = Vec::with_capacity(rules.len());
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
+    let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
+    let mut gatekeeper = Gatekeeper::default();
     for &reference in rules {
         let before = out.len();
         let (policy, rule) = match world.policies.get(reference) {
@@ -90,15 +95,43 @@ pub(crate) fn evaluate<'v>(
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
-        match &rule.body {
-            Body::VerifyImages(block) => {
-                out.extend(verify_images(world, (policy, rule, block), &session, &subject, reference.kinds()));
-            }
-            _ => out.extend(evaluate_rule(world, policy, rule, &session, &subject, reference.kinds())),
+        // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
+        if !policy.admission && !session.cluster.is_command_line() {
+            continue;
         }
-        let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
-        if policy.first_rule_only && out[before..].iter().any(decides) {
-            done = Some(policy);
+        if !matches!(rule.body, Body::Validate(_) | Body::VerifyImages(_)) {
+            continue;
+        }
+        match gatekeeper.admit(policy, &session) {
+            Admittance::Closed => continue,
+            Admittance::Refused(status, obstacle) => {
+                if let Some(refused) = gate::refused(policy, rule, &subject, (*status, obstacle)) {
+                    out.push(refused);
+                    done = Some(policy);
+                }
+            }
+            admittance => {
+                let reach = applies(policy, rule, &subject, reference.kinds());
+                if reach == Reach::No {
+                    continue;
+                }
+                let mut said = evaluate_rule(world, (policy, rule), &session, &subject);
+                // A rule that maybe says nothing stops no other.
+                if policy.first_rule_only && reach == Reach::Yes && said.iter().any(decides) {
+                    done = Some(policy);
+                }
+                if reach == Reach::DependsOnUser {
+                    said = gate::left_open(said, &asked_by_whom(rule));
+                }
+                if reach == Reach::DependsOnNamespace {
+                    let settle = |it| by_namespace(it, request, session.cluster, Decides::Rule);
+                    said = said.into_iter().map(settle).collect();
+                }
+                if let Admittance::Unknown(obstacle) = admittance {
+                    said = gate::left_open(said, obstacle);
+                }
+                out.extend(said);
+            }
         }
         for outcome in &mut out[before..] {
             outcome.origin = Some(reference);
@@ -116,48 +149,29 @@ fn note_missed(said: &mut [Outcome<'_>], session: &Session<'_>) {
     }
 }
 
+/// What a rule says that applies.
 fn evaluate_rule<'v>(
     world: World<'v>,
-    policy: &'v Policy,
-    rule: &'v Rule,
+    (policy, rule): (&'v Policy, &'v Rule),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
-) -> Option<Outcome<'v>> {
-    let request = session.request;
-    let resource = request.resource()?;
-    // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
-    if !policy.admission && !session.cluster.is_command_line() {
-        return None;
+) -> Vec<Outcome<'v>> {
+    match &rule.body {
+        Body::Validate(block) => validate(world, (policy, rule, block), session, subject).into_iter().collect(),
+        Body::VerifyImages(block) => verify_images(world, (policy, rule, block), session, subject),
+        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => Vec::new(),
     }
-    let reach = applies(policy, rule, subject, kinds);
-    if reach == Reach::No {
-        return None;
-    }
-    let validate = match &rule.body {
-        Body::Validate(validate) => validate,
-        Body::VerifyImages(_) | Body::Mutate(_) | Body::Generate(_) | Body::Nothing => return None,
-    };
-    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
-        return Some(undecided(policy, rule, at, USER_UNKNOWN));
-    }
-    let outcome = evaluate_validate(world, (policy, rule, validate), session, subject, resource)?;
-    Some(match reach {
-        Reach::DependsOnNamespace => by_namespace(outcome, request, session.cluster, Decides::Rule),
-        Reach::Yes | Reach::DependsOnUser | Reach::No => outcome,
-    })
 }
 
-/// What a rule that checks something says of a resource that it matches.
-fn evaluate_validate<'v>(
+/// What a rule about the object says.
+fn validate<'v>(
     world: World<'v>,
     (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    resource: Node<'v>,
 ) -> Option<Outcome<'v>> {
     let request = session.request;
+    let resource = request.resource()?;
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
     let (action, is_settled) = effective_action(policy, validate, session, subject);
@@ -257,24 +271,12 @@ fn verify_images<'v>(
     (policy, rule, block): (&'v Policy, &'v Rule, &'v VerifyImages),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
 ) -> Vec<Outcome<'v>> {
     let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    if !policy.admission && !is_command_line {
-        return Vec::new();
-    }
-    let reach = applies(policy, rule, subject, kinds);
-    if reach == Reach::No {
-        return Vec::new();
-    }
     let mut said = Verifying { policy, rule, block, object, is_command_line }.run();
     if said.is_empty() {
         return said;
-    }
-    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
-        return vec![undecided(policy, rule, at, USER_UNKNOWN)];
     }
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
@@ -302,20 +304,16 @@ fn verify_images<'v>(
             outcome.exceptions.clone_from(&exceptions);
         }
     }
-    let decides = match unsettled {
-        _ if reach == Reach::DependsOnNamespace => Decides::Rule,
-        Some(exception) => Decides::Exception(&exception.key),
-        None => return said,
-    };
+    let Some(exception) = unsettled else { return said };
+    let decides = Decides::Exception(&exception.key);
     said.into_iter().map(|it| by_namespace(it, session.request, session.cluster, decides)).collect()
 }
 
-const USER_UNKNOWN: &str =
-    "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml";
-
-/// Whether a cluster would know who asks, but we don't.
-fn nobody_known(session: &Session<'_>) -> bool {
-    session.request.user.is_none() && !session.cluster.is_command_line()
+/// Why it is not known whether a rule applies that is for some users only.
+fn asked_by_whom(rule: &Rule) -> Obstacle {
+    let text = "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml"
+        .to_owned();
+    Obstacle { text, at: rule.object().get("match").unwrap_or(rule.object()).key_span() }
 }
 
 /// A rule that matches, but whose verdict takes something that is not here.
@@ -435,7 +433,9 @@ pub(crate) fn broken_conditions<'v>(
     let (Some(resource), true) = (request.resource(), conditional().next().is_some()) else { return Vec::new() };
     let session = Session::new(request, world, arena);
     let subject = Subjected::new(request, resource, world.cluster);
-    if applies(policy, rule, &subject, kinds) != Reach::Yes {
+    if matches!(cel::admit(&session, &policy.gate), Admittance::Closed | Admittance::Refused(..))
+        || applies(policy, rule, &subject, kinds) != Reach::Yes
+    {
         return Vec::new();
     }
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));

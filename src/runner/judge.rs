@@ -31,7 +31,7 @@ use crate::{
     policy::{
         Operation,
         exception::Exception,
-        set::{Found, PolicySet, ResourceKind, RuleRef},
+        set::{PolicySet, ResourceKind, RuleRef},
     },
     report::{Quiet, Rules, Trace},
 };
@@ -164,7 +164,9 @@ struct Applicable {
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
+        let rules = policies.rules_for(kind);
+        let changing = mutate::in_order(policies, &rules);
+        let judging = rules.into_iter().filter(|rule| !policies.get(*rule).changes()).collect();
         Self { changing, judging }
     }
 }
@@ -199,9 +201,10 @@ impl<'a> After<'a> {
         let mut finding = finding;
         let mut names = Vec::new();
         for rule in self.changed_by {
-            let Some((policy, rule)) = policies.classic_rule(*rule) else { continue };
-            names.push(format!("`{}/{}`", policy.head.key, rule.name));
-            finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
+            let found = policies.get(*rule);
+            names.push(format!("`{}`", found.title()));
+            let place = Place::new(&found.head().file, found.name_span());
+            finding = finding.related(place, "changes the object before");
         }
         finding.note(format!("judged after {}", names.join(", ")))
     }
@@ -405,13 +408,9 @@ impl<'d> Judging<'d> {
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
         let found = self.world.policies.get(rule);
-        let at = match found {
-            Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
-        };
         let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;
-        self.out.findings.push(finding.related(Place::new(&found.head().file, at), "by this rule"));
+        self.out.findings.push(finding.related(Place::new(&found.head().file, found.name_span()), "by this rule"));
     }
 
     /// Notes that what there is to say of an object is lost, at least in part.

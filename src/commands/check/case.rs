@@ -19,7 +19,7 @@ use crate::{
     },
     engine::{UserInfo, World, withheld::NOTHING},
     finding::{Finding, Severity, secret},
-    governance::{self, Context, Effects, Rules, who::History},
+    governance::{self, Context, Effects, Rules, generate::Wishes, who::History},
     policy::{Head, set::PolicySet},
     report::{self, Checked, Progress, Report, Rule, Shard, Summary},
     runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
@@ -69,6 +69,7 @@ impl Case {
         findings.extend(self.tree.findings.iter().chain(&self.law_tree.findings).cloned());
         findings.extend(self.law.findings.iter().cloned());
         findings.extend(runner::problems(self.tree.files.iter()));
+        findings.extend(runner::repeated_objects(self.tree.files.iter()));
         let subjects = self.subjects(&mut findings);
         let rules = self.governance.as_ref();
         let said = match (&self.sides, rules) {
@@ -161,6 +162,14 @@ impl Case {
         let rules = self.governance.as_ref();
         let context = self.context(&subjects, Some(&judged.effects), now);
         rules.map(|rules| governance::register::rows(&context, rules)).unwrap_or_default()
+    }
+
+    /// Exceptions for findings of this case.
+    pub(crate) fn generate(&self, findings: &[&Finding], wishes: &Wishes, now: i128) -> governance::generate::Outcome {
+        let subjects = self.subjects(&mut Vec::new());
+        let rules = self.governance.as_ref();
+        let context = self.context(&subjects, None, now);
+        rules.map(|rules| governance::generate::generate(&context, rules, findings, wishes)).unwrap_or_default()
     }
 
     /// Looks at the policies and exceptions in what is judged, without judging objects; the flag says whether there was

@@ -15,7 +15,7 @@ use crate::{
         explain::{Explanation, Steps},
     },
     expr::Arena,
-    policy::cel::{Constraints, Engine, Form, Mode, Named, Policy},
+    policy::cel::{Constraints, Engine, Form, Mode, Named, Policy, Task},
     span::Span,
 };
 
@@ -106,6 +106,9 @@ fn why_silent(policy: &Policy, request: &Request<'_>, world: World<'_>, target: 
     }
     if !head.cluster_wide() && head.namespace != namespace {
         steps.at("match", format!("it judges its own namespace `{}` only", head.namespace), head.name_span);
+    }
+    if policy.task == Task::Generate {
+        steps.at("match", "it makes objects, and refuses none".to_owned(), head.name_span);
     }
     if policy.engine == Engine::Kubernetes {
         let mut bindings = world.policies.bindings_of(policy).peekable();
