@@ -13,7 +13,7 @@ mod panic;
 pub(crate) use counts::looked_at;
 pub(crate) use judge::{Subject, Wants, judge, judge_by};
 pub(crate) use law::{Law, hold, problems};
-pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, Wanted, skipped, skipped_law};
+pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, Wanted, may_matter, skipped, skipped_law};
 pub(crate) use panic::quietly;
 
 use rayon::prelude::*;
