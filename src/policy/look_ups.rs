@@ -36,6 +36,17 @@ impl LookUps {
         !self.is_open && self.plurals.is_empty() && self.kinds.is_empty()
     }
 
+    /// Whether objects of any kind may be read.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Names what is read, the same for the same kinds.
+    pub(crate) fn key(&self, plurals: &gvk::Plurals) -> String {
+        let defined: BTreeSet<_> = plurals.defined().filter(|_| !self.plurals.is_empty()).collect();
+        format!("{self:?} {defined:?}")
+    }
+
     /// Whether objects of a kind may be read.
     pub(crate) fn find(&self, group: &str, kind: &str, plurals: &gvk::Plurals) -> bool {
         self.is_open

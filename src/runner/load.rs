@@ -283,13 +283,15 @@ fn is_named(root: Node<'_>) -> bool {
 }
 
 /// Tells which files of a tree a law, or what surrounds it, could be in, so that nobody need read the others.
-pub(crate) const SCREEN: Screen = Screen { version: 1, name: tells_of_neighbors, content: may_matter };
+pub(crate) const SCREEN: Screen<'static> =
+    Screen { version: 1, purpose: None, name: &tells_of_neighbors, content: &may_matter };
 
 fn tells_of_neighbors(path: &str) -> bool {
     is_chart(path) || is_kustomization(path)
 }
 
-fn may_matter(bytes: &[u8]) -> bool {
+/// Whether a file may hold law, or what surrounds it.
+pub(crate) fn may_matter(bytes: &[u8]) -> bool {
     holds_law(bytes) || SURROUNDINGS.iter().any(|word| memmem::find(bytes, word).is_some())
 }
 

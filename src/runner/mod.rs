@@ -15,7 +15,7 @@ mod repeated;
 pub(crate) use counts::looked_at;
 pub(crate) use judge::{Subject, Wants, judge, judge_by};
 pub(crate) use law::{Law, hold, problems};
-pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, Wanted, skipped, skipped_law};
+pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, Wanted, may_matter, skipped, skipped_law};
 pub(crate) use panic::quietly;
 pub(crate) use repeated::objects as repeated_objects;
 

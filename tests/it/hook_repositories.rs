@@ -154,3 +154,31 @@ fn objects_borrowed_from_another_repository_are_seen() {
         it.undo();
     }
 }
+
+#[test]
+fn objects_that_a_rule_looks_up_are_found_wherever_they_are_and_remembered() {
+    let it = Server::with_base();
+    let count = policy("count", "size", "small");
+    let at = count.find("validate: {").unwrap();
+    let counts = "context: [{ name: maps, apiCall: { urlPath: '/api/v1/namespaces/{{ request.namespace }}/configmaps', jmesPath: 'items | length(@)' } }]
+      validate: { message: too many, deny: { conditions: { any: [{ key: '{{ maps }}', operator: GreaterThan, value: 1 }] } } }
+";
+    it.work.write("policies/count.yaml", format!("{}{counts}", &count[..at]));
+    let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name}, namespace: shop }}\n");
+    it.work.write("maps/one.yaml", map("one"));
+    it.change().accepted();
+    it.work.write("apps/b.yaml", widget("b", "size", "small"));
+    it.change().accepted();
+    let kept = || {
+        let all = fs::read_dir(it.git_dir().join("admit/holdings")).unwrap().map(|it| it.unwrap().path());
+        all.filter(|it| it.is_dir()).count()
+    };
+    assert_eq!(kept(), 1);
+    // One more, which reaches the Widgets, hidden from whoever looks for the word alone.
+    it.work.write("maps/two.yaml", map("two").replace("ConfigMap", "\"Config\\x4dap\""));
+    it.change().accepted().says("reach/object").says("2 objects would fail");
+    it.work.write("apps/c.yaml", widget("c", "size", "small"));
+    it.change().refused().says("too many");
+    fs::remove_dir_all(it.git_dir().join("admit/holdings")).unwrap();
+    it.push(&["origin", "main"]).refused().says("too many");
+}

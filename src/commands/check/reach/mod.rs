@@ -245,7 +245,7 @@ impl Measure {
         let law_inputs = side.law_inputs(args)?;
         let law_tree = side.load(&law_inputs.inputs, &Known::default(), progress)?;
         let law = Law::compile(law_tree.files.iter());
-        let around = side.list_screened()?.entries;
+        let around = side.list_screened(&runner::SCREEN)?.entries;
         let (telling, others): (Vec<_>, Vec<_>) = around.into_iter().partition(|it| is_telling(&it.path));
         let screened = Roles { screened: true, ..Roles::default() };
         let others: Vec<Input> = others.into_iter().map(|entry| Input { entry, roles: screened }).collect();

@@ -60,7 +60,7 @@ impl Side<'_> {
         };
         if roles.policies || roles.exceptions {
             // They may be anywhere. Reading is cheap, so every file is looked into, and parsed only if it may matter.
-            out.add(Named { listing: self.list_screened()?, top: String::new(), on_disk: false }, roles);
+            out.add(Named { listing: self.list_screened(&runner::SCREEN)?, top: String::new(), on_disk: false }, roles);
         }
         Ok(out)
     }

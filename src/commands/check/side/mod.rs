@@ -15,13 +15,16 @@ use crate::{
         workspace::{from_config, from_source},
     },
     config::{Settings, Trust},
-    document::{Limits, layout::Names},
+    document::{Limits, heads::Heads, layout::Names},
     finding::{Finding, Place, Severity},
     governance::Rules,
+    k8s::gvk::split_api_version,
     report::Progress,
     runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile, Wanted},
     source::{
-        Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, git_diff, git_tree, holdings, is_hidden,
+        Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, git_diff, git_tree,
+        holdings::{self, Screen},
+        is_hidden,
         staged::Snapshot,
     },
 };
@@ -189,14 +192,27 @@ impl Side<'_> {
         law: &LawArgs,
         progress: &Progress,
     ) -> Result<(), RunError> {
-        let reads_objects = compiled.policies.reads_objects();
-        if !reads_objects && !compiled.policies.reads_namespaces() {
+        let reads = compiled.policies.look_ups();
+        if reads.is_empty() && !compiled.policies.reads_namespaces() {
             return Ok(());
         }
+        let plurals = compiled.policies.plurals();
+        let is_read = |_: &str, bytes: &[u8]| {
+            let is_read = |(version, kind): (&str, &str)| reads.find(split_api_version(version).0, kind, plurals);
+            Heads::of(bytes).is_none_or(|heads| heads.pairs().any(is_read))
+        };
         let mut inputs = Vec::new();
         if law.cluster.is_empty() {
-            let roles = Roles { cluster: true, screened: !reads_objects, ..Roles::default() };
-            let listing = if reads_objects { self.list(&self.options(&[])?)? } else { self.list_screened()? };
+            let roles = Roles { cluster: true, screened: !reads.is_open(), ..Roles::default() };
+            let listing = if reads.is_open() {
+                self.list(&self.options(&[])?)?
+            } else if reads.is_empty() {
+                self.list_screened(&runner::SCREEN)?
+            } else {
+                let purpose = reads.key(plurals);
+                let content = |bytes: &[u8]| runner::may_matter(bytes) || is_read("", bytes);
+                self.list_screened(&Screen { purpose: Some(&purpose), content: &content, ..runner::SCREEN })?
+            };
             inputs.extend(listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
         let roles = Roles { cluster: true, ..Roles::default() };
@@ -208,7 +224,10 @@ impl Side<'_> {
             inputs.extend(named.listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
         let known = Known { scopes: new.scopes.clone(), names: Names::default() };
-        let tree = self.load(&inputs, &known, progress)?;
+        let tree = load(&self.repository, &inputs, &known, Some(&is_read), progress)?;
+        if law.cluster.is_empty() && !reads.is_empty() {
+            compiled.cluster.leaves_out_others();
+        }
         // Of an object on both sides the trusted one counts; an object that only the change brings is there, too.
         compiled.stand_in(new.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter());
@@ -245,11 +264,11 @@ impl Side<'_> {
     }
 
     /// As [`Self::list`], but files that could not matter to a law may be left out.
-    pub(super) fn list_screened(&self) -> Result<Listing, RunError> {
+    pub(super) fn list_screened(&self, screen: &Screen<'_>) -> Result<Listing, RunError> {
         let options = self.options(&[])?;
         match &self.tree {
             TreeAt::Stored { law, .. } => {
-                holdings::list(&self.repository, *law, &options, &runner::SCREEN).map_err(|error| from_source(&error))
+                holdings::list(&self.repository, *law, &options, screen).map_err(|error| from_source(&error))
             }
             TreeAt::Index(_) => self.list(&options),
         }
