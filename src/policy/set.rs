@@ -42,6 +42,8 @@ pub(crate) struct PolicySet {
     pub admission: Vec<cel::Policy>,
     /// `ValidatingPolicy` and `NamespacedValidatingPolicy`, in load order.
     pub validating: Vec<cel::Policy>,
+    /// `GeneratingPolicy` and `NamespacedGeneratingPolicy`, in load order.
+    pub generating: Vec<cel::Policy>,
     /// `ValidatingAdmissionPolicyBinding` and `MutatingAdmissionPolicyBinding`, in load order.
     pub bindings: Vec<cel::Binding>,
     /// `PolicyException` of both groups, in load order.
@@ -153,6 +155,14 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(_, rule) => rule.name_span,
             Found::Cel(policy, _) => policy.head.name_span,
+        }
+    }
+
+    /// Whether it makes other objects.
+    pub(crate) fn makes(self) -> bool {
+        match self {
+            Found::Classic(_, rule) => matches!(rule.body, Body::Generate(_)),
+            Found::Cel(policy, _) => policy.task == cel::Task::Generate,
         }
     }
 
@@ -289,7 +299,7 @@ impl PolicySet {
                 let at = object.get("kind").unwrap_or(object);
                 match kind {
                     Cel::Validating => {
-                        let policy = cel::decode::validating(document, node, problems);
+                        let policy = cel::decode::policy(document, node, kind, problems);
                         // Whoever gives such a policy to a command line wants to know what it says.
                         if self.measure == Measure::CommandLine
                             && policy.as_ref().is_some_and(cel::Policy::asks_servers)
@@ -297,6 +307,10 @@ impl PolicySet {
                             problems.at(at, Problem::NotEvaluated { what: "a policy for HTTP or Envoy".to_owned() });
                         }
                         self.validating.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Cel::Generating => {
+                        let policy = cel::decode::policy(document, node, kind, problems);
+                        self.generating.extend(policy.filter(|_| problems.is_empty()));
                     }
                     Cel::Exception => {
                         let exception = cel::exception::decode(document, node, problems);
@@ -308,7 +322,7 @@ impl PolicySet {
                         let policy = cel::mutating::policy(document, node, self.measure, problems);
                         self.mutating.extend(policy.filter(|_| problems.is_empty()));
                     }
-                    Cel::ImageValidating | Cel::Generating | Cel::Deleting => {
+                    Cel::ImageValidating | Cel::Deleting => {
                         cel::decode::other(object, kind, problems);
                         if problems.is_empty() && kind == Cel::ImageValidating {
                             problems.at(at, not_evaluated(object));
@@ -360,7 +374,8 @@ impl PolicySet {
             let by_cel =
                 matches!(&rule.body, Body::Validate(it) if matches!(&it.check, Check::Cel(cel) if cel.reads_objects()));
             by_cel || rule.context.iter().any(|entry| entry.source.reads_objects())
-        }) || self.cel().any(cel::Policy::reads_objects)
+        }) || self.classic.iter().any(|policy| policy.gate.reads.objects)
+            || self.cel().any(cel::Policy::reads_objects)
             || self.exceptions.iter().filter_map(|it| it.cel.as_ref()).any(|it| it.reads().objects)
     }
 
@@ -386,8 +401,8 @@ impl PolicySet {
         self.cel_lists().into_iter().flatten()
     }
 
-    fn cel_lists(&self) -> [&[cel::Policy]; 4] {
-        [&self.admission_mutating, &self.mutating, &self.admission, &self.validating]
+    fn cel_lists(&self) -> [&[cel::Policy]; 5] {
+        [&self.admission_mutating, &self.mutating, &self.admission, &self.validating, &self.generating]
     }
 
     /// What every policy is called, in the order of evaluation.

@@ -7,7 +7,7 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
-    matching::Target,
+    matching::{Reach, Target},
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
@@ -18,21 +18,31 @@ use crate::policy::{
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
     let Some(target) = judging.session.target() else { return Vec::new() };
-    let each = bindings(judging, target).into_iter();
-    each.flat_map(|it| of_params(judging, it, it.map_or(Action::Enforce, |binding| binding.action))).collect()
+    let of_binding = |(reach, binding): (Reach, Option<&'v Binding>)| {
+        let said = of_params(judging, binding, binding.map_or(Action::Enforce, |it| it.action));
+        said.into_iter().map(move |it| judging.as_far_as(reach, it))
+    };
+    bindings(judging, target).into_iter().flat_map(of_binding).collect()
 }
 
-/// The bindings by which a policy is about a request; `None` among them stands for the policy by itself.
-pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'_>) -> Vec<Option<&'v Binding>> {
+/// The bindings by which a policy is about a request, as far as that is known; `None` among them stands for the policy by
+/// itself.
+pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'_>) -> Vec<(Reach, Option<&'v Binding>)> {
     let all = || judging.session.world.policies.bindings_of(judging.policy);
-    let is_bound =
-        |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());
-    let meets = target.meets(&judging.form.constraints).is_ok();
+    let bound = |binding: &Binding| {
+        binding.resources.as_ref().map_or(Reach::Yes, |resources| Reach::of(target.meets_binding(resources)))
+    };
+    let meets = Reach::of(target.meets(&judging.form.constraints));
     match (judging.is_command_line(), all().next()) {
-        (true, None) if meets => vec![None],
-        (true, Some(_)) => all().filter(is_bound).last().into_iter().map(Some).collect(),
-        (false, _) if meets => all().filter(is_bound).map(Some).collect(),
-        _ => Vec::new(),
+        (true, None) if meets == Reach::Yes => vec![(Reach::Yes, None)],
+        (true, None) => Vec::new(),
+        (true, Some(_)) => {
+            all().filter(|it| bound(it) == Reach::Yes).last().map(|it| (Reach::Yes, Some(it))).into_iter().collect()
+        }
+        (false, _) => {
+            let each = all().map(|it| (meets.and(bound(it)), Some(it)));
+            each.filter(|(reach, _)| *reach != Reach::No).collect()
+        }
     }
 }
 

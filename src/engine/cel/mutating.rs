@@ -7,9 +7,9 @@ use super::{
     EVALUATION, EXCEPTION, Judging, Outcome, Status, Verdict, admission,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
+    matching::Reach,
     names::{Failure, Names, Sight},
     params::{self, Params},
-    validating,
 };
 use crate::{
     document::{Document, Integers, Node},
@@ -23,6 +23,7 @@ use crate::{
             structured::{self, Atomics},
         },
         request::Supplied,
+        unsettled::Decides,
     },
     expr::{self, Arena},
     k8s::{gvk, structure::Place},
@@ -68,13 +69,25 @@ impl<'w> Mutating<'w> {
         let session = Session::new(request, self.world, &arena);
         let judging = Judging { policy: self.policy, form: self.form, session: &session, origin: self.origin };
         match self.policy.engine {
-            Engine::Kyverno => self.by_kyverno(&judging, targets),
+            Engine::Kyverno => {
+                let reach = judging.applies();
+                let said = if reach == Reach::No { Vec::new() } else { self.by_kyverno(&judging, targets) };
+                said.into_iter().map(|it| self.as_far_as(reach, it, request)).collect()
+            }
             Engine::Kubernetes => self.by_kubernetes(&judging),
         }
     }
 
     fn is_command_line(&self) -> bool {
         self.world.cluster.is_command_line()
+    }
+
+    /// What is left of a change that is made as far as that is known.
+    fn as_far_as(&self, reach: Reach, said: Said<'w>, request: &Request<'_>) -> Said<'w> {
+        match reach {
+            Reach::DependsOnNamespace => said.unsettled(request, self.world, Decides::Rule),
+            Reach::No | Reach::Yes => said,
+        }
     }
 
     fn by_kyverno<'v>(&self, judging: &Judging<'v, '_>, targets: &[Node<'v>]) -> Vec<Said<'w>>
@@ -85,9 +98,6 @@ impl<'w> Mutating<'w> {
         let Some(object) = request.object.or_else(|| request.old_object.filter(|_| !targets.is_empty())) else {
             return Vec::new();
         };
-        if !validating::applies(judging) {
-            return Vec::new();
-        }
         let exemption = match exceptions::find(judging) {
             Ok(Waivers { exemption, .. }) => exemption,
             Err(failure) => return vec![Said::Whole(self.failed(&failure), None)],
@@ -130,7 +140,7 @@ impl<'w> Mutating<'w> {
         let (Some(object), Some(target)) = (session.request.object, session.target()) else { return Vec::new() };
         let mut said = Vec::new();
         let mut current: Option<Document> = None;
-        for binding in admission::bindings(judging, target) {
+        for (reach, binding) in admission::bindings(judging, target) {
             let reference = binding.and_then(|it| it.params.as_ref());
             let each = match params::find(session, self.policy.param_kind.as_ref(), reference) {
                 Params::None => vec![None],
@@ -150,10 +160,11 @@ impl<'w> Mutating<'w> {
                 if let Some(binding) = binding {
                     outcome.properties.push(("binding".to_owned(), binding.name.clone()));
                 }
-                if let Some(document) = &document {
+                let it = self.as_far_as(reach, Said::Whole(outcome, document.map(After::Document)), session.request);
+                if let Said::Whole(_, Some(After::Document(document))) = &it {
                     current = Some(document.duplicate());
                 }
-                said.push(Said::Whole(outcome, document.map(After::Document)));
+                said.push(it);
             }
         }
         said
@@ -343,12 +354,11 @@ impl<'w> Mutating<'w> {
         };
         let mut out = Vec::new();
         for (index, target) in targets.iter().enumerate() {
-            let is_meant = match &named {
-                Some(named) => named.contains(&place_of(*target)),
-                None => {
-                    let constraints = existing.constraints.as_ref().unwrap_or(&self.form.constraints);
-                    self.meets(*target, constraints, judging)
-                }
+            let is_meant = if let Some(named) = &named {
+                named.contains(&place_of(*target))
+            } else {
+                let constraints = existing.constraints.as_ref().unwrap_or(&self.form.constraints);
+                self.meets(*target, constraints, judging)
             };
             if !is_meant {
                 continue;
@@ -405,6 +415,7 @@ impl<'w> Mutating<'w> {
             waived: None,
             tolerated: false,
             near_misses: Vec::new(),
+            hangs_on: Vec::new(),
             withheld: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),

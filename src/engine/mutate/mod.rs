@@ -18,11 +18,15 @@ mod tests;
 pub(super) use patched::{Draft, Patched};
 
 use super::{
-    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, World, applies, cel,
+    Evidence, Outcome, Reach, Request, Status, Waivers, World, applies, asked_by_whom,
+    cel::{self, Admittance},
     conditions::{self, Wanted},
     context::{RuleScope, Session},
+    gate::{self, Gatekeeper, Obstacle},
     matching::Subjected,
-    nobody_known, skipped_by, supplied, undecided, waivers,
+    skipped_by, supplied,
+    unsettled::{Decides, by_namespace},
+    waivers,
 };
 use crate::{
     document::{Document, Node},
@@ -92,6 +96,7 @@ pub(crate) fn mutate<'w>(
     let mut out = Mutated::default();
     let mut arena = Arena::new();
     let mut done: Option<&Policy> = None;
+    let mut gatekeeper = Gatekeeper::default();
     let mut again = Vec::new();
     let original = request.object;
     for reference in rules {
@@ -116,11 +121,13 @@ pub(crate) fn mutate<'w>(
         arena.reset();
         let request = out.request(request);
         let applying = Applying { world, policy, rule, block, reference: *reference };
-        let Some(said) = applying.step(&request, targets, &arena) else { continue };
-        match out.take(said, *reference, original) {
-            Some(Status::Pass) if policy.first_rule_only => done = Some(policy),
-            Some(Status::Error | Status::Indeterminate) if on_failure == OnFailure::Stop => break,
-            _ => {}
+        let Some(said) = applying.step(&request, targets, &mut gatekeeper, &arena) else { continue };
+        let status = out.take(said, *reference, original);
+        if gatekeeper.has_refused() || (policy.first_rule_only && status == Some(Status::Pass)) {
+            done = Some(policy);
+        }
+        if matches!(status, Some(Status::Error | Status::Indeterminate)) && on_failure == OnFailure::Stop {
+            break;
         }
     }
     // What asks for it sees once more what others made of the object since.
@@ -198,6 +205,31 @@ pub(super) enum After {
     Draft(Draft),
 }
 
+impl<'w> Said<'w> {
+    /// The same when labels of a namespace decide, which are not known. What would be changed may stay as it is: either way
+    /// the object is not known.
+    pub(super) fn unsettled(self, request: &Request<'_>, world: World<'w>, decides: Decides<'_>) -> Self {
+        let Said::Whole(outcome, document) = self else { return self };
+        let outcome = match outcome.status {
+            Status::Skip => return Said::Whole(outcome, document),
+            Status::Pass => {
+                Outcome { status: Status::Indeterminate, message: "the object would be changed".to_owned(), ..outcome }
+            }
+            Status::Fail | Status::Error | Status::Indeterminate => outcome,
+        };
+        Said::Whole(by_namespace(outcome, request, world.cluster, decides), None)
+    }
+
+    /// The same when it is not known whether the rule applies. What would be changed, and maybe is not, can't be judged.
+    fn left_open(self, obstacle: &Obstacle) -> Self {
+        match self {
+            Said::Whole(outcome, None) if outcome.status == Status::Skip => Said::Whole(outcome, None),
+            Said::Whole(outcome, _) => Said::Whole(gate::undone(outcome, obstacle), None),
+            Said::Each(said) => Said::Each(said),
+        }
+    }
+}
+
 /// Which other object, what the rule says of it, and the object after it. Without an object: why no object is known.
 pub(super) type OfTarget<'w> = (Option<usize>, Outcome<'w>, Option<Document>);
 
@@ -229,7 +261,13 @@ struct Applying<'w> {
 }
 
 impl<'w> Applying<'w> {
-    fn step<'v>(&self, request: &'v Request<'v>, targets: &[Node<'v>], arena: &'v Arena) -> Option<Said<'w>>
+    fn step<'v>(
+        &self,
+        request: &'v Request<'v>,
+        targets: &[Node<'v>],
+        gatekeeper: &mut Gatekeeper<'w>,
+        arena: &'v Arena,
+    ) -> Option<Said<'w>>
     where
         'w: 'v,
     {
@@ -244,41 +282,86 @@ impl<'w> Applying<'w> {
             return None;
         }
         let subject = Subjected::new(request, object, self.world.cluster);
-        let reach = applies(policy, rule, &subject, self.reference.kinds());
+        let session = Session::new(request, self.world, arena);
+        match gatekeeper.admit(policy, &session) {
+            Admittance::Open => self.say(&session, &subject, object, targets),
+            Admittance::Closed => None,
+            Admittance::Refused(status, obstacle) => {
+                let outcome = gate::refused(policy, rule, &subject, (*status, obstacle))?;
+                Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None))
+            }
+            Admittance::Unknown(obstacle) => {
+                self.say(&session, &subject, object, targets).map(|it| it.left_open(obstacle))
+            }
+        }
+    }
+
+    /// What the rule says when Kyverno is asked.
+    fn say<'v>(
+        &self,
+        session: &Session<'v>,
+        subject: &Subjected<'v>,
+        object: Node<'v>,
+        targets: &[Node<'v>],
+    ) -> Option<Said<'w>>
+    where
+        'w: 'v,
+    {
+        let (policy, rule) = (self.policy, self.rule);
+        let reach = applies(policy, rule, subject, self.reference.kinds());
         if reach == Reach::No {
             return None;
         }
-        let session = Session::new(request, self.world, arena);
-        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(&session)) {
-            let at = rule.object().get("match").map_or(rule.node, Node::id);
-            let outcome = undecided(policy, rule, at, USER_UNKNOWN);
-            return Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None));
-        }
-        let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+        let said = self.apply(session, subject, object, targets);
+        Some(match reach {
+            Reach::DependsOnUser => said.left_open(&asked_by_whom(rule)),
+            Reach::DependsOnNamespace => said.unsettled(session.request, self.world, Decides::Rule),
+            Reach::No | Reach::Yes => said,
+        })
+    }
+
+    /// What the rule says when it applies.
+    fn apply<'v>(
+        &self,
+        session: &Session<'v>,
+        subject: &Subjected<'v>,
+        object: Node<'v>,
+        targets: &[Node<'v>],
+    ) -> Said<'w>
+    where
+        'w: 'v,
+    {
+        let (policy, rule) = (self.policy, self.rule);
+        let scope = RuleScope::new(session, supplied(policy, rule, session));
         scope.declare(&rule.context, &rule.document);
         if let Some(preconditions) = &rule.preconditions {
             match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
                 Ok(decision) if decision.holds => {}
-                Ok(decision) => return Some(self.whole(Status::Skip, unmet(&decision.message))),
+                Ok(decision) => return self.whole(Status::Skip, unmet(&decision.message)),
                 Err(error) => {
                     let text = format!("failed to evaluate preconditions: {error}");
                     let status = if error.indeterminate().is_some() { Status::Indeterminate } else { Status::Error };
-                    return Some(self.whole(status, text));
+                    return self.whole(status, text);
                 }
             }
         }
         let action = policy.action.action.unwrap_or_default();
-        let exceptions = waivers(self.world, policy, rule, &scope, (&subject, action)).counting;
+        let Waivers { counting: exceptions, unsettled, .. } =
+            waivers(self.world, policy, rule, &scope, (subject, action));
         if !exceptions.is_empty() {
             let without = self.block.targets.is_empty().then(|| self.changed(&scope, object).0.status);
             let outcome = self.outcome(Status::Skip, skipped_by(&exceptions));
-            return Some(Said::Whole(Outcome { exceptions, waived: without, ..outcome }, None));
+            return Said::Whole(Outcome { exceptions, waived: without, ..outcome }, None);
         }
         if !self.block.targets.is_empty() {
-            return Some(Said::Each(self.each(&scope, targets)));
+            return Said::Each(self.each(&scope, targets));
         }
         let (outcome, draft) = self.changed(&scope, object);
-        Some(Said::Whole(outcome, draft.map(After::Draft)))
+        let said = Said::Whole(outcome, draft.map(After::Draft));
+        match unsettled {
+            Some(exception) => said.unsettled(session.request, self.world, Decides::Exception(&exception.key)),
+            None => said,
+        }
     }
 
     /// What the rule makes of one object.
@@ -330,6 +413,7 @@ impl<'w> Applying<'w> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: Some(self.reference),
         }

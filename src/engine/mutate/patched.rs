@@ -117,9 +117,14 @@ impl<'v> Patched<'v> {
             Patched::Kept(kept) => *kept == node || Value::from(*kept).equals(Value::from(node)),
             Patched::Added(value) => value.equals(Value::from(node)),
             Patched::Map(entries, _) => {
+                // Most entries stand where they stood.
+                let mut in_order = node.entries();
                 node.is_map()
                     && node.len() == entries.len()
-                    && entries.iter().all(|(key, it)| node.get(key).is_some_and(|node| it.is(node)))
+                    && entries.iter().all(|(key, it)| {
+                        let next = in_order.next().filter(|(name, _)| name == key).map(|(_, child)| child);
+                        next.or_else(|| node.get(key)).is_some_and(|child| it.is(child))
+                    })
             }
             Patched::List(items, _) => {
                 node.is_list()

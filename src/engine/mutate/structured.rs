@@ -43,8 +43,8 @@ pub(in crate::engine) fn apply<'v>(
         [] => {}
         [only] => return Err(format!("failed to convert patch object to typed object: {only}")),
         several => {
-            let lines: String = several.iter().map(|it| format!("\n  {it}")).collect();
-            return Err(format!("failed to convert patch object to typed object: errors:{lines}"));
+            let lines = several.join("\n  ");
+            return Err(format!("failed to convert patch object to typed object: errors:\n  {lines}"));
         }
     }
     if atomics == Atomics::Refused && !check.atomics.is_empty() {
@@ -216,7 +216,7 @@ impl<'v> Joining<'v> {
     }
 
     fn map(&self, object: &mut Patched<'v>, map: Map<'v>, place: Place<'_>) {
-        if map.len() == 0 {
+        if map.is_empty() {
             if is_empty(object) {
                 *object = Patched::Added(Value::Map(map));
             }

@@ -13,14 +13,17 @@ mod expression;
 mod generating;
 mod model;
 pub(crate) mod mutating;
+mod template;
 mod words;
 
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
+pub(crate) use generating::Product;
 pub(crate) use model::{
     Binding, Body, Changes, Engine, Existing, FailurePolicy, Form, Mode, Mutation, Named, NotFound, ParamKind,
-    ParamRef, Patch, Policy, Validation, Variables,
+    ParamRef, Patch, Policy, Task, Validation, Variables,
 };
+pub(crate) use template::{Piece, Shape};
 
 use super::{error::Problem, fields::Problems, kinds::Cel};
 use crate::document::Node;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     constraints::Constraints,
     expression::{Expression, Reads},
+    generating::Product,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -14,8 +15,7 @@ use crate::{
     span::Span,
 };
 
-/// A `ValidatingPolicy` or `MutatingPolicy`, their namespaced forms, or a `ValidatingAdmissionPolicy` or
-/// `MutatingAdmissionPolicy`.
+/// A policy of `policies.kyverno.io`, or a `ValidatingAdmissionPolicy` or `MutatingAdmissionPolicy`.
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// The document that holds it.
@@ -26,6 +26,8 @@ pub(crate) struct Policy {
     pub head: Head,
     /// Who evaluates it.
     pub engine: Engine,
+    /// What it is for.
+    pub task: Task,
     /// What it looks at.
     pub mode: Mode,
     /// Whether it judges requests at all: `evaluation.admission.enabled`.
@@ -125,6 +127,17 @@ pub(crate) enum Engine {
     Kubernetes,
 }
 
+/// What a policy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// It says whether objects are as they should be.
+    Validate,
+    /// It changes objects before others judge them.
+    Mutate,
+    /// It makes objects when others come.
+    Generate,
+}
+
 /// What a policy looks at: `evaluation.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -171,6 +184,8 @@ pub(crate) struct Body {
     pub validations: Vec<Validation>,
     /// `auditAnnotations`.
     pub annotations: Vec<Named>,
+    /// `generate`.
+    pub products: Vec<Product>,
     /// `mutations`.
     pub mutations: Vec<Mutation>,
     /// What any of them reads that is not always known.
@@ -183,12 +198,15 @@ impl Body {
         let conditions = self.conditions.iter().map(|it| &it.expression);
         let validations = self.validations.iter().flat_map(|it| [Some(&it.expression), it.message_expression.as_ref()]);
         let annotations = self.annotations.iter().map(|it| &it.expression);
-        self.variables.broken.iter().chain(conditions).chain(validations.flatten()).chain(annotations)
+        let products = self.products.iter().flat_map(Product::expressions);
+        let judging = conditions.chain(validations.flatten()).chain(annotations);
+        self.variables.broken.iter().chain(judging).chain(products)
     }
 
     /// Notes what keeps expressions from being compiled, those of mutations aside.
     pub(crate) fn report(&self, problems: &Problems) {
         self.expressions().for_each(|it| it.report(problems));
+        self.products.iter().flat_map(Product::flaws).for_each(|flaw| problems.add(flaw.clone()));
     }
 
     /// Whether a message may quote what expressions read.

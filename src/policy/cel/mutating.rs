@@ -6,11 +6,12 @@ use super::{
     autogen::Rewriting,
     compile::{Compiler, Profile},
     constraints, decode,
-    model::{Changes, Engine, Existing, Form, Mode, Policy},
+    model::{Changes, Engine, Existing, Form, Mode, Policy, Task},
     refuse,
 };
 use crate::{
     document::{Document, Node, NodeId},
+    expr::cel::Family,
     policy::{Action, Head, Measure, error::Problem, fields::Problems},
 };
 
@@ -22,12 +23,12 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, measure: Measure, p
     let head = decode::head(document, object, kind, namespaced, problems)?;
     let spec = object.get("spec")?;
     let is_on = |part: &str| spec.at(&["evaluation", part, "enabled"]).and_then(Node::as_bool);
-    let compiler = Compiler::new(Profile::Mutating { namespaced });
+    let compiler = Compiler::new(Profile::Kyverno { family: Family::MutatingPolicy, namespaced });
     let existing = (is_on("mutateExisting") == Some(true)).then(|| {
         let constraints = constraints::decode(spec.get("targetMatchConstraints"), problems);
         compiler.existing(spec, constraints)
     });
-    let forms = decode::forms(spec, &compiler, Rewriting::Words, problems);
+    let forms = decode::forms(spec, &compiler, Some(Rewriting::Words), problems);
     for mutation in spec.get("mutations").into_iter().flat_map(Node::items) {
         if let Some(key) = lacks_expression(mutation) {
             let message = format!("`{key}.expression` is missing");
@@ -49,6 +50,7 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, measure: Measure, p
         node,
         head: Head { background: is_on("background").unwrap_or(true), ..head },
         engine: Engine::Kyverno,
+        task: Task::Mutate,
         mode: Mode::Kubernetes,
         admission: is_on("admission").unwrap_or(true),
         failure: decode::failure_policy(spec),
