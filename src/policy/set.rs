@@ -355,7 +355,7 @@ impl PolicySet {
                         }
                     }
                     Cel::Mutating => {
-                        let policy = cel::mutating::policy(document, node, problems);
+                        let policy = cel::mutating::policy(document, node, self.measure, problems);
                         self.mutating.extend(policy.filter(|_| problems.is_empty()));
                     }
                     Cel::ImageValidating | Cel::Deleting => {
