@@ -277,7 +277,7 @@ impl Evaluating<'_> {
         };
         let generated = match found {
             Found::Classic(..) => engine::generate::generate(self.world(), rules, &request, &sources),
-            Found::Cel(..) => {
+            Found::Cel(..) | Found::Cleanup(_) => {
                 let of_form = |rule: &RuleRef| engine::cel::generate(self.world(), *rule, &request, &arena);
                 rules.iter().filter_map(of_form).collect()
             }
@@ -354,6 +354,7 @@ fn request<'v>(inputs: Inputs<'v>, object: &'v Object, given: Given<'v>, arena: 
         rules: arena.alloc_slice_copy(&rules),
         kind: (!kind.subresource.is_empty()).then_some(kind),
         namespace: inputs.values.namespace(namespace, arena),
+        is_payload: object.payload.is_some(),
     };
     Request {
         operation,

@@ -4,6 +4,7 @@
 //! says something. No I/O, no clock, no threads, no configuration.
 
 pub(crate) mod cel;
+pub(crate) mod cleanup;
 pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
@@ -80,6 +81,10 @@ pub(crate) fn evaluate<'v>(
             Found::Classic(policy, rule) => (policy, rule),
             Found::Cel(policy, form) => {
                 out.extend(cel::evaluate(policy, form, &session, reference));
+                continue;
+            }
+            Found::Cleanup(policy) => {
+                out.extend(cleanup::judge(policy, &session, &subject, reference));
                 continue;
             }
         };

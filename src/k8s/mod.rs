@@ -15,4 +15,5 @@ pub(crate) mod merge_keys;
 pub(crate) mod quantity;
 pub(crate) mod scope;
 pub(crate) mod semver;
+pub(crate) mod ttl;
 pub(crate) mod wildcard;

@@ -51,7 +51,7 @@ pub(crate) struct Head {
 impl Head {
     /// Whether the policy is not bound to a namespace.
     pub(crate) fn cluster_wide(&self) -> bool {
-        self.kind != "Policy" && !self.kind.starts_with("Namespaced")
+        !matches!(self.kind, "Policy" | "CleanupPolicy") && !self.kind.starts_with("Namespaced")
     }
 
     /// Whether the policy has rules with names of their own.

@@ -38,6 +38,10 @@ pub(crate) struct PolicySet {
     pub validating: Vec<cel::Policy>,
     /// `GeneratingPolicy` and `NamespacedGeneratingPolicy`, in load order.
     pub generating: Vec<cel::Policy>,
+    /// `DeletingPolicy` and `NamespacedDeletingPolicy`, in load order.
+    pub deleting: Vec<cel::Policy>,
+    /// `ClusterCleanupPolicy` and `CleanupPolicy`, in load order.
+    pub cleanup: Vec<cleanup::Policy>,
     /// `ValidatingAdmissionPolicyBinding`, in load order.
     pub bindings: Vec<cel::Binding>,
     /// `PolicyException` of both groups, in load order.
@@ -115,6 +119,8 @@ pub(crate) enum Found<'s> {
     Classic(&'s Policy, &'s Rule),
     /// A form of a policy written in CEL.
     Cel(&'s cel::Policy, &'s cel::Form),
+    /// A cleanup policy.
+    Cleanup(&'s cleanup::Policy),
 }
 
 impl<'s> Found<'s> {
@@ -123,14 +129,24 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(policy, _) => &policy.head,
             Found::Cel(policy, _) => &policy.head,
+            Found::Cleanup(policy) => &policy.head,
         }
     }
 
-    /// The computed name of the rule; empty for a policy written in CEL.
+    /// The policy as written.
+    pub(crate) fn object(self) -> Node<'s> {
+        match self {
+            Found::Classic(policy, _) => policy.document.node(policy.node),
+            Found::Cel(policy, _) => policy.object(),
+            Found::Cleanup(policy) => policy.object(),
+        }
+    }
+
+    /// The computed name of the rule; empty for a policy without rules.
     pub(crate) fn rule(self) -> &'s str {
         match self {
             Found::Classic(_, rule) => &rule.name,
-            Found::Cel(..) => "",
+            Found::Cel(..) | Found::Cleanup(_) => "",
         }
     }
 
@@ -144,6 +160,16 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(_, rule) => matches!(rule.body, Body::Generate(_)),
             Found::Cel(policy, _) => policy.task == cel::Task::Generate,
+            Found::Cleanup(_) => false,
+        }
+    }
+
+    /// Whether it deletes objects by a schedule.
+    pub(crate) fn deletes(self) -> bool {
+        match self {
+            Found::Classic(..) => false,
+            Found::Cel(policy, _) => policy.task == cel::Task::Delete,
+            Found::Cleanup(_) => true,
         }
     }
 
@@ -154,6 +180,8 @@ impl<'s> Found<'s> {
             Found::Cel(policy, form) => {
                 policy.param_kind.as_ref().is_some_and(cel::ParamKind::is_secret) || form.body.reads.secrets
             }
+            // Whatever an answer of the API server holds.
+            Found::Cleanup(policy) => policy.context.iter().any(|entry| entry.source.reads_objects()),
         }
     }
 
@@ -162,6 +190,7 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(_, rule) => rule.quotes(),
             Found::Cel(_, form) => form.body.quotes(),
+            Found::Cleanup(_) => false,
         }
     }
 
@@ -170,6 +199,7 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(policy, rule) => format!("{}/{}", policy.head.key, rule.name),
             Found::Cel(policy, _) => policy.head.key.clone(),
+            Found::Cleanup(policy) => policy.head.key.clone(),
         }
     }
 }
@@ -262,6 +292,8 @@ impl PolicySet {
                 if self.measure == Measure::Cluster {
                     cleanup::check(object, problems);
                 }
+                let policy = cleanup::decode(document, node, problems);
+                self.cleanup.extend(policy.filter(|_| problems.is_empty()));
             }
             Family::Cel(kind) => {
                 if self.measure == Measure::Cluster {
@@ -283,13 +315,17 @@ impl PolicySet {
                         let policy = cel::decode::policy(document, node, kind, problems);
                         self.generating.extend(policy.filter(|_| problems.is_empty()));
                     }
+                    Cel::Deleting => {
+                        let policy = cel::decode::policy(document, node, kind, problems);
+                        self.deleting.extend(policy.filter(|_| problems.is_empty()));
+                    }
                     Cel::Exception => {
                         let exception = cel::exception::decode(document, node, problems);
                         if let Some(exception) = exception.filter(|_| problems.is_empty()) {
                             self.except(exception);
                         }
                     }
-                    Cel::ImageValidating | Cel::Mutating | Cel::Deleting => {
+                    Cel::ImageValidating | Cel::Mutating => {
                         cel::decode::other(object, kind, problems);
                         if problems.is_empty() {
                             match kind {
@@ -364,12 +400,14 @@ impl PolicySet {
 
     /// Policies written in CEL, those of Kubernetes first.
     pub(crate) fn cel(&self) -> impl Iterator<Item = &cel::Policy> {
-        self.admission.iter().chain(&self.validating).chain(&self.generating)
+        self.admission.iter().chain(&self.validating).chain(&self.generating).chain(&self.deleting)
     }
 
     /// What every policy is called, in the order of evaluation.
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
-        self.classic.iter().map(|policy| &policy.head).chain(self.cel().map(|policy| &policy.head))
+        let classic = self.classic.iter().map(|policy| &policy.head);
+        let cleanup = self.cleanup.iter().map(|policy| &policy.head);
+        classic.chain(self.cel().map(|policy| &policy.head)).chain(cleanup)
     }
 
     /// The rules whose match block has a filter for the kind, in the order of evaluation.
@@ -379,12 +417,27 @@ impl PolicySet {
         let plural = self.plurals.of(kind.group, kind.kind);
         let resource = resource_type(kind, &plural);
         out.extend(self.cel_rules(|policy, form| self.may_judge(policy, form, resource)));
+        out.extend(self.cleanup_rules(kind));
         out
     }
 
     /// The rules that look at payloads, which are no objects of Kubernetes.
     pub(crate) fn rules_for_payloads(&self) -> Vec<RuleRef> {
-        self.cel_rules(|policy, _| policy.mode == cel::Mode::Json).collect()
+        self.cel_rules(|policy, _| policy.mode == cel::Mode::Json || policy.task == cel::Task::Delete).collect()
+    }
+
+    /// The cleanup policies that may say something of a kind.
+    fn cleanup_rules(&self, kind: ResourceKind<'_>) -> impl Iterator<Item = RuleRef> {
+        let first = self.classic.len() + self.cel().count();
+        // Kyverno: its command line also says of which objects such a policy is not.
+        let says_all = self.measure == Measure::CommandLine;
+        let wanted = move |it: &cleanup::Policy| says_all || it.matching.filters.iter().any(|it| is_for(it, kind));
+        let policies = self.cleanup.iter().enumerate().filter(move |(_, it)| wanted(it));
+        policies.map(move |(policy, _)| RuleRef {
+            policy: (first + policy) as u32,
+            rule: 0,
+            kinds: KindsHold::default(),
+        })
     }
 
     /// Whether a form of a policy may say something of a kind.
@@ -466,15 +519,18 @@ impl PolicySet {
         if let Some(policy) = self.classic.get(policy) {
             return Found::Classic(policy, &policy.rules[rule]);
         }
-        let policy = self.cel().nth(policy - self.classic.len()).expect("the set gave the reference out");
-        Found::Cel(policy, &policy.forms[rule])
+        let position = policy - self.classic.len();
+        match self.cel().nth(position) {
+            Some(policy) => Found::Cel(policy, &policy.forms[rule]),
+            None => Found::Cleanup(&self.cleanup[position - self.cel().count()]),
+        }
     }
 
     /// The policy and the rule of a reference, if it leads to a classic one.
     pub(crate) fn classic_rule(&self, rule: RuleRef) -> Option<(&Policy, &Rule)> {
         match self.get(rule) {
             Found::Classic(policy, rule) => Some((policy, rule)),
-            Found::Cel(..) => None,
+            Found::Cel(..) | Found::Cleanup(_) => None,
         }
     }
 }

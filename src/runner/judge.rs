@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::panic::quietly;
+use super::{cleanup, panic::quietly};
 use crate::{
     document::{Document, Node},
     engine::{
@@ -109,8 +109,10 @@ pub(crate) fn judge<'d>(
                 let position = n * chunk + index;
                 let kind = kinds[position];
                 let rules = rules.get(&kind).unwrap_or(&nothing);
+                let until = subject.object.and_then(|object| cleanup::of_label(object, world.now));
+                judging.out.findings.extend(until);
                 // Most objects of a repository are of no kind that a rule is about.
-                if rules.changing.is_empty() && rules.judging.is_empty() && !wants.traces {
+                if rules.is_empty() && !wants.traces {
                     continue;
                 }
                 judging.index = position as u32;
@@ -143,14 +145,29 @@ pub(crate) fn judge<'d>(
 struct Applicable {
     /// Those that change an object before others judge it.
     changing: Vec<RuleRef>,
-    /// All others.
+    /// Those that judge it.
     judging: Vec<RuleRef>,
+    /// Those that delete it some day.
+    deleting: Vec<RuleRef>,
 }
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
-        Self { changing, judging }
+        let mut out = Self::default();
+        for rule in policies.rules_for(kind) {
+            let found = policies.get(rule);
+            let list = match () {
+                () if found.changes() => &mut out.changing,
+                () if found.deletes() => &mut out.deleting,
+                () => &mut out.judging,
+            };
+            list.push(rule);
+        }
+        out
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changing.is_empty() && self.judging.is_empty() && self.deleting.is_empty()
     }
 }
 
@@ -220,6 +237,9 @@ impl<'d> Judging<'d> {
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
         let redaction = redaction.as_ref();
+        if request.object.is_some() {
+            self.deletions(&request, resource, &rules.deleting, arena);
+        }
         if rules.changing.is_empty() || request.object.is_none() {
             self.judge(&request, kind, &rules.judging, After::nothing(resource, redaction), arena);
             return;
@@ -239,6 +259,21 @@ impl<'d> Judging<'d> {
         let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).reads_secrets());
         let after = After { resource, redaction, changed_by, is_careful: redaction.is_some() || reads_secrets };
         self.judge(&request, kind, &rules.judging, after, arena);
+    }
+
+    /// Says what will delete an object that is let in.
+    fn deletions(&mut self, request: &Request<'_>, resource: Node<'_>, rules: &[RuleRef], arena: &Arena) {
+        for rule in rules {
+            let world = self.world;
+            match quietly(|| engine::cleanup::deletion(world, *rule, request, arena)) {
+                Ok(Some(deletion)) => {
+                    let is_careful = secret::is_secret(resource) || world.policies.get(*rule).reads_secrets();
+                    self.out.findings.push(cleanup::of_policy(&deletion, resource, is_careful));
+                }
+                Ok(None) => {}
+                Err(message) => self.panicked(*rule, resource, &message),
+            }
+        }
     }
 
     /// Judges an object as it is after the rules that change it.
@@ -379,7 +414,7 @@ impl<'d> Judging<'d> {
         let found = self.world.policies.get(rule);
         let at = match found {
             Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
+            Found::Cel(..) | Found::Cleanup(_) => found.head().name_span,
         };
         let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;

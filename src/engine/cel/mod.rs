@@ -6,6 +6,7 @@
 
 mod admission;
 mod body;
+mod deleting;
 mod exceptions;
 mod explain;
 mod generating;
@@ -20,7 +21,9 @@ mod validating;
 pub(super) use explain::explain;
 pub(super) use rule::check;
 
-use super::{Outcome, Request, Status, World, context::Session, generate::Generated, validate::Verdict};
+use super::{
+    Outcome, Request, Status, World, cleanup::Selection, context::Session, generate::Generated, validate::Verdict,
+};
 use crate::{
     expr::Arena,
     policy::{
@@ -43,7 +46,18 @@ pub(super) fn evaluate<'v>(
         (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
         // It refuses nothing.
         (Engine::Kyverno, Task::Generate) => Vec::new(),
+        (Engine::Kyverno, Task::Delete) => deleting::judge(&judging).into_iter().collect(),
     }
+}
+
+/// Whether a policy that deletes objects deletes that of a request; `None` for one that it is not about.
+pub(super) fn selects<'v>(
+    policy: &'v Policy,
+    form: &'v Form,
+    session: &Session<'v>,
+    origin: RuleRef,
+) -> Option<Selection> {
+    deleting::selects(&Judging { policy, form, session, origin }).map(|(selection, _)| selection)
 }
 
 /// Runs a policy that makes objects; `None` for any other, and for what it is not about.
@@ -76,12 +90,10 @@ impl<'v> Judging<'v, '_> {
 
     /// Whether the policy is about the request.
     fn applies(&self) -> bool {
-        let (policy, request) = (self.policy, self.session.request);
+        let policy = self.policy;
         if !self.is_command_line() {
-            let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
-            let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
             // Kyverno: its command line looks at neither.
-            if !policy.admission || !is_housed {
+            if !policy.admission || !self.is_housed() {
                 return false;
             }
         }
@@ -91,6 +103,13 @@ impl<'v> Judging<'v, '_> {
             Mode::Http | Mode::Envoy => false,
             Mode::Kubernetes => self.session.target().is_some_and(|it| it.meets(&self.form.constraints).is_ok()),
         }
+    }
+
+    /// Whether the policy sees the namespace of the object.
+    fn is_housed(&self) -> bool {
+        let resource = self.session.request.resource();
+        let namespace = resource.and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
+        self.policy.head.cluster_wide() || self.policy.head.namespace == namespace
     }
 
     /// The outcome of a verdict, by `action` if the policy's own expressions could be evaluated.

@@ -36,6 +36,8 @@ pub(super) enum Sight {
     Policy,
     /// A policy of Kyverno that looks at JSON of any kind.
     Payload,
+    /// A policy of Kyverno that looks at what is there: nobody asks for anything.
+    Standing,
     /// A policy of Kubernetes.
     Admission,
     /// A rule of a `ClusterPolicy` or `Policy`.
@@ -139,8 +141,10 @@ impl<'v> Names<'v> {
             let view = View { session, sight };
             let [object, old_object] = view.objects();
             scope.set(Root::Object, object);
-            scope.set(Root::OldObject, old_object);
-            if reads.request {
+            if sight != Sight::Standing {
+                scope.set(Root::OldObject, old_object);
+            }
+            if reads.request && sight != Sight::Standing {
                 scope.set(Root::Request, view.request());
             }
             hidden.user = request.user.is_none() && !session.cluster.is_command_line();

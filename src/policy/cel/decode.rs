@@ -34,7 +34,8 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
             let names = ["GeneratingPolicy", "NamespacedGeneratingPolicy"];
             (Task::Generate, Family::GeneratingPolicy, names)
         }
-        Cel::Mutating | Cel::ImageValidating | Cel::Deleting | Cel::Exception => return None,
+        Cel::Deleting => (Task::Delete, Family::DeletingPolicy, ["DeletingPolicy", "NamespacedDeletingPolicy"]),
+        Cel::Mutating | Cel::ImageValidating | Cel::Exception => return None,
     };
     let head = head(document, object, if namespaced { narrow } else { wide }, namespaced, problems)?;
     let spec = object.get("spec")?;
@@ -71,8 +72,7 @@ pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
     let family = match kind {
         Cel::Mutating => Family::MutatingPolicy,
         Cel::ImageValidating => Family::ImageValidatingPolicy,
-        Cel::Deleting => Family::DeletingPolicy,
-        Cel::Validating | Cel::Generating | Cel::Exception => return,
+        Cel::Validating | Cel::Generating | Cel::Deleting | Cel::Exception => return,
     };
     let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
     if let Some(spec) = object.get("spec") {
@@ -101,7 +101,7 @@ fn forms(spec: Node<'_>, compiler: &Compiler, task: Task, problems: &Problems) -
 }
 
 /// What a policy is called.
-pub(super) fn head(
+pub(in crate::policy) fn head(
     document: &Arc<Document>,
     object: Node<'_>,
     kind: &'static str,

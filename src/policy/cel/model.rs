@@ -75,6 +75,8 @@ pub(crate) enum Task {
     Validate,
     /// It makes objects when others come.
     Generate,
+    /// It deletes objects by a schedule.
+    Delete,
 }
 
 /// What a policy looks at: `evaluation.mode`.
