@@ -5,6 +5,7 @@
 
 pub(crate) mod cron;
 pub(crate) mod duration;
+pub(crate) mod glob;
 pub(crate) mod gofloat;
 pub(crate) mod goregex;
 pub(crate) mod gotime;

@@ -38,6 +38,8 @@ pub(crate) struct PolicySet {
     pub validating: Vec<cel::Policy>,
     /// `GeneratingPolicy` and `NamespacedGeneratingPolicy`, in load order.
     pub generating: Vec<cel::Policy>,
+    /// `ImageValidatingPolicy` and `NamespacedImageValidatingPolicy`, in load order.
+    pub verifying: Vec<cel::Policy>,
     /// `DeletingPolicy` and `NamespacedDeletingPolicy`, in load order.
     pub deleting: Vec<cel::Policy>,
     /// `ClusterCleanupPolicy` and `CleanupPolicy`, in load order.
@@ -315,6 +317,10 @@ impl PolicySet {
                         let policy = cel::decode::policy(document, node, kind, problems);
                         self.generating.extend(policy.filter(|_| problems.is_empty()));
                     }
+                    Cel::ImageValidating => {
+                        let policy = cel::decode::policy(document, node, kind, problems);
+                        self.verifying.extend(policy.filter(|_| problems.is_empty()));
+                    }
                     Cel::Deleting => {
                         let policy = cel::decode::policy(document, node, kind, problems);
                         self.deleting.extend(policy.filter(|_| problems.is_empty()));
@@ -325,14 +331,10 @@ impl PolicySet {
                             self.except(exception);
                         }
                     }
-                    Cel::ImageValidating | Cel::Mutating => {
+                    Cel::Mutating => {
                         cel::decode::other(object, kind, problems);
                         if problems.is_empty() {
-                            match kind {
-                                Cel::ImageValidating => problems.at(at, not_evaluated(object)),
-                                Cel::Mutating => problems.at(at, not_applied(object)),
-                                _ => {}
-                            }
+                            problems.at(at, not_applied(object));
                         }
                     }
                 }
@@ -400,7 +402,8 @@ impl PolicySet {
 
     /// Policies written in CEL, those of Kubernetes first.
     pub(crate) fn cel(&self) -> impl Iterator<Item = &cel::Policy> {
-        self.admission.iter().chain(&self.validating).chain(&self.generating).chain(&self.deleting)
+        let others = self.generating.iter().chain(&self.verifying).chain(&self.deleting);
+        self.admission.iter().chain(&self.validating).chain(others)
     }
 
     /// What every policy is called, in the order of evaluation.

@@ -103,7 +103,7 @@ fn why_silent(policy: &Policy, request: &Request<'_>, world: World<'_>, target: 
         steps.at("match", format!("it judges its own namespace `{}` only", head.namespace), head.name_span);
     }
     match policy.task {
-        Task::Validate => {}
+        Task::Validate | Task::VerifyImages => {}
         Task::Generate => steps.at("match", "it makes objects, and refuses none".to_owned(), head.name_span),
         Task::Delete => steps.at("match", "it deletes objects, and refuses none".to_owned(), head.name_span),
     }

@@ -97,7 +97,11 @@ impl<'v> Host<'v> for Answers<'v> {
                 self.made.set(Some(arena.alloc(Made { namespace, objects, before: self.made.get() })));
                 Ok(Value::Bool(true))
             }
-            Question::Post { .. } | Question::Image { .. } => Err(EvalError::indeterminate(question.missing())),
+            Question::Image { function, arguments } => {
+                let image = arguments.first().and_then(|it| it.as_str()).unwrap_or_default();
+                Err(EvalError::indeterminate(format!("what `{function}` says of image {image}")))
+            }
+            Question::Post { .. } => Err(EvalError::indeterminate(question.missing())),
         }
     }
 }

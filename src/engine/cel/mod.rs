@@ -17,6 +17,7 @@ mod params;
 mod rights;
 mod rule;
 mod validating;
+mod verifying;
 
 pub(super) use explain::explain;
 pub(super) use rule::check;
@@ -46,6 +47,7 @@ pub(super) fn evaluate<'v>(
         (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
         // It refuses nothing.
         (Engine::Kyverno, Task::Generate) => Vec::new(),
+        (Engine::Kyverno, Task::VerifyImages) => verifying::judge(&judging).into_iter().collect(),
         (Engine::Kyverno, Task::Delete) => deleting::judge(&judging).into_iter().collect(),
     }
 }

@@ -179,6 +179,11 @@ impl<'v> Names<'v> {
         self
     }
 
+    /// Says what one more name stands for.
+    pub(super) fn set(&mut self, root: Root, value: Value<'v>) {
+        self.scope.set(root, value);
+    }
+
     fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
         if let Some(flaw) = self.broken {
             return Err(Failure::from(flaw));

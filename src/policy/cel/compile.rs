@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::{
     expression::{Expression, Part, Reads},
     generating,
+    images::Images,
     model::{Body, Named, Validation, Variables},
 };
 use crate::{
@@ -85,6 +86,15 @@ impl Compiler {
                 Profile::Kyverno { family: Family::GeneratingPolicy, .. } => generating::products(spec, &known),
                 _ => Vec::new(),
             },
+            images: match self.profile {
+                Profile::Kyverno { family: Family::ImageValidatingPolicy, .. } => {
+                    let mut environment = known.environment.clone();
+                    environment.declare(Root::Reference, Type::String);
+                    let of_reference = Known { environment, reads: known.reads.clone() };
+                    Some(Box::new(Images::compile(spec, &known, &of_reference)))
+                }
+                _ => None,
+            },
             reads: Reads::NONE,
         };
         body.noted()
@@ -99,6 +109,7 @@ impl Compiler {
             validations: validations(cel.get("expressions"), &known),
             annotations: annotations(cel.get("auditAnnotations"), &known),
             products: Vec::new(),
+            images: None,
             reads: Reads::NONE,
         };
         body.noted()

@@ -35,7 +35,11 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
             (Task::Generate, Family::GeneratingPolicy, names)
         }
         Cel::Deleting => (Task::Delete, Family::DeletingPolicy, ["DeletingPolicy", "NamespacedDeletingPolicy"]),
-        Cel::Mutating | Cel::ImageValidating | Cel::Exception => return None,
+        Cel::ImageValidating => {
+            let names = ["ImageValidatingPolicy", "NamespacedImageValidatingPolicy"];
+            (Task::VerifyImages, Family::ImageValidatingPolicy, names)
+        }
+        Cel::Mutating | Cel::Exception => return None,
     };
     let head = head(document, object, if namespaced { narrow } else { wide }, namespaced, problems)?;
     let spec = object.get("spec")?;
@@ -71,8 +75,7 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
 pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
     let family = match kind {
         Cel::Mutating => Family::MutatingPolicy,
-        Cel::ImageValidating => Family::ImageValidatingPolicy,
-        Cel::Validating | Cel::Generating | Cel::Deleting | Cel::Exception => return,
+        Cel::Validating | Cel::ImageValidating | Cel::Generating | Cel::Deleting | Cel::Exception => return,
     };
     let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
     if let Some(spec) = object.get("spec") {
@@ -88,7 +91,7 @@ fn forms(spec: Node<'_>, compiler: &Compiler, task: Task, problems: &Problems) -
     let body = compiler.body(spec);
     body.report(problems);
     // A generated form of what does not compile would say the same things once more.
-    let has_forms = task == Task::Validate && problems.is_empty();
+    let has_forms = matches!(task, Task::Validate | Task::VerifyImages) && problems.is_empty();
     let generated = if has_forms { autogen::forms(spec, &constraints) } else { Vec::new() };
     for form in generated {
         let constraints = Constraints { rules: form.rules, ..constraints.clone() };

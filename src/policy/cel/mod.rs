@@ -11,6 +11,7 @@ mod deleting;
 pub(crate) mod exception;
 mod expression;
 mod generating;
+mod images;
 mod model;
 mod mutating;
 mod template;
@@ -18,6 +19,7 @@ mod template;
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
 pub(crate) use generating::Product;
+pub(crate) use images::{Images, Reference};
 pub(crate) use model::{
     Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Task, Validation,
     Variables,
@@ -31,7 +33,11 @@ use crate::document::Node;
 pub(crate) fn check(object: Node<'_>, kind: Cel, problems: &Problems) {
     let Some(spec) = object.get("spec") else { return };
     match kind {
-        Cel::Validating | Cel::ImageValidating => constraints::check(spec, problems),
+        Cel::Validating => constraints::check(spec, problems),
+        Cel::ImageValidating => {
+            constraints::check(spec, problems);
+            images::check(spec, problems);
+        }
         Cel::Mutating => {
             constraints::check(spec, problems);
             mutating::check(spec, problems);

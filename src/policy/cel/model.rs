@@ -6,6 +6,7 @@ use super::{
     constraints::Constraints,
     expression::{Expression, Reads},
     generating::Product,
+    images::Images,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -77,6 +78,8 @@ pub(crate) enum Task {
     Generate,
     /// It deletes objects by a schedule.
     Delete,
+    /// It says whether images are as they should be.
+    VerifyImages,
 }
 
 /// What a policy looks at: `evaluation.mode`.
@@ -127,6 +130,8 @@ pub(crate) struct Body {
     pub annotations: Vec<Named>,
     /// `generate`.
     pub products: Vec<Product>,
+    /// What is said of images.
+    pub images: Option<Box<Images>>,
     /// What any of them reads that is not always known.
     pub reads: Reads,
 }
@@ -138,13 +143,16 @@ impl Body {
         let validations = self.validations.iter().flat_map(|it| [Some(&it.expression), it.message_expression.as_ref()]);
         let annotations = self.annotations.iter().map(|it| &it.expression);
         let products = self.products.iter().flat_map(Product::expressions);
-        self.variables.broken.iter().chain(conditions).chain(validations.flatten()).chain(annotations).chain(products)
+        let images = self.images.iter().flat_map(|it| it.expressions());
+        let own = conditions.chain(validations.flatten()).chain(annotations).chain(products).chain(images);
+        self.variables.broken.iter().chain(own)
     }
 
     /// Notes what keeps expressions from being compiled.
     pub(crate) fn report(&self, problems: &Problems) {
         self.expressions().for_each(|it| it.report(problems));
-        self.products.iter().flat_map(Product::flaws).for_each(|flaw| problems.add(flaw.clone()));
+        let of_images = self.images.iter().flat_map(|it| &it.flaws);
+        self.products.iter().flat_map(Product::flaws).chain(of_images).for_each(|flaw| problems.add(flaw.clone()));
     }
 
     /// Whether a message may quote what expressions read.
