@@ -19,6 +19,7 @@ pub(crate) mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
+mod signatures;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
@@ -230,16 +231,15 @@ fn verify_images<'v>(
     subject: &Subjected<'v>,
     kinds: KindsHold,
 ) -> Vec<Outcome<'v>> {
-    let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    if !policy.admission && !is_command_line {
+    if !policy.admission && !session.cluster.is_command_line() {
         return Vec::new();
     }
     let reach = applies(policy, rule, subject, kinds);
     if reach == Reach::No {
         return Vec::new();
     }
-    let mut said = Verifying { policy, rule, block, object, is_command_line }.run();
+    let mut said = Verifying { policy, rule, block, object, session }.run();
     if said.is_empty() {
         return said;
     }

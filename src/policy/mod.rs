@@ -16,6 +16,7 @@ pub(crate) mod matching;
 pub(crate) mod pod_security;
 pub(crate) mod schema;
 pub(crate) mod set;
+pub(crate) mod signers;
 
 use std::sync::Arc;
 

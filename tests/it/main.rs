@@ -27,6 +27,7 @@ mod hook_kinds;
 mod hook_replay;
 #[cfg(unix)]
 mod hook_transport;
+mod images;
 mod register;
 mod scratch;
 mod secret;

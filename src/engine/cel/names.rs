@@ -179,6 +179,11 @@ impl<'v> Names<'v> {
         self
     }
 
+    /// The look-ups of the expressions.
+    pub(super) fn host(&self) -> &'v Answers<'v> {
+        self.host
+    }
+
     /// Says what one more name stands for.
     pub(super) fn set(&mut self, root: Root, value: Value<'v>) {
         self.scope.set(root, value);

@@ -75,13 +75,14 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
 /// Says what the names of attestors and attestations stand for.
 fn name<'v>(images: &'v Images, names: &mut Names<'v>, judging: &Judging<'v, '_>) {
     let arena = judging.session.arena;
-    let named = |list: &'v [String]| {
-        let entries = list.iter().map(|name| (cel::Value::String(name), cel::Value::String(name)));
+    let named = |list: &mut dyn Iterator<Item = &'v String>| {
+        let entries = list.map(|name| (cel::Value::String(name), cel::Value::String(name)));
         cel::Value::Map(cel::Map::Entries(arena.alloc_slice_fill_iter(entries.collect::<Vec<_>>())))
     };
+    names.host().set_signers(&images.attestors);
     names.set(Root::Images, cel::Value::Map(cel::Map::Entries(&[])));
-    names.set(Root::Attestors, named(&images.attestors));
-    names.set(Root::Attestations, named(&images.attestations));
+    names.set(Root::Attestors, named(&mut images.attestors.iter().map(|it| &it.name)));
+    names.set(Root::Attestations, named(&mut images.attestations.iter()));
 }
 
 /// What the policy itself says, and the rule of the row.
@@ -122,7 +123,12 @@ fn verdict<'v>(judging: &Judging<'v, '_>, images: &'v Images, names: &mut Names<
             return (of_policy, at(image, Verdict::new(Status::Fail, text)));
         }
     }
-    let unknown = each().next().map(|image| {
+    let store = judging.session.cluster.store();
+    let is_there = |image: &str| {
+        let reference = image_ref::parse(image).map(|it| it.reference()).unwrap_or_default();
+        store.is_some_and(|store| store.digest_of(&reference).is_some())
+    };
+    let unknown = each().find(|image| !is_there(image)).map(|image| {
         let what = if images.required { "must be verified" } else { "must be there" };
         let text = format!("image {image} {what}: only its registry knows whether it is");
         at(image, Verdict::new(Status::Indeterminate, text))
@@ -138,6 +144,16 @@ fn verdict<'v>(judging: &Judging<'v, '_>, images: &'v Images, names: &mut Names<
             }
         }
     };
+    if verdict.status == Status::Pass
+        && images.required
+        && let Some(image) = each().find(|image| !names.host().is_verified(image))
+    {
+        let text = format!("image {image} is not verified: no policy performed a signature or attestation check on it");
+        // Another policy may verify it.
+        let is_alone = judging.session.world.policies.verifying.len() == 1;
+        let status = if is_alone { Status::Fail } else { Status::Indeterminate };
+        return (of_policy, at(image, Verdict::new(status, text)));
+    }
     match body::annotations(names, &judging.form.body.annotations) {
         Ok(annotations) => verdict.properties.extend(annotations),
         Err(failure) => return failed(failure),

@@ -11,6 +11,7 @@ use crate::{
     policy::{
         error::{PolicyError, Problem},
         fields::Problems,
+        signers::{self, Entry},
     },
 };
 
@@ -21,8 +22,8 @@ pub(crate) struct Images {
     pub extractors: Vec<Named>,
     /// `matchImageReferences`, one of which must hold; without any every image counts.
     pub references: Vec<Reference>,
-    /// Names of `attestors`.
-    pub attestors: Vec<String>,
+    /// `attestors`.
+    pub attestors: Vec<Entry>,
     /// Names of `attestations`.
     pub attestations: Vec<String>,
     /// `mutateDigest`: a tag is replaced by the digest that it stands for.
@@ -48,7 +49,6 @@ impl Images {
     /// Compiles what a `spec` says of images; `of_reference` knows `ref`.
     pub(super) fn compile(spec: Node<'_>, known: &Known, of_reference: &Known) -> Self {
         let items = |key: &str| spec.get(key).into_iter().flat_map(Node::items);
-        let names = |key| items(key).filter_map(|it| Some(it.str_at(&["name"])?.to_owned())).collect();
         let flag = |key| spec.at(&["validationConfigurations", key]).and_then(Node::as_bool).unwrap_or(true);
         let problems = Problems::default();
         let extractor = |item: Node<'_>| {
@@ -70,8 +70,8 @@ impl Images {
         Self {
             extractors: items("images").filter_map(extractor).collect(),
             references: items("matchImageReferences").filter_map(reference).collect(),
-            attestors: names("attestors"),
-            attestations: names("attestations"),
+            attestors: items("attestors").map(signers::of_policy).collect(),
+            attestations: items("attestations").filter_map(|it| Some(it.str_at(&["name"])?.to_owned())).collect(),
             mutates_digest: flag("mutateDigest"),
             needs_digest: flag("verifyDigest"),
             required: flag("required"),
