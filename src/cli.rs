@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, baseline, cel, check, exceptions, explain, hook, jp, lint, merge, test},
+    commands::{RunError, apply, baseline, cel, check, completions, exceptions, explain, hook, jp, lint, merge, test},
     runner::quietly,
     source::Environment,
 };
@@ -50,6 +50,10 @@ enum Command {
     Apply(Box<apply::ApplyArgs>),
     /// Run suites of `kyverno test`
     Test(test::TestArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of a command
+    Man(completions::ManArgs),
 }
 
 /// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
@@ -101,6 +105,8 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         }),
         Command::Apply(args) => apply::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
         Command::Test(args) => test::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
+        Command::Completions(args) => completions::completions::<Cli>(&args, &mut io::stdout()),
+        Command::Man(args) => completions::man::<Cli>(&args, &mut io::stdout()),
     }
 }
 

@@ -121,20 +121,22 @@ impl Values {
         }
     }
 
-    /// Adds what `--set` gives: `key=value`, several separated by commas.
-    pub(crate) fn set(&mut self, text: &str, notices: &Notices) {
-        for pair in text.split(',') {
-            match pair.split_once('=') {
-                // Kyverno: of two values for one name the first counts, and the object itself is not changed so.
-                Some((key, _)) if key.contains("request.object.") || self.has_global(key.trim()) => {
-                    notices.say(Weight::Warning, "", format!("`--set {pair}` has no effect"));
-                }
-                Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => {
-                    self.globals.push((key.trim().to_owned(), Json::from(value.trim())));
-                }
-                _ => notices.say(Weight::Warning, "", format!("`--set {pair}` is no `key=value`, passed over")),
+    /// Adds what `--set` gives: `key=value`, several separated by commas; `Err` names what is no such pair.
+    pub(crate) fn set(&mut self, text: &str, notices: &Notices) -> Result<(), String> {
+        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let named = pair.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+            let Some((key, value)) = named.filter(|(key, _)| !key.is_empty()) else {
+                return Err(format!("`--set {pair}` is no `key=value`"));
+            };
+            // Kyverno: of two values for one name the first counts, an empty one never does, and the object itself is
+            // not changed so.
+            if key.contains("request.object.") || value.is_empty() || self.has_global(key) {
+                notices.say(Weight::Warning, "", format!("`--set {pair}` has no effect"));
+            } else {
+                self.globals.push((key.to_owned(), Json::from(value)));
             }
         }
+        Ok(())
     }
 
     fn has_global(&self, name: &str) -> bool {
@@ -256,10 +258,15 @@ subresources:
     #[test]
     fn only_pairs_are_set() {
         let (mut values, notices) = (Values::default(), Notices::default());
-        values.set("a=1, b.c=x=y,,d=,e,a=2,request.object.spec.x=1", &notices);
+        values.set("a=1, b.c=x=y,,d=,a=2,request.object.spec.x=1,", &notices).expect("pairs");
         let pairs: Vec<String> = values.globals.iter().map(|(name, value)| format!("{name} {value}")).collect();
         assert_eq!(pairs, ["a \"1\"", "b.c \"x=y\""]);
-        assert_eq!(notices.take().len(), 5);
+        let said: Vec<String> = notices.take().into_iter().map(|notice| notice.text).collect();
+        let has_no_effect = |pair: &str| format!("`--set {pair}` has no effect");
+        assert_eq!(said, ["d=", "a=2", "request.object.spec.x=1"].map(has_no_effect));
+        for text in ["e", "a=1,e", "=x"] {
+            assert!(values.set(text, &notices).is_err(), "{text}");
+        }
     }
 
     const POLICY: &str = r#"

@@ -75,6 +75,20 @@ pub(crate) struct RuleEntry {
     pub option_spans: Vec<(String, Span)>,
 }
 
+impl RuleEntry {
+    /// What says nothing of a rule.
+    pub(crate) fn of(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            at: Span::default(),
+            enabled: None,
+            severity: None,
+            options: serde_json::Map::new(),
+            option_spans: Vec::new(),
+        }
+    }
+}
+
 /// How much a rule weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -173,14 +187,7 @@ impl Governance {
     }
 
     fn rule(&self, id: &str, node: Node<'_>) -> Result<RuleEntry, ConfigError> {
-        let mut out = RuleEntry {
-            id: id.to_owned(),
-            at: node.key_span(),
-            enabled: None,
-            severity: None,
-            options: serde_json::Map::new(),
-            option_spans: Vec::new(),
-        };
+        let mut out = RuleEntry { at: node.key_span(), ..RuleEntry::of(id) };
         // `EXC029:` with nothing behind it says nothing.
         if node.is_null() {
             return Ok(out);

@@ -7,7 +7,7 @@ use super::{
     Evidence, Outcome, Request, Status, World, cel,
     conditions::{self, Wanted},
     context::{Given, RuleScope, Session},
-    matching::{Reader, Subjected},
+    matching::{Reach, Reader, Subjected},
     validate::Verdict,
 };
 use crate::{
@@ -106,6 +106,7 @@ pub(super) fn judge<'v>(
         tolerated: false,
         near_misses: Vec::new(),
         withheld: Vec::new(),
+        hangs_on: Vec::new(),
         properties: Vec::new(),
         origin: Some(reference),
     })
@@ -113,10 +114,14 @@ pub(super) fn judge<'v>(
 
 fn selects<'v>(policy: &'v Policy, session: &Session<'v>, subject: &Subjected<'v>) -> Selection {
     let is_housed = policy.head.cluster_wide() || policy.head.namespace == subject.namespace();
-    let is_meant = is_housed
-        && subject.matches(&policy.matching, Reader::Match)
-        && !policy.exclude.as_ref().is_some_and(|block| subject.matches(block, Reader::Exclude));
-    let Some(resource) = session.request.resource().filter(|_| is_meant) else { return Selection::No };
+    let reach = |block, reader| subject.reach(block, reader, |_| None);
+    let excluded = policy.exclude.as_ref().map_or(Reach::No, |block| reach(block, Reader::Exclude));
+    let Some(resource) = session.request.resource().filter(|_| is_housed) else { return Selection::No };
+    match (reach(&policy.matching, Reader::Match), excluded) {
+        (Reach::No, _) | (_, Reach::Yes) => return Selection::No,
+        (Reach::Yes, Reach::No) => {}
+        _ => return Selection::Unknown("what labels the namespace has".to_owned()),
+    }
     let Some(conditions) = &policy.conditions else { return Selection::Yes };
     let scope = RuleScope::new(session, Given::default());
     scope.bind("target", Value::from(resource));

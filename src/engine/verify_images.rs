@@ -192,6 +192,7 @@ impl<'v> Verifying<'v, '_> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: None,
         }

@@ -62,8 +62,8 @@ rule! {
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
-    namespaces: Vec<String>,
+pub(super) struct Options {
+    pub(super) namespaces: Vec<String>,
     require_explicit: bool,
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod context;
 mod cover;
 pub(crate) mod effects;
 mod expiry;
+pub(crate) mod generate;
 mod matching;
 mod metadata;
 pub(crate) mod page;
@@ -181,7 +182,8 @@ pub(crate) fn selects_by_labels(set: &PolicySet) -> bool {
 /// Asked are the rules that look at the file alone.
 pub(crate) fn breaches(context: &Context<'_>, rules: &Rules) -> BTreeMap<usize, Vec<String>> {
     let mut out: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    let asked = RULES.iter().filter(|rule| rules.level(rule) == Level::Error && STATIC.contains(&rule.id));
+    // A rule that weighs less may say something that weighs as an error.
+    let asked = RULES.iter().filter(|rule| rules.level(rule) != Level::Off && STATIC.contains(&rule.id));
     for found in asked.flat_map(|rule| rules.run(rule, context)) {
         if let (Some(position), Severity::Error) = (found.counted, found.finding.severity) {
             let ids = out.entry(position).or_default();

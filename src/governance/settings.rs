@@ -80,6 +80,16 @@ impl Rules {
         self
     }
 
+    /// The same, with some rules off.
+    #[must_use]
+    pub(crate) fn without(mut self, ids: &[&'static str]) -> Self {
+        for id in ids {
+            let entry = self.entries.entry(id).or_insert_with(|| RuleEntry::of(id));
+            entry.enabled = Some(false);
+        }
+        self
+    }
+
     /// How much a rule weighs.
     pub(crate) fn level(&self, rule: &Rule) -> Level {
         let default = if self.all_on && rule.level == Level::Off { Level::Error } else { rule.level };

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::{
     Head, Measure, cel,
     classic::{self, Body, Check, Policy, Rule, model::FailureAction},
-    cleanup,
+    cleanup, definition,
     error::{PolicyError, Problem},
     exception::{self, Exception},
     fields::Problems,
@@ -24,7 +24,9 @@ use crate::{
     k8s::{
         gvk,
         scope::{Scope, Scopes},
+        structure::{Place, Shape},
     },
+    span::Span,
 };
 
 /// Compiled policies and exceptions.
@@ -32,6 +34,10 @@ use crate::{
 pub(crate) struct PolicySet {
     /// `ClusterPolicy` and `Policy`, in load order.
     pub classic: Vec<Policy>,
+    /// `MutatingAdmissionPolicy`, in load order.
+    pub admission_mutating: Vec<cel::Policy>,
+    /// `MutatingPolicy` and `NamespacedMutatingPolicy`, in load order.
+    pub mutating: Vec<cel::Policy>,
     /// `ValidatingAdmissionPolicy`, in load order.
     pub admission: Vec<cel::Policy>,
     /// `ValidatingPolicy` and `NamespacedValidatingPolicy`, in load order.
@@ -44,7 +50,7 @@ pub(crate) struct PolicySet {
     pub deleting: Vec<cel::Policy>,
     /// `ClusterCleanupPolicy` and `CleanupPolicy`, in load order.
     pub cleanup: Vec<cleanup::Policy>,
-    /// `ValidatingAdmissionPolicyBinding`, in load order.
+    /// `ValidatingAdmissionPolicyBinding` and `MutatingAdmissionPolicyBinding`, in load order.
     pub bindings: Vec<cel::Binding>,
     /// `PolicyException` of both groups, in load order.
     pub exceptions: Vec<Exception>,
@@ -55,6 +61,8 @@ pub(crate) struct PolicySet {
     measure: Measure,
     scopes: Scopes,
     plurals: gvk::Plurals,
+    /// What objects of custom kinds look like, by group and kind, for each version.
+    shapes: FxHashMap<(String, String), Vec<(String, Shape)>>,
 }
 
 /// A rule of a set, by position. For which kind it was found makes no difference.
@@ -154,7 +162,19 @@ impl<'s> Found<'s> {
 
     /// Whether it changes objects before others judge them.
     pub(crate) fn changes(self) -> bool {
-        matches!(self, Found::Classic(_, rule) if matches!(rule.body, Body::Mutate(_)))
+        match self {
+            Found::Classic(_, rule) => matches!(rule.body, Body::Mutate(_)),
+            Found::Cel(policy, _) => policy.mutates(),
+            Found::Cleanup(_) => false,
+        }
+    }
+
+    /// Where the name of the rule stands; of a policy without rules that of the policy.
+    pub(crate) fn name_span(self) -> Span {
+        match self {
+            Found::Classic(_, rule) => rule.name_span,
+            Found::Cel(..) | Found::Cleanup(_) => self.head().name_span,
+        }
     }
 
     /// Whether it makes other objects.
@@ -237,12 +257,22 @@ impl PolicySet {
             if let Some(plural) = object.str_at(&["spec", "names", "plural"]) {
                 self.plurals.define(group, kind, plural);
             }
+            self.shapes.insert((group.to_owned(), kind.to_owned()), definition::versions(object));
         }
     }
 
     /// What kinds are called in URLs.
     pub(crate) fn plurals(&self) -> &gvk::Plurals {
         &self.plurals
+    }
+
+    /// The top of an object of a kind, for those that join it with another; `None` for a kind of which nothing is known.
+    pub(crate) fn shape(&self, group: &str, version: &str, kind: &str) -> Option<Place<'_>> {
+        if let Some(place) = Place::of_kind(group, version, kind) {
+            return Some(place);
+        }
+        let versions = self.shapes.get(&(group.to_owned(), kind.to_owned()))?;
+        versions.iter().find(|(known, _)| known == version).map(|(_, shape)| Place::Custom(shape))
     }
 
     /// Compiles a policy or exception and adds it; gives what is wrong with it otherwise.
@@ -332,10 +362,8 @@ impl PolicySet {
                         }
                     }
                     Cel::Mutating => {
-                        cel::decode::other(object, kind, problems);
-                        if problems.is_empty() {
-                            problems.at(at, not_applied(object));
-                        }
+                        let policy = cel::mutating::policy(document, node, problems);
+                        self.mutating.extend(policy.filter(|_| problems.is_empty()));
                     }
                 }
             }
@@ -348,7 +376,11 @@ impl PolicySet {
                         let policy = cel::admission::policy(document, node, self.measure, problems);
                         self.admission.extend(policy.filter(|_| problems.is_empty()));
                     }
-                    Admission::Binding => {
+                    Admission::MutatingPolicy => {
+                        let policy = cel::admission::mutating(document, node, self.measure, problems);
+                        self.admission_mutating.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Admission::Binding | Admission::MutatingBinding => {
                         let binding = cel::admission::binding(object, problems);
                         self.bindings.extend(binding.filter(|_| problems.is_empty()));
                     }
@@ -379,7 +411,8 @@ impl PolicySet {
             let by_cel =
                 matches!(&rule.body, Body::Validate(it) if matches!(&it.check, Check::Cel(cel) if cel.reads_objects()));
             by_cel || rule.context.iter().any(|entry| entry.source.reads_objects())
-        }) || self.cel().any(cel::Policy::reads_objects)
+        }) || self.classic.iter().any(|policy| policy.gate.reads.objects)
+            || self.cel().any(cel::Policy::reads_objects)
             || self.exceptions.iter().filter_map(|it| it.cel.as_ref()).any(|it| it.reads().objects)
     }
 
@@ -400,10 +433,21 @@ impl PolicySet {
         self.classic.iter().flat_map(|policy| &policy.rules)
     }
 
-    /// Policies written in CEL, those of Kubernetes first.
+    /// Policies written in CEL, in the order of evaluation.
     pub(crate) fn cel(&self) -> impl Iterator<Item = &cel::Policy> {
-        let others = self.generating.iter().chain(&self.verifying).chain(&self.deleting);
-        self.admission.iter().chain(&self.validating).chain(others)
+        self.cel_lists().into_iter().flatten()
+    }
+
+    fn cel_lists(&self) -> [&[cel::Policy]; 7] {
+        [
+            &self.admission_mutating,
+            &self.mutating,
+            &self.admission,
+            &self.validating,
+            &self.generating,
+            &self.verifying,
+            &self.deleting,
+        ]
     }
 
     /// What every policy is called, in the order of evaluation.
@@ -503,7 +547,8 @@ impl PolicySet {
 
     /// The bindings of a policy of Kubernetes, in load order.
     pub(crate) fn bindings_of<'s>(&'s self, policy: &'s cel::Policy) -> impl Iterator<Item = &'s cel::Binding> {
-        self.bindings.iter().filter(|it| it.policy == policy.head.name)
+        let binds = |it: &&cel::Binding| it.policy == policy.head.name && it.mutates == policy.mutates();
+        self.bindings.iter().filter(binds)
     }
 
     /// Every rule that exists for a kind, whether or not it matches it.
@@ -522,11 +567,14 @@ impl PolicySet {
         if let Some(policy) = self.classic.get(policy) {
             return Found::Classic(policy, &policy.rules[rule]);
         }
-        let position = policy - self.classic.len();
-        match self.cel().nth(position) {
-            Some(policy) => Found::Cel(policy, &policy.forms[rule]),
-            None => Found::Cleanup(&self.cleanup[position - self.cel().count()]),
+        let mut at = policy - self.classic.len();
+        for list in self.cel_lists() {
+            match list.get(at) {
+                Some(policy) => return Found::Cel(policy, &policy.forms[rule]),
+                None => at -= list.len(),
+            }
         }
+        Found::Cleanup(&self.cleanup[at])
     }
 
     /// The policy and the rule of a reference, if it leads to a classic one.
@@ -554,10 +602,6 @@ fn may_match(rule: &Rule, kind: ResourceKind<'_>) -> bool {
     exists && rule.matching.filters.iter().any(|filter| is_for(filter, kind))
 }
 
-fn not_applied(object: Node<'_>) -> Problem {
-    Problem::NotApplied { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
-}
-
 fn not_evaluated(object: Node<'_>) -> Problem {
     Problem::NotEvaluated { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
 }
@@ -570,7 +614,6 @@ fn unknown(object: Node<'_>) -> Problem {
             api_version: object.str_at(&["apiVersion"]).unwrap_or_default().to_owned(),
             instead,
         },
-        None if object.str_at(&["kind"]).is_some_and(|kind| kind.contains("Mutating")) => not_applied(object),
         None => not_evaluated(object),
     }
 }

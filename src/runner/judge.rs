@@ -3,10 +3,12 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{cleanup, panic::quietly};
+use super::{claims, cleanup, panic::quietly};
 use crate::{
     document::{Document, Node},
     engine::{
@@ -14,6 +16,7 @@ use crate::{
         explain::{Explanation, explain},
         mutate::{self, OnFailure, mutate},
         request::{Supplied, kind_of},
+        unsettled::Missing,
     },
     expr::Arena,
     finding::{
@@ -24,6 +27,7 @@ use crate::{
     governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
+        classic::Body,
         exception::Exception,
         set::{Found, PolicySet, ResourceKind, RuleRef},
     },
@@ -80,6 +84,8 @@ pub(crate) struct Judged {
     pub effects: Effects,
     /// Violations that were there before and that policies let through for that, as `OBJECT (POLICY/RULE)`.
     pub tolerated: Vec<String>,
+    /// What the repository does not hold, and how many verdicts can't be told without it.
+    pub missing: BTreeMap<Missing, usize>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -111,6 +117,8 @@ pub(crate) fn judge<'d>(
                 let rules = rules.get(&kind).unwrap_or(&nothing);
                 let until = subject.object.and_then(|object| cleanup::of_label(object, world.now));
                 judging.out.findings.extend(until);
+                let claim = subject.object.filter(|_| rules.notes_images).and_then(claims::of_annotations);
+                judging.out.findings.extend(claim);
                 // Most objects of a repository are of no kind that a rule is about.
                 if rules.is_empty() && !wants.traces {
                     continue;
@@ -132,6 +140,9 @@ pub(crate) fn judge<'d>(
         out.traces.extend(part.traces);
         out.waived += part.waived;
         out.tolerated.extend(part.tolerated);
+        for (missing, n) in part.missing {
+            *out.missing.entry(missing).or_default() += n;
+        }
         out.effects.waived.extend(part.effects.waived);
         out.effects.broken.extend(part.effects.broken);
         out.rules = out.rules + part.rules;
@@ -149,19 +160,23 @@ struct Applicable {
     judging: Vec<RuleRef>,
     /// Those that delete it some day.
     deleting: Vec<RuleRef>,
+    /// Whether some of them verify images and note it in the object.
+    notes_images: bool,
 }
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let mut out = Self::default();
-        for rule in policies.rules_for(kind) {
+        let rules = policies.rules_for(kind);
+        let changing = mutate::in_order(policies, &rules);
+        let mut out = Self { changing, ..Self::default() };
+        for rule in rules {
             let found = policies.get(rule);
-            let list = match () {
-                () if found.changes() => &mut out.changing,
-                () if found.deletes() => &mut out.deleting,
-                () => &mut out.judging,
-            };
-            list.push(rule);
+            out.notes_images |= matches!(found, Found::Classic(_, rule) if matches!(rule.body, Body::VerifyImages(_)));
+            if found.deletes() {
+                out.deleting.push(rule);
+            } else if !found.changes() {
+                out.judging.push(rule);
+            }
         }
         out
     }
@@ -201,9 +216,10 @@ impl<'a> After<'a> {
         let mut finding = finding;
         let mut names = Vec::new();
         for rule in self.changed_by {
-            let Some((policy, rule)) = policies.classic_rule(*rule) else { continue };
-            names.push(format!("`{}/{}`", policy.head.key, rule.name));
-            finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
+            let found = policies.get(*rule);
+            names.push(format!("`{}`", found.title()));
+            let place = Place::new(&found.head().file, found.name_span());
+            finding = finding.related(place, "changes the object before");
         }
         finding.note(format!("judged after {}", names.join(", ")))
     }
@@ -337,6 +353,11 @@ impl<'d> Judging<'d> {
             };
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
+            if it.status == engine::Status::Indeterminate {
+                for missing in &it.hangs_on {
+                    *self.out.missing.entry(missing.clone()).or_default() += 1;
+                }
+            }
             if it.tolerated {
                 let title = outcome::resource_ref(resource).title();
                 self.out.tolerated.push(format!("{title} ({}/{})", it.policy.key, it.rule));
@@ -412,13 +433,9 @@ impl<'d> Judging<'d> {
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
         let found = self.world.policies.get(rule);
-        let at = match found {
-            Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(..) | Found::Cleanup(_) => found.head().name_span,
-        };
         let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;
-        self.out.findings.push(finding.related(Place::new(&found.head().file, at), "by this rule"));
+        self.out.findings.push(finding.related(Place::new(&found.head().file, found.name_span()), "by this rule"));
     }
 
     /// Notes that what there is to say of an object is lost, at least in part.

@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{
         self, Outcome, Request, UserInfo, World,
-        mutate::{OnFailure, mutate},
+        mutate::{OnFailure, in_order, mutate},
         request::Supplied,
     },
     expr::Arena,
@@ -140,7 +140,9 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
         let rules = policies.rules_for(request.kind());
         let others: Vec<Node<'_>> = objects().map(|(_, node)| node).collect();
         let on_failure = if asked.command_line { OnFailure::Stop } else { OnFailure::GoOn };
-        let mutated = mutate(world, &rules, &request, &others, on_failure);
+        // Kyverno's command line asks the API server's own policies late; for a cluster they come first.
+        let changing = if asked.command_line { rules.clone() } else { in_order(&policies, &rules) };
+        let mutated = mutate(world, &changing, &request, &others, on_failure);
         for (n, outcome) in mutated.outcomes.iter().enumerate() {
             let target = mutated.targets.iter().find(|changed| changed.outcome == n);
             rows.push(Row::of_outcome(&file, outcome, target.map_or(node, |changed| others[changed.target])));

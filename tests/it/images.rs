@@ -205,3 +205,15 @@ fn what_is_no_layout_ends_the_run() {
     world.admit(&["check", "--images", "images"]).exits(2).complains("`index.json` is no JSON");
     world.admit(&["apply", "policy.yaml", "-r", "pod.yaml", "--images", "images"]).exits(1);
 }
+
+#[test]
+fn a_manifest_does_not_say_of_itself_that_it_is_verified() {
+    let world = world();
+    let claim =
+        pod("r.io/team/first:1").replace("name: p,", "name: p, annotations: { kyverno.io/verify-images: '{}' },");
+    world.write("policy.yaml", rule(&format!("{{ entries: [{}] }}", keys(&[1], "")))).write("pod.yaml", &claim);
+    let ran = world.admit(&["check", "--images", "images"]).exits(1);
+    assert!(ran.stdout.contains("images/claim"), "{}", ran.stdout);
+    world.write("policy.yaml", rule("{ entries: [] }").replace("kinds: [Pod]", "kinds: [Job]"));
+    world.admit(&["check"]).says_not("images/claim");
+}

@@ -7,6 +7,7 @@ use super::{
     Judging, Outcome,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
+    matching::Mismatch,
     names::{Failure, Names, Sight},
 };
 use crate::{engine::cleanup::Selection, policy::exception::Exception};
@@ -29,7 +30,13 @@ pub(super) fn selects<'v>(judging: &Judging<'v, '_>) -> Option<(Selection, Vec<&
         // Kyverno: its command line doesn't look at the namespace of the policy.
         let is_housed = judging.is_command_line() || judging.is_housed();
         let target = session.target().filter(|_| is_housed)?.standing();
-        target.meets(&judging.form.constraints).ok()?;
+        match target.meets(&judging.form.constraints) {
+            Ok(()) => {}
+            Err(Mismatch::NamespaceUnknown) => {
+                return Some((Selection::Unknown("what labels the namespace has".to_owned()), Vec::new()));
+            }
+            Err(_) => return None,
+        }
     }
     let failed = |failure: Failure| match failure {
         Failure::Error(text) => Selection::Error(text),

@@ -6,11 +6,10 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Judging, Verdict,
+    EXCEPTION, Judging, Reach, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
-    validating::EXCEPTION,
 };
 use crate::{
     engine::{Outcome, Status, generate::Generated},
@@ -25,9 +24,16 @@ const OWN: [&str; 6] = ["uid", "resourceVersion", "generation", "creationTimesta
 const MAX_OBJECTS: usize = 10_000;
 
 pub(super) fn generate<'v>(judging: &Judging<'v, '_>) -> Option<Generated<'v>> {
-    if !judging.applies() {
+    let reach = judging.applies();
+    if matches!(reach, Reach::No) {
         return None;
     }
+    let made = matched(judging)?;
+    Some(Generated { outcome: judging.as_far_as(reach, made.outcome), ..made })
+}
+
+/// What the policy makes of a request that it is about.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Generated<'v>> {
     let policy = judging.policy;
     let outcome = |rule, verdict| judging.outcome(rule, verdict, policy.action);
     let said = |verdict| outcome(policy.head.name.as_str(), verdict);
@@ -136,7 +142,9 @@ fn add(mut object: Json, objects: &mut Vec<Json>) -> Result<(), Failure> {
         }
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
-        OWN.into_iter().for_each(|key| drop(metadata.remove(key)));
+        for key in OWN {
+            metadata.remove(key);
+        }
     }
     if objects.len() == MAX_OBJECTS {
         return Err(Failure::Error(format!("more than {MAX_OBJECTS} objects are to be generated")));

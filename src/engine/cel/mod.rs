@@ -12,18 +12,29 @@ mod explain;
 mod generating;
 mod host;
 pub(crate) mod matching;
+mod mutating;
 mod names;
 mod params;
 mod rights;
 mod rule;
 mod validating;
 mod verifying;
+mod webhook;
+
+use matching::Reach;
 
 pub(super) use explain::explain;
+pub(super) use mutating::Mutating;
 pub(super) use rule::check;
+pub(super) use webhook::{Admittance, admit, each as each_condition};
 
 use super::{
-    Outcome, Request, Status, World, cleanup::Selection, context::Session, generate::Generated, validate::Verdict,
+    Outcome, Request, Status, World,
+    cleanup::Selection,
+    context::Session,
+    generate::Generated,
+    unsettled::{self, Decides},
+    validate::Verdict,
 };
 use crate::{
     expr::Arena,
@@ -34,6 +45,12 @@ use crate::{
     },
 };
 
+/// The rule of a row that says what an exception does.
+const EXCEPTION: &str = "exception";
+
+/// The rule of a row that says why a policy could not be evaluated at all.
+const EVALUATION: &str = "evaluation";
+
 /// Judges a request by one form of a policy.
 pub(super) fn evaluate<'v>(
     policy: &'v Policy,
@@ -43,6 +60,8 @@ pub(super) fn evaluate<'v>(
 ) -> Vec<Outcome<'v>> {
     let judging = Judging { policy, form, session, origin };
     match (policy.engine, policy.task) {
+        // It has had its say before anything is judged.
+        (_, Task::Mutate) => Vec::new(),
         (Engine::Kubernetes, _) => admission::judge(&judging),
         (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
         // It refuses nothing.
@@ -91,19 +110,31 @@ impl<'v> Judging<'v, '_> {
     }
 
     /// Whether the policy is about the request.
-    fn applies(&self) -> bool {
+    fn applies(&self) -> Reach {
         let policy = self.policy;
         if !self.is_command_line() {
             // Kyverno: its command line looks at neither.
             if !policy.admission || !self.is_housed() {
-                return false;
+                return Reach::No;
             }
         }
         match policy.mode {
             // Kyverno: such a policy looks at whatever it is given.
-            Mode::Json => self.is_command_line(),
-            Mode::Http | Mode::Envoy => false,
-            Mode::Kubernetes => self.session.target().is_some_and(|it| it.meets(&self.form.constraints).is_ok()),
+            Mode::Json if self.is_command_line() => Reach::Yes,
+            Mode::Json | Mode::Http | Mode::Envoy => Reach::No,
+            Mode::Kubernetes => {
+                self.session.target().map_or(Reach::No, |it| Reach::of(it.meets(&self.form.constraints)))
+            }
+        }
+    }
+
+    /// An outcome of a policy or a binding that counts as far as that is known.
+    fn as_far_as(&self, reach: Reach, outcome: Outcome<'v>) -> Outcome<'v> {
+        match reach {
+            Reach::DependsOnNamespace => {
+                unsettled::by_namespace(outcome, self.session.request, self.session.cluster, Decides::Rule)
+            }
+            Reach::Yes | Reach::No => outcome,
         }
     }
 
@@ -130,6 +161,7 @@ impl<'v> Judging<'v, '_> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),
         }

@@ -12,7 +12,12 @@ use super::{
 use crate::{
     cluster::NAME_LABEL,
     document::Node,
-    engine::{context::Session, evidence, outcome::Evidence, request::kind_of},
+    engine::{
+        context::{MADE_UP, Session, WHO_ASKS},
+        evidence,
+        outcome::Evidence,
+        request::kind_of,
+    },
     expr::{
         self, Arena,
         cel::{EvalError, Map, Root, Scope, Value},
@@ -25,6 +30,20 @@ use crate::{
 
 /// The variables of what has none.
 pub(super) static NO_VARIABLES: Variables = Variables::NONE;
+
+/// What is not known of a namespace that is not at hand, beside its name and labels.
+const NAMESPACE_METADATA: [&str; 10] = [
+    "generateName",
+    "namespace",
+    "annotations",
+    "UID",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "resourceVersion",
+    "finalizers",
+];
 
 /// The user that Kyverno's command line makes up for policies of Kubernetes.
 const SCANNER: &str = "system:kyverno:background-scan";
@@ -107,15 +126,6 @@ pub(super) struct Names<'v> {
     resource: Option<Node<'v>>,
     /// Why no expression can be evaluated.
     broken: Option<&'v Flaw>,
-    /// What is not known, though expressions may ask for it.
-    hidden: Hidden,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Hidden {
-    user: bool,
-    /// The name of a namespace of which nothing else is known.
-    namespace: Option<String>,
 }
 
 impl<'v> Names<'v> {
@@ -130,7 +140,6 @@ impl<'v> Names<'v> {
         let (arena, request) = (session.arena, session.request);
         let host: &Answers<'v> = arena.alloc(Answers::new(session, home));
         let mut scope = Scope::new(arena, host, &variables.programs, session.now);
-        let mut hidden = Hidden::default();
         let resource = request.resource();
         if sight == Sight::Payload {
             scope.set(Root::Object, resource.map_or(Value::Null, Value::from));
@@ -147,11 +156,8 @@ impl<'v> Names<'v> {
             if reads.request && sight != Sight::Standing {
                 scope.set(Root::Request, view.request());
             }
-            hidden.user = request.user.is_none() && !session.cluster.is_command_line();
             if reads.namespace {
-                let (value, is_known) = view.namespace();
-                scope.set(Root::NamespaceObject, value);
-                hidden.namespace = (!is_known).then(|| view.namespace_name().to_owned());
+                scope.set(Root::NamespaceObject, view.namespace());
             }
             if sight == Sight::Rule {
                 scope.set(Root::Authorizer, view.authorizer());
@@ -159,7 +165,7 @@ impl<'v> Names<'v> {
         }
         scope.set(Root::Exceptions, exceptions(&[], arena));
         let broken = variables.broken.first().and_then(|it| it.program().err());
-        Self { scope, host, resource, broken, hidden }
+        Self { scope, host, resource, broken }
     }
 
     /// The names for a policy that may look at the lists of exceptions.
@@ -189,20 +195,18 @@ impl<'v> Names<'v> {
         self.scope.set(root, value);
     }
 
-    fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
+    /// The names where another object than that of the request is looked at.
+    pub(super) fn seeing(mut self, object: Node<'v>) -> Self {
+        self.scope.set(Root::Object, Value::from(object));
+        self
+    }
+
+    /// The value of an expression.
+    pub(super) fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
         if let Some(flaw) = self.broken {
             return Err(Failure::from(flaw));
         }
         let program = expression.program().map_err(Failure::from)?;
-        let reads = expression.reads();
-        if reads.user && self.hidden.user {
-            return Err(Failure::Unknown("who makes the request (--userinfo or admit.yaml says it)".to_owned()));
-        }
-        if reads.whole_namespace
-            && let Some(name) = &self.hidden.namespace
-        {
-            return Err(Failure::Unknown(format!("the namespace `{name}`")));
-        }
         Ok(program.evaluate(&self.scope)?)
     }
 
@@ -294,32 +298,36 @@ impl<'v> View<'v, '_> {
         resource.and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default()
     }
 
-    /// `namespaceObject`, and whether all of it is known.
-    fn namespace(&self) -> (Value<'v>, bool) {
+    /// `namespaceObject`.
+    fn namespace(&self) -> Value<'v> {
         let (session, arena, name) = (self.session, self.session.arena, self.namespace_name());
         let request = session.request;
         if name.is_empty() {
-            return (Value::Null, true);
+            return Value::Null;
         }
         if self.is_command_line() && self.sight == Sight::Policy {
             if let Some(given) = request.supplied.namespace {
-                return (Value::from_expr(arena, given), true);
+                return Value::from_expr(arena, given);
             }
             // Kyverno: for its command line there are the namespaces that the values know, and no others.
             if request.namespace_labels.is_none() {
-                return (Value::Null, true);
+                return Value::Null;
             }
         }
         let known = if self.is_command_line() { None } else { session.cluster.object("", "Namespace", "", name) };
         if let Some(node) = known {
-            return (as_held(arena, node, name), true);
+            return as_held(arena, node, name);
         }
-        let labels = match request.namespace_labels {
-            Some(labels) => Value::from_expr(arena, labels),
-            None => map(arena, &[(NAME_LABEL, Value::String(name))]),
-        };
-        let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
-        (map(arena, &[("metadata", metadata)]), self.is_command_line())
+        let labels = request.namespace_labels.map(|labels| Value::from_expr(arena, labels));
+        if self.is_command_line() {
+            let labels = labels.unwrap_or_else(|| map(arena, &[(NAME_LABEL, Value::String(name))]));
+            let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
+            return map(arena, &[("metadata", metadata)]);
+        }
+        let unknown = Value::Unknown(arena.alloc_str(&format!("the namespace `{name}`")));
+        let mut metadata = vec![("name", Value::String(name)), ("labels", labels.unwrap_or(unknown))];
+        metadata.extend(NAMESPACE_METADATA.map(|field| (field, unknown)));
+        map(arena, &[("metadata", map(arena, &metadata)), ("spec", unknown), ("status", unknown)])
     }
 
     /// `request`. What is empty is absent.
@@ -348,7 +356,7 @@ impl<'v> View<'v, '_> {
             ("operation", Value::String(self.operation().name())),
             ("userInfo", self.user()),
             ("dryRun", Value::Bool(false)),
-            ("options", Value::Null),
+            ("options", if self.is_command_line() { Value::Null } else { Value::Unknown(MADE_UP) }),
         ];
         if !kind.subresource.is_empty() {
             entries.push(("subResource", Value::String(kind.subresource)));
@@ -374,6 +382,12 @@ impl<'v> View<'v, '_> {
             Value::List(expr::cel::List::Items(arena.alloc_slice_copy(&items)))
         };
         let Some(user) = self.session.request.user else {
+            if !self.is_command_line() {
+                return map(
+                    arena,
+                    &["username", "uid", "groups", "extra"].map(|name| (name, Value::Unknown(WHO_ASKS))),
+                );
+            }
             if !self.is_always_new() {
                 return map(arena, &[]);
             }

@@ -4,9 +4,10 @@
 //! Exceptions come after the constraints and before the match conditions.
 
 use super::{
-    Judging, Outcome, Status, Verdict,
+    EVALUATION, EXCEPTION, Judging, Outcome, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
+    matching::Reach,
     names::{Failure, Names, Sight},
 };
 use crate::policy::{
@@ -14,20 +15,19 @@ use crate::policy::{
     exception::Exception,
 };
 
-/// The rule of a row that says what an exception does.
-pub(super) const EXCEPTION: &str = "exception";
-
-/// The rule of a row that says why a policy could not be evaluated at all.
-pub(super) const EVALUATION: &str = "evaluation";
-
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
-    if !judging.applies() {
-        return None;
+    match judging.applies() {
+        Reach::No => None,
+        reach => Some(judging.as_far_as(reach, matched(judging))),
     }
+}
+
+/// What the policy says of a request that it is about.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Outcome<'v> {
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
     let Waivers { exemption, withheld } = match exceptions::find(judging) {
         Ok(waivers) => waivers,
-        Err(failure) => return Some(outcome(EVALUATION, unloaded(&failure))),
+        Err(failure) => return outcome(EVALUATION, unloaded(&failure)),
     };
     let exemption = match exemption {
         Exemption::Whole { exceptions, report } => {
@@ -37,7 +37,7 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
             let waived = without.as_ref().map(|it| it.status);
             let evidence = without.map(|it| it.evidence).unwrap_or_default();
             let verdict = Verdict { evidence, ..told };
-            return Some(Outcome { exceptions, waived, ..outcome(EXCEPTION, verdict) });
+            return Outcome { exceptions, waived, ..outcome(EXCEPTION, verdict) };
         }
         exemption => exemption,
     };
@@ -52,7 +52,7 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     if let Some((exceptions, without)) = partial {
         (out.exceptions, out.waived, out.evidence) = (exceptions, Some(without.status), without.evidence);
     }
-    Some(out)
+    out
 }
 
 /// What the policy itself says, and the rule of the row.

@@ -5,11 +5,11 @@
 //! fails without asking any registry, is a failure for certain.
 
 use super::{
-    Judging, Outcome, Status, Verdict,
+    EVALUATION, EXCEPTION, Judging, Outcome, Reach, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
-    validating::{EVALUATION, EXCEPTION, validations},
+    validating::validations,
 };
 use crate::{
     document::{Kind, Node},
@@ -29,10 +29,15 @@ const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"]
 type Found<'v> = Vec<(&'v str, Vec<&'v str>)>;
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
-    let images = judging.form.body.images.as_deref()?;
-    if !judging.applies() {
-        return None;
+    match judging.applies() {
+        Reach::No => None,
+        reach => Some(judging.as_far_as(reach, matched(judging)?)),
     }
+}
+
+/// What the policy says of a request that it is about; nothing where its conditions don't hold.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
+    let images = judging.form.body.images.as_deref()?;
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
     let failed = |failure: &Failure| {
         Some(outcome(EVALUATION, failure.verdict(|text| format!("failed to evaluate policy: {text}"))))

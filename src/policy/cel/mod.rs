@@ -13,16 +13,17 @@ mod expression;
 mod generating;
 mod images;
 mod model;
-mod mutating;
+pub(crate) mod mutating;
 mod template;
+mod words;
 
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
 pub(crate) use generating::Product;
 pub(crate) use images::{Images, Reference};
 pub(crate) use model::{
-    Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Task, Validation,
-    Variables,
+    Binding, Body, Changes, Engine, Existing, FailurePolicy, Form, Mode, Mutation, Named, NotFound, ParamKind,
+    ParamRef, Patch, Policy, Task, Validation, Variables,
 };
 pub(crate) use template::{Piece, Shape};
 
