@@ -12,6 +12,8 @@ mod source;
 
 mod document;
 
+mod images;
+
 mod expr;
 
 mod policy;

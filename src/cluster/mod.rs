@@ -25,6 +25,7 @@ use crate::{
         Arena, Value,
         jmespath::{Expression, ValueScope},
     },
+    images::Store,
     k8s::gvk::{self, Plurals, split_api_version},
 };
 
@@ -97,6 +98,8 @@ pub(crate) struct Cluster {
     /// What the look-ups of Kyverno's command line find in CEL.
     context: Vec<Object>,
     images: HashMap<String, serde_json::Value>,
+    /// Images that are at hand, with their signatures.
+    store: Option<Arc<Store>>,
     /// Parameters of admission policies on Kyverno's command line.
     parameters: Vec<Object>,
     /// Objects that nobody looks up are there, too, and were left out.
@@ -143,6 +146,16 @@ impl Cluster {
     /// Whether Kyverno's command line is the measure.
     pub(crate) fn is_command_line(&self) -> bool {
         self.law == Law::CommandLine
+    }
+
+    /// Sets the images that are at hand.
+    pub(crate) fn set_store(&mut self, store: Arc<Store>) {
+        self.store = Some(store);
+    }
+
+    /// The images that are at hand.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_deref()
     }
 
     /// Whether no object is known.

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::RunError;
+use super::{RunError, image_layout};
 use crate::{
     cluster::{Cluster, Law},
     compat::{
@@ -50,6 +50,9 @@ pub(crate) struct ApplyArgs {
     /// File of kind `Context`: what expressions in CEL look up
     #[arg(long, value_name = "FILE")]
     pub(crate) context_file: Option<String>,
+    /// Image layout whose images and signatures stand for those of the registries
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Vec<PathBuf>,
     /// Files of JSON or YAML that is no object of Kubernetes
     #[arg(long, value_name = "PATH", value_delimiter = ',', conflicts_with = "resource")]
     pub(crate) json: Vec<String>,
@@ -313,6 +316,10 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     loader.define_kinds(&mut policies);
     let objects = resources.iter().chain(&others).cloned().collect();
     let mut cluster = Cluster::new(Law::CommandLine);
+    let store = image_layout::read(&args.images, Path::new("")).map_err(|error| error.with_code(1))?;
+    if let Some(store) = store {
+        cluster.set_store(store);
+    }
     let judged = resources.iter().filter(|object| object.payload.is_none());
     for object in others.iter().chain(judged) {
         cluster.add(&object.document, object.id);

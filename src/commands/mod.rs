@@ -11,6 +11,7 @@ pub(crate) mod exceptions;
 pub(crate) mod explain;
 mod fix;
 pub(crate) mod hook;
+mod image_layout;
 mod input;
 pub(crate) mod jp;
 pub(crate) mod lint;

@@ -164,7 +164,7 @@ impl<'i> Targets<'i> {
         let first = match found {
             Found::Classic(..) => 0,
             // Kyverno: such a policy changes nothing but what it is given for that.
-            Found::Cel(..) => self.n_judged,
+            Found::Cel(..) | Found::Cleanup(_) => self.n_judged,
         };
         (&self.places[first..], &self.nodes[first..])
     }
@@ -299,7 +299,7 @@ impl Evaluating<'_> {
         };
         let generated = match found {
             Found::Classic(..) => engine::generate::generate(self.world(), rules, &request, &sources),
-            Found::Cel(..) => {
+            Found::Cel(..) | Found::Cleanup(_) => {
                 let of_form = |rule: &RuleRef| engine::cel::generate(self.world(), *rule, &request, &arena);
                 rules.iter().filter_map(of_form).collect()
             }
@@ -376,6 +376,7 @@ fn request<'v>(inputs: Inputs<'v>, object: &'v Object, given: Given<'v>, arena: 
         rules: arena.alloc_slice_copy(&rules),
         kind: (!kind.subresource.is_empty()).then_some(kind),
         namespace: inputs.values.namespace(namespace, arena),
+        is_payload: object.payload.is_some(),
     };
     Request {
         operation,

@@ -67,6 +67,11 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     let (policy, rule) = match found {
         Found::Classic(policy, rule) => (policy, rule),
         Found::Cel(policy, form) => return cel::explain(world, policy, form, outcome, request, arena),
+        Found::Cleanup(policy) => {
+            let policy = policy.head.key.clone();
+            let (rule, status) = (String::new(), None);
+            return Explanation { policy, rule, status, is_for_other_kinds: false, steps: Vec::new() };
+        }
     };
     let mut out = Explanation {
         policy: policy.head.key.clone(),

@@ -4,6 +4,7 @@
 //! says something. No I/O, no clock, no threads, no configuration.
 
 pub(crate) mod cel;
+pub(crate) mod cleanup;
 pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
@@ -19,7 +20,8 @@ pub(crate) mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
-mod unsettled;
+mod signatures;
+pub(crate) mod unsettled;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
@@ -89,6 +91,10 @@ pub(crate) fn evaluate<'v>(
             Found::Cel(policy, form) => {
                 out.extend(cel::evaluate(policy, form, &session, reference));
                 note_missed(&mut out[before..], &session);
+                continue;
+            }
+            Found::Cleanup(policy) => {
+                out.extend(cleanup::judge(policy, &session, &subject, reference));
                 continue;
             }
         };
@@ -272,9 +278,8 @@ fn verify_images<'v>(
     session: &Session<'v>,
     subject: &Subjected<'v>,
 ) -> Vec<Outcome<'v>> {
-    let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    let mut said = Verifying { policy, rule, block, object, is_command_line }.run();
+    let mut said = Verifying { policy, rule, block, object, session }.run();
     if said.is_empty() {
         return said;
     }

@@ -84,6 +84,8 @@ pub(crate) struct Supplied<'r> {
     pub kind: Option<ResourceKind<'r>>,
     /// The namespace of the object, whole.
     pub namespace: Option<Value<'r>>,
+    /// The object is a payload of any kind, no object of Kubernetes.
+    pub is_payload: bool,
 }
 
 /// Values for one rule.

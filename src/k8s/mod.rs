@@ -5,6 +5,7 @@
 
 pub(crate) mod cron;
 pub(crate) mod duration;
+pub(crate) mod glob;
 pub(crate) mod gobase64;
 pub(crate) mod gofloat;
 pub(crate) mod gojson;
@@ -18,5 +19,6 @@ pub(crate) mod quantity;
 pub(crate) mod scope;
 pub(crate) mod semver;
 pub(crate) mod structure;
+pub(crate) mod ttl;
 pub(crate) mod types;
 pub(crate) mod wildcard;

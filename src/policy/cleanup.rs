@@ -1,11 +1,70 @@
-//! `CleanupPolicy` and `ClusterCleanupPolicy`: what a cluster refuses in them. They never judge a request.
+//! `CleanupPolicy` and `ClusterCleanupPolicy`: what they delete, and what a cluster refuses in them. They never judge a
+//! request.
+
+use std::sync::Arc;
 
 use super::{
-    classic::validate::{Variable, calls_function, check_filters, context_names, equal, user_info, variables_below},
+    Head,
+    cel::decode::head,
+    classic::{
+        condition::{self, Conditions, FlatList},
+        context::{self, ContextEntry},
+        validate::{Variable, calls_function, check_filters, context_names, equal, user_info, variables_below},
+    },
     error::Problem,
-    fields::Problems,
+    fields::{Fields, Problems},
+    matching::{self, Block, Forms},
 };
-use crate::{document::Node, expr::jmespath::Expression, k8s::cron};
+use crate::{
+    document::{Document, Node, NodeId},
+    expr::jmespath::Expression,
+    k8s::cron,
+};
+
+/// A policy of either kind, compiled.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// The document that holds it.
+    pub document: Arc<Document>,
+    /// The node of the object in the document.
+    pub node: NodeId,
+    /// What it is called, and what reports say of it.
+    pub head: Head,
+    /// Which objects it is about.
+    pub matching: Block,
+    /// Which of them it leaves.
+    pub exclude: Option<Block>,
+    /// Named values.
+    pub context: Vec<ContextEntry>,
+    /// What must hold of an object, which is called `target`.
+    pub conditions: Option<Conditions>,
+}
+
+impl Policy {
+    /// The object as written.
+    pub(crate) fn object(&self) -> Node<'_> {
+        self.document.node(self.node)
+    }
+}
+
+/// Decodes and compiles a policy that the API server's schema lets in.
+pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems) -> Option<Policy> {
+    let object = document.node(node);
+    let namespaced = object.str_at(&["kind"]) == Some("CleanupPolicy");
+    let kind = if namespaced { "CleanupPolicy" } else { "ClusterCleanupPolicy" };
+    let head = head(document, object, kind, namespaced, problems)?;
+    let spec = Fields::read(object.get("spec")?, "spec", problems)?;
+    let block = |key: &str| spec.get(key).and_then(|node| matching::decode_block(node, Forms::AnyAll, problems));
+    Some(Policy {
+        document: Arc::clone(document),
+        node,
+        head,
+        matching: block("match")?,
+        exclude: block("exclude").filter(|it| !it.filters.is_empty()),
+        context: context::decode(spec, problems),
+        conditions: spec.get("conditions").and_then(|node| condition::decode(node, FlatList::Refused, problems)),
+    })
+}
 
 /// The longest name, in bytes.
 const MAX_NAME: usize = 63;

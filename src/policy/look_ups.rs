@@ -12,6 +12,7 @@ use super::{
         context::{ContextEntry, Source},
         model, mutate,
     },
+    cleanup,
     set::{Found, PolicySet},
 };
 use crate::{
@@ -92,6 +93,13 @@ impl LookUps {
         }
     }
 
+    /// What a cleanup policy reads.
+    pub(super) fn of_cleanup(policy: &cleanup::Policy) -> Self {
+        let mut out = Self::default();
+        out.entries(&policy.context);
+        out
+    }
+
     fn check(&mut self, check: &Check) {
         match check {
             Check::ForEach(items) => items.iter().for_each(|it: &model::ForEach| {
@@ -127,6 +135,7 @@ impl PolicySet {
         let mut out = LookUps::default();
         self.classic.iter().flat_map(|it| &it.rules).for_each(|rule| out.rule(rule));
         out.is_open |= self.classic.iter().any(|policy| policy.gate.reads.objects);
+        self.cleanup.iter().for_each(|policy| out.entries(&policy.context));
         for policy in self.cel() {
             out.parameters(policy.param_kind.as_ref());
             out.is_open |= policy.forms.iter().any(|form| form.body.reads.objects);
@@ -143,6 +152,7 @@ impl PolicySet {
                 out.rule(rule);
                 out.is_open |= policy.gate.reads.objects;
             }
+            Found::Cleanup(policy) => out = LookUps::of_cleanup(policy),
             Found::Cel(policy, form) => {
                 out.parameters(policy.param_kind.as_ref());
                 out.is_open |= form.body.reads.objects;

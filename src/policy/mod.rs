@@ -19,6 +19,7 @@ pub(crate) mod matching;
 pub(crate) mod pod_security;
 pub(crate) mod schema;
 pub(crate) mod set;
+pub(crate) mod signers;
 
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ pub(crate) struct Head {
 impl Head {
     /// Whether the policy is not bound to a namespace.
     pub(crate) fn cluster_wide(&self) -> bool {
-        self.kind != "Policy" && !self.kind.starts_with("Namespaced")
+        !matches!(self.kind, "Policy" | "CleanupPolicy") && !self.kind.starts_with("Namespaced")
     }
 
     /// Whether the policy has rules with names of their own.

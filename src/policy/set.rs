@@ -16,6 +16,7 @@ use super::{
     exception::{self, Exception},
     fields::Problems,
     kinds::{self, Admission, Cel, Family},
+    look_ups::LookUps,
     matching::{Block, Filter},
     schema,
 };
@@ -44,6 +45,12 @@ pub(crate) struct PolicySet {
     pub validating: Vec<cel::Policy>,
     /// `GeneratingPolicy` and `NamespacedGeneratingPolicy`, in load order.
     pub generating: Vec<cel::Policy>,
+    /// `ImageValidatingPolicy` and `NamespacedImageValidatingPolicy`, in load order.
+    pub verifying: Vec<cel::Policy>,
+    /// `DeletingPolicy` and `NamespacedDeletingPolicy`, in load order.
+    pub deleting: Vec<cel::Policy>,
+    /// `ClusterCleanupPolicy` and `CleanupPolicy`, in load order.
+    pub cleanup: Vec<cleanup::Policy>,
     /// `ValidatingAdmissionPolicyBinding` and `MutatingAdmissionPolicyBinding`, in load order.
     pub bindings: Vec<cel::Binding>,
     /// `PolicyException` of both groups, in load order.
@@ -147,6 +154,8 @@ pub(crate) enum Found<'s> {
     Classic(&'s Policy, &'s Rule),
     /// A form of a policy written in CEL.
     Cel(&'s cel::Policy, &'s cel::Form),
+    /// A cleanup policy.
+    Cleanup(&'s cleanup::Policy),
 }
 
 impl<'s> Found<'s> {
@@ -155,14 +164,24 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(policy, _) => &policy.head,
             Found::Cel(policy, _) => &policy.head,
+            Found::Cleanup(policy) => &policy.head,
         }
     }
 
-    /// The computed name of the rule; empty for a policy written in CEL.
+    /// The policy as written.
+    pub(crate) fn object(self) -> Node<'s> {
+        match self {
+            Found::Classic(policy, _) => policy.document.node(policy.node),
+            Found::Cel(policy, _) => policy.object(),
+            Found::Cleanup(policy) => policy.object(),
+        }
+    }
+
+    /// The computed name of the rule; empty for a policy without rules.
     pub(crate) fn rule(self) -> &'s str {
         match self {
             Found::Classic(_, rule) => &rule.name,
-            Found::Cel(..) => "",
+            Found::Cel(..) | Found::Cleanup(_) => "",
         }
     }
 
@@ -171,14 +190,15 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(_, rule) => matches!(rule.body, Body::Mutate(_)),
             Found::Cel(policy, _) => policy.mutates(),
+            Found::Cleanup(_) => false,
         }
     }
 
-    /// Where the name of the rule stands; of a policy written in CEL that of the policy.
+    /// Where the name of the rule stands; of a policy without rules that of the policy.
     pub(crate) fn name_span(self) -> Span {
         match self {
             Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
+            Found::Cel(..) | Found::Cleanup(_) => self.head().name_span,
         }
     }
 
@@ -187,6 +207,16 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(_, rule) => matches!(rule.body, Body::Generate(_)),
             Found::Cel(policy, _) => policy.task == cel::Task::Generate,
+            Found::Cleanup(_) => false,
+        }
+    }
+
+    /// Whether it deletes objects by a schedule.
+    pub(crate) fn deletes(self) -> bool {
+        match self {
+            Found::Classic(..) => false,
+            Found::Cel(policy, _) => policy.task == cel::Task::Delete,
+            Found::Cleanup(_) => true,
         }
     }
 
@@ -197,6 +227,8 @@ impl<'s> Found<'s> {
             Found::Cel(policy, form) => {
                 policy.param_kind.as_ref().is_some_and(cel::ParamKind::is_secret) || form.body.reads.secrets
             }
+            // Whatever an answer of the API server holds.
+            Found::Cleanup(policy) => !LookUps::of_cleanup(policy).is_empty(),
         }
     }
 
@@ -205,6 +237,7 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(_, rule) => rule.quotes(),
             Found::Cel(_, form) => form.body.quotes(),
+            Found::Cleanup(_) => false,
         }
     }
 
@@ -213,6 +246,7 @@ impl<'s> Found<'s> {
         match self {
             Found::Classic(policy, rule) => format!("{}/{}", policy.head.key, rule.name),
             Found::Cel(policy, _) => policy.head.key.clone(),
+            Found::Cleanup(policy) => policy.head.key.clone(),
         }
     }
 }
@@ -327,6 +361,8 @@ impl PolicySet {
                 if self.measure == Measure::Cluster {
                     cleanup::check(object, problems);
                 }
+                let policy = cleanup::decode(document, node, problems);
+                self.cleanup.extend(policy.filter(|_| problems.is_empty()));
             }
             Family::Cel(kind) => {
                 if self.measure == Measure::Cluster {
@@ -348,6 +384,14 @@ impl PolicySet {
                         let policy = cel::decode::policy(document, node, kind, problems);
                         self.generating.extend(policy.filter(|_| problems.is_empty()));
                     }
+                    Cel::ImageValidating => {
+                        let policy = cel::decode::policy(document, node, kind, problems);
+                        self.verifying.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Cel::Deleting => {
+                        let policy = cel::decode::policy(document, node, kind, problems);
+                        self.deleting.extend(policy.filter(|_| problems.is_empty()));
+                    }
                     Cel::Exception => {
                         let exception = cel::exception::decode(document, node, problems);
                         if let Some(exception) = exception.filter(|_| problems.is_empty()) {
@@ -357,12 +401,6 @@ impl PolicySet {
                     Cel::Mutating => {
                         let policy = cel::mutating::policy(document, node, self.measure, problems);
                         self.mutating.extend(policy.filter(|_| problems.is_empty()));
-                    }
-                    Cel::ImageValidating | Cel::Deleting => {
-                        cel::decode::other(object, kind, problems);
-                        if problems.is_empty() && kind == Cel::ImageValidating {
-                            problems.at(at, not_evaluated(object));
-                        }
                     }
                 }
             }
@@ -432,13 +470,23 @@ impl PolicySet {
         self.cel_lists().into_iter().flatten()
     }
 
-    fn cel_lists(&self) -> [&[cel::Policy]; 5] {
-        [&self.admission_mutating, &self.mutating, &self.admission, &self.validating, &self.generating]
+    fn cel_lists(&self) -> [&[cel::Policy]; 7] {
+        [
+            &self.admission_mutating,
+            &self.mutating,
+            &self.admission,
+            &self.validating,
+            &self.generating,
+            &self.verifying,
+            &self.deleting,
+        ]
     }
 
     /// What every policy is called, in the order of evaluation.
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
-        self.classic.iter().map(|policy| &policy.head).chain(self.cel().map(|policy| &policy.head))
+        let classic = self.classic.iter().map(|policy| &policy.head);
+        let cleanup = self.cleanup.iter().map(|policy| &policy.head);
+        classic.chain(self.cel().map(|policy| &policy.head)).chain(cleanup)
     }
 
     /// The rules whose match block has a filter for the kind, in the order of evaluation.
@@ -448,12 +496,27 @@ impl PolicySet {
         let plural = self.plurals.of(kind.group, kind.kind);
         let resource = resource_type(kind, &plural);
         out.extend(self.cel_rules(|policy, form| self.may_judge(policy, form, resource)));
+        out.extend(self.cleanup_rules(kind));
         out
     }
 
     /// The rules that look at payloads, which are no objects of Kubernetes.
     pub(crate) fn rules_for_payloads(&self) -> Vec<RuleRef> {
-        self.cel_rules(|policy, _| policy.mode == cel::Mode::Json).collect()
+        self.cel_rules(|policy, _| policy.mode == cel::Mode::Json || policy.task == cel::Task::Delete).collect()
+    }
+
+    /// The cleanup policies that may say something of a kind.
+    fn cleanup_rules(&self, kind: ResourceKind<'_>) -> impl Iterator<Item = RuleRef> {
+        let first = self.classic.len() + self.cel().count();
+        // Kyverno: its command line also says of which objects such a policy is not.
+        let says_all = self.measure == Measure::CommandLine;
+        let wanted = move |it: &cleanup::Policy| says_all || it.matching.filters.iter().any(|it| is_for(it, kind));
+        let policies = self.cleanup.iter().enumerate().filter(move |(_, it)| wanted(it));
+        policies.map(move |(policy, _)| RuleRef {
+            policy: (first + policy) as u32,
+            rule: 0,
+            kinds: KindsHold::default(),
+        })
     }
 
     /// Whether a form of a policy may say something of a kind.
@@ -538,21 +601,20 @@ impl PolicySet {
             return Found::Classic(policy, &policy.rules[rule]);
         }
         let mut at = policy - self.classic.len();
-        let lists = self.cel_lists();
-        let mut list = 0;
-        while at >= lists[list].len() {
-            at -= lists[list].len();
-            list += 1;
+        for list in self.cel_lists() {
+            match list.get(at) {
+                Some(policy) => return Found::Cel(policy, &policy.forms[rule]),
+                None => at -= list.len(),
+            }
         }
-        let policy = &lists[list][at];
-        Found::Cel(policy, &policy.forms[rule])
+        Found::Cleanup(&self.cleanup[at])
     }
 
     /// The policy and the rule of a reference, if it leads to a classic one.
     pub(crate) fn classic_rule(&self, rule: RuleRef) -> Option<(&Policy, &Rule)> {
         match self.get(rule) {
             Found::Classic(policy, rule) => Some((policy, rule)),
-            Found::Cel(..) => None,
+            Found::Cel(..) | Found::Cleanup(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     cluster::Missing,
     finding::{Finding, Place, Severity},
-    policy::set::{Found, PolicySet, RuleRef},
+    policy::set::{PolicySet, RuleRef},
 };
 
 /// A rule that passed since something is not held.
@@ -31,11 +31,7 @@ pub(super) fn findings(policies: &PolicySet, absent: &BTreeSet<Rest>) -> Vec<Fin
     }
     let finding = |((rule, kind), missing): ((RuleRef, &str), Vec<&Missing>)| {
         let found = policies.get(rule);
-        let at = match found {
-            Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
-        };
-        let place = Place::new(&found.head().file, at);
+        let place = Place::new(&found.head().file, found.name_span());
         let message = format!("`{}` let something pass for want of `{kind}` in the repository", found.title());
         let mut out = Finding::new("policy/absent", Severity::Info, place, message);
         for it in missing.iter().take(SHOWN) {

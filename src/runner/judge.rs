@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     absent::{self, Rest},
+    claims, cleanup,
     panic::quietly,
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
     governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
-        classic::context::ContextEntry,
+        classic::{Body, context::ContextEntry},
         exception::Exception,
         set::{Found, PolicySet, ResourceKind, RuleRef},
     },
@@ -132,8 +133,12 @@ pub(crate) fn judge_by<'d>(
                 let position = n * chunk + index;
                 let kind = kinds[position];
                 let rules = rules.get(&kind).unwrap_or(&nothing);
+                let until = subject.object.and_then(|object| cleanup::of_label(object, world.now));
+                judging.out.findings.extend(until);
+                let claim = subject.object.filter(|_| rules.notes_images).and_then(claims::of_annotations);
+                judging.out.findings.extend(claim);
                 // Most objects of a repository are of no kind that a rule is about.
-                if rules.changing.is_empty() && rules.judging.is_empty() && !wants.traces {
+                if rules.is_empty() && !wants.traces {
                     continue;
                 }
                 judging.index = position as u32;
@@ -171,8 +176,12 @@ pub(crate) fn judge_by<'d>(
 struct Applicable {
     /// Those that change an object before others judge it.
     changing: Vec<RuleRef>,
-    /// All others.
+    /// Those that judge it.
     judging: Vec<RuleRef>,
+    /// Those that delete it some day.
+    deleting: Vec<RuleRef>,
+    /// Whether some of them verify images and note it in the object.
+    notes_images: bool,
 }
 
 impl Applicable {
@@ -180,8 +189,21 @@ impl Applicable {
         let rules =
             policies.rules_for(kind).into_iter().filter(|rule| is_asked(policies.get(*rule))).collect::<Vec<_>>();
         let changing = mutate::in_order(policies, &rules);
-        let judging = rules.into_iter().filter(|rule| !policies.get(*rule).changes()).collect();
-        Self { changing, judging }
+        let mut out = Self { changing, ..Self::default() };
+        for rule in rules {
+            let found = policies.get(rule);
+            out.notes_images |= matches!(found, Found::Classic(_, rule) if matches!(rule.body, Body::VerifyImages(_)));
+            if found.deletes() {
+                out.deleting.push(rule);
+            } else if !found.changes() {
+                out.judging.push(rule);
+            }
+        }
+        out
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changing.is_empty() && self.judging.is_empty() && self.deleting.is_empty()
     }
 }
 
@@ -252,6 +274,9 @@ impl<'d> Judging<'d> {
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
         let redaction = redaction.as_ref();
+        if request.object.is_some() {
+            self.deletions(&request, resource, &rules.deleting, arena);
+        }
         if rules.changing.is_empty() || request.object.is_none() {
             self.judge(&request, kind, &rules.judging, After::nothing(resource, redaction), arena);
             return;
@@ -271,6 +296,21 @@ impl<'d> Judging<'d> {
         let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).reads_secrets());
         let after = After { resource, redaction, changed_by, is_careful: redaction.is_some() || reads_secrets };
         self.judge(&request, kind, &rules.judging, after, arena);
+    }
+
+    /// Says what will delete an object that is let in.
+    fn deletions(&mut self, request: &Request<'_>, resource: Node<'_>, rules: &[RuleRef], arena: &Arena) {
+        for rule in rules {
+            let world = self.world;
+            match quietly(|| engine::cleanup::deletion(world, *rule, request, arena)) {
+                Ok(Some(deletion)) => {
+                    let is_careful = secret::is_secret(resource) || world.policies.get(*rule).reads_secrets();
+                    self.out.findings.push(cleanup::of_policy(&deletion, resource, is_careful));
+                }
+                Ok(None) => {}
+                Err(message) => self.panicked(*rule, resource, &message),
+            }
+        }
     }
 
     /// Judges an object as it is after the rules that change it.
@@ -400,7 +440,7 @@ impl<'d> Judging<'d> {
                 let asks_user = || "what the rule asks of the request".to_owned();
                 Some(if sought.is_empty() { asks_user() } else { sought.join(", ") })
             }
-            Found::Cel(..) => Some("what the policy looks up".to_owned()),
+            Found::Cel(..) | Found::Cleanup(_) => Some("what the policy looks up".to_owned()),
         }
     }
 

@@ -5,6 +5,8 @@
 //! result is the same whatever the number of threads.
 
 mod absent;
+mod claims;
+mod cleanup;
 mod counts;
 mod judge;
 mod law;

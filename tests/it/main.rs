@@ -9,6 +9,7 @@ mod action;
 mod baseline;
 mod change;
 mod check;
+mod cleanup;
 mod compat;
 mod config;
 mod corpus;
@@ -30,6 +31,7 @@ mod hook_replay;
 mod hook_repositories;
 #[cfg(unix)]
 mod hook_transport;
+mod images;
 mod reach;
 mod register;
 mod scratch;

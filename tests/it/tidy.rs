@@ -15,7 +15,7 @@ use regex::Regex;
 const RANKS: [&[&str]; 14] = [
     &["span", "k8s", "signature"],
     &["source"],
-    &["document"],
+    &["document", "images"],
     &["expr"],
     &["policy"],
     &["cluster"],

@@ -20,13 +20,14 @@ mod who;
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 pub(crate) use case::{Case, judge_all};
 
 use part::Part;
 
-use super::{RunError, baseline::Baseline, output::OutputArgs};
+use super::{RunError, baseline::Baseline, image_layout, output::OutputArgs};
 use crate::{
     compat::{self, Notices, user_info},
     config::ExceptionLimits,
@@ -58,6 +59,9 @@ pub(crate) struct CheckArgs {
     /// Who applies the manifests: a document of kind `UserInfo` [default: `userinfo` of admit.yaml]
     #[arg(long, value_name = "FILE", help_heading = "What judges")]
     pub(crate) userinfo: Option<PathBuf>,
+    /// Image layout whose images and signatures stand for those of the registries
+    #[arg(long, value_name = "DIR", help_heading = "What judges")]
+    pub(crate) images: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Say of each object and rule how the verdict came about
@@ -123,6 +127,7 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
     let progress = Progress::start(OutputArgs::wants_progress());
     let work = || -> Result<(Report, bool), RunError> {
         let user = args.userinfo.as_deref().map(|path| user(path, environment)).transpose()?;
+        let store = image_layout::read(&args.images, environment.current_dir())?;
         let mut cases = match &args.diff {
             Some(range) => change::between(environment, range, &args.law, &progress)?,
             None if args.staged => vec![change::staged(environment, &args.law, &progress)?],
@@ -134,6 +139,9 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
             }
             case.governance = case.governance.take().filter(|_| !args.no_governance);
             case.part = args.shard;
+            if let Some(store) = &store {
+                case.law.cluster.set_store(Arc::clone(store));
+            }
         }
         let wants = Wants { quiet: args.output.wants_quiet() || args.shard.is_some(), traces: args.explain };
         let (mut report, checked) = judge_all(&cases, now, wants, &progress);

@@ -56,6 +56,11 @@ pub(super) struct Waivers<'v> {
     pub withheld: Vec<(&'v Exception, Reason)>,
 }
 
+impl Waivers<'_> {
+    /// No exceptions.
+    pub(super) const NONE: Self = Self { exemption: Exemption::None, withheld: Vec::new() };
+}
+
 /// Finds the exceptions to a policy that match the request.
 pub(super) fn find<'v>(judging: &Judging<'v, '_>) -> Result<Waivers<'v>, Failure> {
     let (mut whole, mut partial, mut withheld) = (Vec::new(), Vec::new(), Vec::new());

@@ -113,8 +113,10 @@ fn why_silent(policy: &Policy, request: &Request<'_>, world: World<'_>, target: 
     if !head.cluster_wide() && head.namespace != namespace {
         steps.at("match", format!("it judges its own namespace `{}` only", head.namespace), head.name_span);
     }
-    if policy.task == Task::Generate {
-        steps.at("match", "it makes objects, and refuses none".to_owned(), head.name_span);
+    match policy.task {
+        Task::Validate | Task::VerifyImages | Task::Mutate => {}
+        Task::Generate => steps.at("match", "it makes objects, and refuses none".to_owned(), head.name_span),
+        Task::Delete => steps.at("match", "it deletes objects, and refuses none".to_owned(), head.name_span),
     }
     if policy.engine == Engine::Kubernetes {
         let mut bindings = world.policies.bindings_of(policy).peekable();

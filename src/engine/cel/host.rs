@@ -9,18 +9,22 @@ use super::rights;
 use crate::{
     cluster::{Cluster, Lookup, Missing, Resources},
     document::Node,
-    engine::{UserInfo, context::Session, unsettled::Missed},
+    engine::{
+        UserInfo,
+        context::Session,
+        signatures::{self, Answer},
+        unsettled::Missed,
+    },
     expr::{
         self, Arena,
         cel::{EvalError, Host, List, Map, Question, Value},
         jmespath::{Expression, ValueScope},
     },
-    k8s::gvk::split_api_version,
-    policy::set::PolicySet,
+    k8s::{gvk::split_api_version, image_ref},
+    policy::{set::PolicySet, signers::Entry},
 };
 
 /// Answers look-ups of one request.
-#[derive(Clone, Copy)]
 pub(super) struct Answers<'v> {
     cluster: &'v Cluster,
     policies: &'v PolicySet,
@@ -32,6 +36,17 @@ pub(super) struct Answers<'v> {
     home: &'v str,
     /// What expressions made.
     made: &'v Cell<Option<&'v Made<'v>>>,
+    /// Who may have signed images, for a policy that asks.
+    signers: Cell<&'v [Entry]>,
+    /// The images that some signer was found for.
+    verified: Cell<Option<&'v Verified<'v>>>,
+}
+
+/// An image that is signed, and those before it.
+#[derive(Clone, Copy, Debug)]
+struct Verified<'v> {
+    image: &'v str,
+    before: Option<&'v Verified<'v>>,
 }
 
 /// Objects that an expression made, and what was made before them.
@@ -95,7 +110,14 @@ impl<'v> Host<'v> for Answers<'v> {
                 self.made.set(Some(arena.alloc(Made { namespace, objects, before: self.made.get() })));
                 Ok(Value::Bool(true))
             }
-            Question::Post { .. } | Question::Image { .. } => Err(EvalError::indeterminate(question.missing())),
+            Question::Image { function, arguments } => {
+                let image = arguments.first().and_then(|it| it.as_str()).unwrap_or_default();
+                match (function, arguments.get(1)) {
+                    ("verifyImageSignatures", Some(Value::List(names))) => self.count_signers(image, *names),
+                    _ => Err(EvalError::indeterminate(format!("what `{function}` says of image {image}"))),
+                }
+            }
+            Question::Post { .. } => Err(EvalError::indeterminate(question.missing())),
         }
     }
 }
@@ -105,7 +127,18 @@ impl<'v> Answers<'v> {
     pub(super) fn new(session: &Session<'v>, home: &'v str) -> Self {
         let Session { cluster, arena, now, request, world, missed, .. } = *session;
         let made = arena.alloc(Cell::new(None));
-        Self { cluster, policies: world.policies, arena, user: request.user, now, missed, home, made }
+        Self {
+            cluster,
+            policies: world.policies,
+            arena,
+            user: request.user,
+            now,
+            missed,
+            home,
+            made,
+            signers: Cell::new(&[]),
+            verified: Cell::new(None),
+        }
     }
 
     /// What expressions made, in their order.
@@ -115,12 +148,46 @@ impl<'v> Answers<'v> {
         out
     }
 
-    fn objects(self, query: Query<'_>) -> Vec<Node<'v>> {
+    /// Says who may have signed images.
+    pub(super) fn set_signers(&self, signers: &'v [Entry]) {
+        self.signers.set(signers);
+    }
+
+    /// Whether an image was found to be signed.
+    pub(super) fn is_verified(&self, image: &str) -> bool {
+        std::iter::successors(self.verified.get(), |it| it.before).any(|it| it.image == image)
+    }
+
+    /// How many of some signers have signed an image.
+    fn count_signers(&self, image: &'v str, names: List<'v>) -> Result<Value<'v>, EvalError> {
+        let unknown = |what: &str| EvalError::indeterminate(format!("image {image} must be verified, and {what}"));
+        let parsed = image_ref::parse(image)
+            .map_err(|error| EvalError::refused(format!("could not parse reference: {image}: {error}")))?;
+        let found = self.cluster.store().and_then(|store| Some((store, store.digest_of(&parsed.reference())?)));
+        let Some((store, digest)) = found else { return Err(unknown("what its registry holds")) };
+        let asked = signatures::Image { store, repository: &format!("{}/{}", parsed.registry, parsed.path), digest };
+        let mut count = 0;
+        for name in names.iter().filter_map(Value::as_str) {
+            let Some(signer) = self.signers.get().iter().find(|it| it.name == name) else {
+                return Err(EvalError::refused(format!("there is no attestor `{name}`")));
+            };
+            match asked.by(signer, name) {
+                Answer::Signed => count += 1,
+                Answer::Unsigned(_) => {}
+                Answer::Unknown(what) => return Err(unknown(&what)),
+            }
+        }
+        // Kyverno: an image counts as verified once anybody looked.
+        self.verified.set(Some(self.arena.alloc(Verified { image, before: self.verified.get() })));
+        Ok(Value::Int(count))
+    }
+
+    fn objects(&self, query: Query<'_>) -> Vec<Node<'v>> {
         self.cluster.resources(query.resources(), self.policies.plurals())
     }
 
     /// One object; null where Kyverno's command line knows none.
-    fn get(self, query: Query<'_>, name: &str) -> Result<Value<'v>, EvalError> {
+    fn get(&self, query: Query<'_>, name: &str) -> Result<Value<'v>, EvalError> {
         let is_it = |node: &Node<'_>| {
             node.str_at(&["metadata", "name"]) == Some(name) && namespace_of(*node) == query.namespace
         };
@@ -137,7 +204,7 @@ impl<'v> Answers<'v> {
     /// The objects of a kind in a namespace, as a list object.
     ///
     /// Kyverno: its command line takes no namespace for what lives outside of them, a cluster for all of them.
-    fn list(self, query: Query<'_>, labels: Option<Value<'v>>) -> Result<Value<'v>, EvalError> {
+    fn list(&self, query: Query<'_>, labels: Option<Value<'v>>) -> Result<Value<'v>, EvalError> {
         let (arena, cluster) = (self.arena, self.cluster);
         let by_command_line = cluster.is_command_line();
         let all = self.objects(query);
@@ -177,7 +244,7 @@ impl<'v> Answers<'v> {
     }
 
     /// An entry of the global context, or what one of its projections makes of it; null for an unknown entry.
-    fn global(self, name: &str, projection: &str) -> Result<expr::Value<'v>, EvalError> {
+    fn global(&self, name: &str, projection: &str) -> Result<expr::Value<'v>, EvalError> {
         let (arena, cluster) = (self.arena, self.cluster);
         if cluster.is_command_line() {
             let plurals = self.policies.plurals();
@@ -212,7 +279,7 @@ impl<'v> Answers<'v> {
     }
 
     /// What an entry of the global context holds: a list of objects, or the answer to a call.
-    fn data_of(self, entry: Node<'v>) -> Result<expr::Value<'v>, EvalError> {
+    fn data_of(&self, entry: Node<'v>) -> Result<expr::Value<'v>, EvalError> {
         let (arena, cluster) = (self.arena, self.cluster);
         if let Some(wanted) = entry.at(&["spec", "kubernetesResource"]) {
             let text = |key| wanted.str_at(&[key]).unwrap_or_default();
@@ -242,7 +309,7 @@ impl<'v> Answers<'v> {
     }
 
     /// What a registry says of an image.
-    fn image(self, image: &str) -> Result<Value<'v>, EvalError> {
+    fn image(&self, image: &str) -> Result<Value<'v>, EvalError> {
         let cluster = self.cluster;
         match cluster.image(image, self.arena) {
             Some(data) => Ok(Value::from_expr(self.arena, data)),
@@ -254,7 +321,7 @@ impl<'v> Answers<'v> {
     }
 
     /// Whether somebody may do something, by the roles that are known.
-    fn authorize(self, attributes: &[(&'static str, Value<'v>)], verb: &str) -> Result<Value<'v>, EvalError> {
+    fn authorize(&self, attributes: &[(&'static str, Value<'v>)], verb: &str) -> Result<Value<'v>, EvalError> {
         // Kyverno: its command line knows nobody who may do anything.
         if self.cluster.is_command_line() {
             return Ok(Value::Bool(false));
@@ -288,7 +355,7 @@ impl<'v> Answers<'v> {
     }
 
     /// What a server answers.
-    fn call(self, method: &str, url: &str) -> Result<Value<'v>, EvalError> {
+    fn call(&self, method: &str, url: &str) -> Result<Value<'v>, EvalError> {
         let cluster = self.cluster;
         match cluster.whole_response(method, url, self.arena) {
             Some(answer) => Ok(Value::from_expr(self.arena, answer)),

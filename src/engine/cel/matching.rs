@@ -19,10 +19,11 @@ use crate::{
 };
 
 /// What constraints ask of a request.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'r> {
     resource: ResourceType<'r>,
-    operation: Operation,
+    /// `None` for an object of which nothing is asked: it is there.
+    operation: Option<Operation>,
     scope: Scope,
     name: &'r str,
     generate_name: &'r str,
@@ -114,11 +115,11 @@ impl<'r> Target<'r> {
         };
         Some(Self {
             resource,
-            operation: match request.operation {
+            operation: Some(match request.operation {
                 // Kyverno: for its command line a connection is a creation.
                 Operation::Connect if cluster.is_command_line() => Operation::Create,
                 operation => operation,
-            },
+            }),
             scope: if is_namespace || namespace.is_empty() { Scope::Cluster } else { Scope::Namespaced },
             name: text("name"),
             generate_name: text("generateName"),
@@ -137,6 +138,11 @@ impl<'r> Target<'r> {
     /// The kind as resource rules see it.
     pub(super) fn resource(&self) -> ResourceType<'r> {
         self.resource
+    }
+
+    /// The same object as one that is there: operations don't count.
+    pub(super) fn standing(self) -> Self {
+        Self { operation: None, ..self }
     }
 
     /// Whether constraints hold.
@@ -183,7 +189,7 @@ impl<'r> Target<'r> {
     fn meets_rule(&self, rule: &ResourceRule) -> Result<(), Mismatch> {
         let check = |ok: bool, why: Mismatch| if ok { Ok(()) } else { Err(why) };
         check(rule.covers(self.resource), Mismatch::Kind)?;
-        check(rule.operations.contains(&self.operation), Mismatch::Operation)?;
+        check(self.operation.is_none_or(|it| rule.operations.contains(&it)), Mismatch::Operation)?;
         check(rule.scope.is_none_or(|it| it == self.scope), Mismatch::Scope)?;
         let is_named = if self.name.is_empty() {
             // Kyverno: of a name that the API server makes up every listed one must be the beginning.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod body;
+mod deleting;
 mod equivalent;
 mod exceptions;
 mod explain;
@@ -18,6 +19,7 @@ mod params;
 mod rights;
 mod rule;
 mod validating;
+mod verifying;
 mod webhook;
 
 use equivalent::{About, about};
@@ -30,6 +32,7 @@ pub(super) use webhook::{Admittance, admit, each as each_condition};
 
 use super::{
     Outcome, Request, Status, World,
+    cleanup::Selection,
     context::Session,
     generate::Generated,
     unsettled::{self, Decides},
@@ -65,7 +68,19 @@ pub(super) fn evaluate<'v>(
         (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
         // It refuses nothing.
         (Engine::Kyverno, Task::Generate) => Vec::new(),
+        (Engine::Kyverno, Task::VerifyImages) => verifying::judge(&judging).into_iter().collect(),
+        (Engine::Kyverno, Task::Delete) => deleting::judge(&judging).into_iter().collect(),
     }
+}
+
+/// Whether a policy that deletes objects deletes that of a request; `None` for one that it is not about.
+pub(super) fn selects<'v>(
+    policy: &'v Policy,
+    form: &'v Form,
+    session: &Session<'v>,
+    origin: RuleRef,
+) -> Option<Selection> {
+    deleting::selects(&Judging { policy, form, session, origin }).map(|(selection, _)| selection)
 }
 
 /// Runs a policy that makes objects; `None` for any other, and for what it is not about.
@@ -98,12 +113,10 @@ impl<'v> Judging<'v, '_> {
 
     /// Whether the policy is about the request.
     fn applies(&self) -> About<'v> {
-        let (policy, request) = (self.policy, self.session.request);
+        let policy = self.policy;
         if !self.is_command_line() {
-            let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
-            let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
             // Kyverno: its command line looks at neither.
-            if !policy.admission || !is_housed {
+            if !policy.admission || !self.is_housed() {
                 return About::No;
             }
         }
@@ -123,6 +136,13 @@ impl<'v> Judging<'v, '_> {
             }
             Reach::Yes | Reach::No => outcome,
         }
+    }
+
+    /// Whether the policy sees the namespace of the object.
+    fn is_housed(&self) -> bool {
+        let resource = self.session.request.resource();
+        let namespace = resource.and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
+        self.policy.head.cluster_wide() || self.policy.head.namespace == namespace
     }
 
     /// The outcome of a verdict, by `action` if the policy's own expressions could be evaluated.

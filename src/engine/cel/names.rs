@@ -56,6 +56,8 @@ pub(super) enum Sight {
     Policy,
     /// A policy of Kyverno that looks at JSON of any kind.
     Payload,
+    /// A policy of Kyverno that looks at what is there: nobody asks for anything.
+    Standing,
     /// A policy of Kubernetes.
     Admission,
     /// A rule of a `ClusterPolicy` or `Policy`.
@@ -149,8 +151,10 @@ impl<'v> Names<'v> {
             let view = View { session, sight, version: None };
             let [object, old_object] = view.objects();
             scope.set(Root::Object, object);
-            scope.set(Root::OldObject, old_object);
-            if reads.request {
+            if sight != Sight::Standing {
+                scope.set(Root::OldObject, old_object);
+            }
+            if reads.request && sight != Sight::Standing {
                 scope.set(Root::Request, view.request());
             }
             if reads.namespace {
@@ -192,6 +196,16 @@ impl<'v> Names<'v> {
         let value = params.map_or(Value::Null, |params| Value::from_expr(self.scope.arena(), params));
         self.scope.set(Root::Params, value);
         self
+    }
+
+    /// The look-ups of the expressions.
+    pub(super) fn host(&self) -> &'v Answers<'v> {
+        self.host
+    }
+
+    /// Says what one more name stands for.
+    pub(super) fn set(&mut self, root: Root, value: Value<'v>) {
+        self.scope.set(root, value);
     }
 
     /// The names where another object than that of the request is looked at.

@@ -78,7 +78,7 @@ fn verdict<'v>(
         }
         Gate::Broken(failure) => return (EVALUATION, unloaded(&failure)),
     }
-    let mut verdict = validations(&names, judging);
+    let mut verdict = validations(&names, judging, |text| format!("error: {text}"));
     match body::annotations(&names, &body.annotations) {
         Ok(annotations) => verdict.properties.extend(annotations),
         Err(failure) => {
@@ -89,7 +89,8 @@ fn verdict<'v>(
     ("", verdict)
 }
 
-fn validations<'v>(names: &Names<'v>, judging: &Judging<'v, '_>) -> Verdict {
+/// What the validations say: the first that fails decides. `told` makes a message of an error.
+pub(super) fn validations<'v>(names: &Names<'v>, judging: &Judging<'v, '_>, told: impl Fn(&str) -> String) -> Verdict {
     let mut unknown = None;
     for (index, validation) in judging.form.body.validations.iter().enumerate() {
         let place = |verdict: Verdict| {
@@ -116,7 +117,7 @@ fn validations<'v>(names: &Names<'v>, judging: &Judging<'v, '_>) -> Verdict {
                 return place(Verdict { evidence, ..Verdict::new(Status::Fail, message) });
             }
             Err(failure) => {
-                let mut verdict = failure.verdict(|text| format!("error: {text}"));
+                let mut verdict = failure.verdict(&told);
                 verdict.evidence = names.blame(&validation.expression);
                 if verdict.status == Status::Error {
                     return place(verdict);

@@ -102,6 +102,7 @@ pub(crate) fn mutate<'w>(
     for reference in rules {
         let (policy, rule) = match world.policies.get(*reference) {
             Found::Classic(policy, rule) => (policy, rule),
+            Found::Cleanup(_) => continue,
             Found::Cel(policy, form) => {
                 let Some(changes) = &policy.changes else { continue };
                 let mutating = cel::Mutating { world, policy, changes, form, origin: *reference };

@@ -85,7 +85,6 @@ pub(crate) enum Question<'v> {
         /// Name of the function.
         function: &'static str,
         /// Its arguments.
-        #[expect(dead_code, reason = "policies that verify images will read it")]
         arguments: &'v [Value<'v>],
     },
     /// `authorizer…check(verb)`: whether it is allowed.

@@ -9,6 +9,7 @@ use super::{
     constraints::Constraints,
     expression::{Expression, Part, Reads},
     generating,
+    images::Images,
     model::{Body, Existing, Mutation, Named, Patch, Validation, Variables},
 };
 use crate::{
@@ -99,6 +100,15 @@ impl Compiler {
                 Profile::Kyverno { family: Family::GeneratingPolicy, .. } => generating::products(spec, &known),
                 _ => Vec::new(),
             },
+            images: match self.profile {
+                Profile::Kyverno { family: Family::ImageValidatingPolicy, .. } => {
+                    let mut environment = known.environment.clone();
+                    environment.declare(Root::Reference, Type::String);
+                    let of_reference = Known { environment, reads: known.reads.clone() };
+                    Some(Box::new(Images::compile(spec, &known, &of_reference)))
+                }
+                _ => None,
+            },
             mutations: match self.profile {
                 Profile::Kyverno { family: Family::MutatingPolicy, .. } | Profile::AdmissionMutating { .. } => {
                     mutations(spec.get("mutations"), &known)
@@ -137,6 +147,7 @@ impl Compiler {
             validations: validations(cel.get("expressions"), &known),
             annotations: annotations(cel.get("auditAnnotations"), &known),
             products: Vec::new(),
+            images: None,
             mutations: Vec::new(),
             reads: Reads::NONE,
         };

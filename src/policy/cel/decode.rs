@@ -34,7 +34,12 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
             let names = ["GeneratingPolicy", "NamespacedGeneratingPolicy"];
             (Task::Generate, Family::GeneratingPolicy, names)
         }
-        Cel::Mutating | Cel::ImageValidating | Cel::Deleting | Cel::Exception => return None,
+        Cel::Deleting => (Task::Delete, Family::DeletingPolicy, ["DeletingPolicy", "NamespacedDeletingPolicy"]),
+        Cel::ImageValidating => {
+            let names = ["ImageValidatingPolicy", "NamespacedImageValidatingPolicy"];
+            (Task::VerifyImages, Family::ImageValidatingPolicy, names)
+        }
+        Cel::Mutating | Cel::Exception => return None,
     };
     let head = head(document, object, if namespaced { narrow } else { wide }, namespaced, problems)?;
     let spec = object.get("spec")?;
@@ -46,7 +51,7 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
     };
     let enabled = |part: &str| spec.at(&["evaluation", part, "enabled"]).and_then(Node::as_bool).unwrap_or(true);
     let forms = if matches!(mode, Mode::Kubernetes | Mode::Json) {
-        let rewriting = (task == Task::Validate).then_some(Rewriting::Text);
+        let rewriting = matches!(task, Task::Validate | Task::VerifyImages).then_some(Rewriting::Text);
         forms(spec, &Compiler::new(Profile::Kyverno { family, namespaced }), rewriting, problems)
     } else {
         // Such a policy speaks to other servers, in another language; nothing of it reaches an API server.
@@ -66,20 +71,6 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
         forms,
         changes: None,
     })
-}
-
-/// Compiles conditions and variables of a kind that is not evaluated, and notes what is wrong with them.
-pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
-    let family = match kind {
-        Cel::ImageValidating => Family::ImageValidatingPolicy,
-        Cel::Deleting => Family::DeletingPolicy,
-        Cel::Validating | Cel::Mutating | Cel::Generating | Cel::Exception => return,
-    };
-    let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
-    if let Some(spec) = object.get("spec") {
-        constraints::decode(spec.get("matchConstraints"), problems);
-        Compiler::new(Profile::Kyverno { family, namespaced }).body(spec).report(problems);
-    }
 }
 
 /// The policy as written and its forms for Pod controllers, if there are to be any.
@@ -107,7 +98,7 @@ pub(super) fn forms(
 }
 
 /// What a policy is called.
-pub(super) fn head(
+pub(in crate::policy) fn head(
     document: &Arc<Document>,
     object: Node<'_>,
     kind: &'static str,

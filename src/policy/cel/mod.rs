@@ -11,6 +11,7 @@ mod deleting;
 pub(crate) mod exception;
 mod expression;
 mod generating;
+mod images;
 mod model;
 pub(crate) mod mutating;
 mod template;
@@ -19,6 +20,7 @@ mod words;
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
 pub(crate) use generating::Product;
+pub(crate) use images::{Images, Reference};
 pub(crate) use model::{
     Binding, Body, Changes, Engine, Existing, FailurePolicy, Form, Mode, Mutation, Named, NotFound, ParamKind,
     ParamRef, Patch, Policy, Task, Validation, Variables,
@@ -32,7 +34,11 @@ use crate::document::Node;
 pub(crate) fn check(object: Node<'_>, kind: Cel, problems: &Problems) {
     let Some(spec) = object.get("spec") else { return };
     match kind {
-        Cel::Validating | Cel::ImageValidating => constraints::check(spec, problems),
+        Cel::Validating => constraints::check(spec, problems),
+        Cel::ImageValidating => {
+            constraints::check(spec, problems);
+            images::check(spec, problems);
+        }
         Cel::Mutating => {
             constraints::check(spec, problems);
             mutating::check(spec, problems);

@@ -6,6 +6,7 @@ use super::{
     constraints::Constraints,
     expression::{Expression, Reads},
     generating::Product,
+    images::Images,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -131,6 +132,10 @@ pub(crate) enum Task {
     Mutate,
     /// It makes objects when others come.
     Generate,
+    /// It deletes objects by a schedule.
+    Delete,
+    /// It says whether images are as they should be.
+    VerifyImages,
 }
 
 /// What a policy looks at: `evaluation.mode`.
@@ -181,6 +186,8 @@ pub(crate) struct Body {
     pub annotations: Vec<Named>,
     /// `generate`.
     pub products: Vec<Product>,
+    /// What is said of images.
+    pub images: Option<Box<Images>>,
     /// `mutations`.
     pub mutations: Vec<Mutation>,
     /// What any of them reads that is not always known.
@@ -194,14 +201,16 @@ impl Body {
         let validations = self.validations.iter().flat_map(|it| [Some(&it.expression), it.message_expression.as_ref()]);
         let annotations = self.annotations.iter().map(|it| &it.expression);
         let products = self.products.iter().flat_map(Product::expressions);
+        let images = self.images.iter().flat_map(|it| it.expressions());
         let judging = conditions.chain(validations.flatten()).chain(annotations);
-        self.variables.broken.iter().chain(judging).chain(products)
+        self.variables.broken.iter().chain(judging).chain(products).chain(images)
     }
 
     /// Notes what keeps expressions from being compiled, those of mutations aside.
     pub(crate) fn report(&self, problems: &Problems) {
         self.expressions().for_each(|it| it.report(problems));
-        self.products.iter().flat_map(Product::flaws).for_each(|flaw| problems.add(flaw.clone()));
+        let of_images = self.images.iter().flat_map(|it| &it.flaws);
+        self.products.iter().flat_map(Product::flaws).chain(of_images).for_each(|flaw| problems.add(flaw.clone()));
     }
 
     /// Whether a message may quote what expressions read.

@@ -4,10 +4,12 @@
 
 use crate::{
     document::{Node, NodeId},
+    expr::jmespath::{Expression, ParseError},
     k8s::wildcard::Wildcard,
     policy::{
         Action,
         fields::{Fields, Problems},
+        signers::{self, Set},
     },
 };
 
@@ -18,8 +20,19 @@ pub(crate) struct VerifyImages {
     pub node: NodeId,
     /// Its entries.
     pub entries: Vec<Verification>,
-    /// Kinds that are no Pods and whose images the rule says where to find.
-    pub extracted_kinds: Vec<String>,
+    /// Where the images of some kinds are, by kind.
+    pub extractors: Vec<(String, Vec<Extractor>)>,
+}
+
+/// Where images are in an object.
+#[derive(Debug)]
+pub(crate) struct Extractor {
+    /// The steps from the object to what holds an image; `*` is every item, or every value.
+    pub path: Vec<String>,
+    /// The field that is the image; `None`: what the path leads to is the image.
+    pub value: Option<String>,
+    /// What makes an image of the text.
+    pub query: Option<Result<Expression, ParseError>>,
 }
 
 /// What is asked of some images.
@@ -39,6 +52,10 @@ pub(crate) struct Verification {
     pub required: bool,
     /// Signatures or attestations are looked at.
     pub verifies: bool,
+    /// Who must have signed.
+    pub sets: Vec<Set>,
+    /// What else than signatures of `cosign` is asked for, which can't be told here.
+    pub beyond: Option<&'static str>,
     /// What a failure does; `None` for what the policy says.
     pub action: Option<Action>,
 }
@@ -59,7 +76,18 @@ impl Verification {
 pub(super) fn decode(rule: Fields<'_, '_>, node: Node<'_>, problems: &Problems) -> VerifyImages {
     let entries = node.items().filter_map(|item| entry(item, problems)).collect();
     let extractors = rule.get("imageExtractors").into_iter().flat_map(Node::entries);
-    VerifyImages { node: node.id(), entries, extracted_kinds: extractors.map(|(kind, _)| kind.to_owned()).collect() }
+    let extractors = extractors.map(|(kind, list)| (kind.to_owned(), list.items().map(extractor).collect()));
+    VerifyImages { node: node.id(), entries, extractors: extractors.collect() }
+}
+
+fn extractor(node: Node<'_>) -> Extractor {
+    let text = |key: &str| node.str_at(&[key]).filter(|text| !text.is_empty());
+    let steps = text("path").unwrap_or_default().split('/').filter(|step| !step.is_empty());
+    Extractor {
+        path: steps.map(str::to_owned).collect(),
+        value: text("value").map(str::to_owned),
+        query: text("jmesPath").map(Expression::parse),
+    }
 }
 
 fn entry(node: Node<'_>, problems: &Problems) -> Option<Verification> {
@@ -70,6 +98,15 @@ fn entry(node: Node<'_>, problems: &Problems) -> Option<Verification> {
     // The deprecated form has one image and one attestor.
     let single = fields.string("image").map(Wildcard::new);
     let single_attestor = ["key", "issuer", "subject", "roots"].iter().any(|key| fields.get(key).is_some());
+    let beyond = match fields.string("type") {
+        Some("SigstoreBundle") => Some("bundles of Sigstore"),
+        Some("Notary") => Some("signatures of Notary"),
+        _ if some("attestations") => Some("attestations"),
+        _ if fields.get("validate").is_some_and(|it| it.get("deny").is_some()) => {
+            Some("what is denied of its signatures")
+        }
+        _ => None,
+    };
     Some(Verification {
         node: node.id(),
         references: wildcards("imageReferences").chain(single).collect(),
@@ -78,6 +115,8 @@ fn entry(node: Node<'_>, problems: &Problems) -> Option<Verification> {
         needs_digest: flag("verifyDigest"),
         required: flag("required"),
         verifies: some("attestors") || some("attestations") || single_attestor,
+        sets: signers::of_rule(node),
+        beyond,
         action: fields.string("failureAction").and_then(Action::parse),
     })
 }

@@ -229,7 +229,9 @@ impl Touched {
     pub(super) fn narrow(&mut self, laws: [&PolicySet; 2]) {
         let changes = |key: &str| {
             let mut rules = laws.into_iter().flat_map(|law| &law.classic).filter(|it| it.head.key == key);
+            let mut in_cel = laws.into_iter().flat_map(PolicySet::cel).filter(|it| it.head.key == key);
             rules.any(|it| it.rules.iter().any(|rule| matches!(rule.body, crate::policy::classic::Body::Mutate(_))))
+                || in_cel.any(crate::policy::cel::Policy::mutates)
         };
         // Who is gone refuses nothing, but may have changed what others refuse now.
         let stands = |key: &str| laws[1].heads().any(|it| it.key == key || it.name == key);
