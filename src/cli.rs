@@ -12,7 +12,9 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, baseline, cel, check, config, exceptions, explain, hook, jp, lint, merge, test},
+    commands::{
+        RunError, apply, baseline, cel, check, completions, config, exceptions, explain, hook, jp, lint, merge, test,
+    },
     runner::quietly,
     source::Environment,
 };
@@ -53,6 +55,10 @@ enum Command {
     Apply(Box<apply::ApplyArgs>),
     /// Run suites of `kyverno test`
     Test(test::TestArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of a command
+    Man(completions::ManArgs),
 }
 
 /// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
@@ -105,6 +111,8 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         }),
         Command::Apply(args) => apply::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
         Command::Test(args) => test::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
+        Command::Completions(args) => completions::completions::<Cli>(&args, &mut io::stdout()),
+        Command::Man(args) => completions::man::<Cli>(&args, &mut io::stdout()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{near_miss::NearMiss, withheld::Reason};
 use crate::{
+    cluster::Missing,
     policy::{Action, Head, exception::Exception, set::RuleRef},
     span::Span,
 };
@@ -47,6 +48,8 @@ pub(crate) struct Outcome<'p> {
     pub near_misses: Vec<NearMiss<'p>>,
     /// For a failure: exceptions that would cover it and do not count, and why.
     pub withheld: Vec<(&'p Exception, Reason)>,
+    /// What the repository does not hold, and the verdict hangs on.
+    pub hangs_on: Vec<Missing>,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
     /// The rule that says it.

@@ -308,6 +308,8 @@ impl<'v, 's> Checking<'v, 's> {
         match crate::expr::template::resolve_text(&joined, &Path::Root, self.scope, arena) {
             Ok(Value::String(text)) => text.to_owned(),
             Ok(_) => "the produced message didn't resolve to a string, check your policy definition.".to_owned(),
+            // The message says what it takes to know.
+            Err(error) if missing(&error).is_some() => joined.clone(),
             Err(_) => condition_text.to_owned(),
         }
     }
@@ -485,12 +487,15 @@ impl<'v, 's> Checking<'v, 's> {
     fn failure(&self, text: &str) -> String {
         let Some(message) = &self.validate.message else { return format!("validation error: {text}") };
         let resolved = message.resolve(&Path::Root, self.scope, self.scope.arena());
-        match resolved {
-            Ok(value) => {
-                let message = match value {
-                    Value::String(text) => text.to_owned(),
-                    other => go_text(other),
-                };
+        let message = match resolved {
+            Ok(Value::String(text)) => Ok(text.to_owned()),
+            Ok(other) => Ok(go_text(other)),
+            // The message says what it takes to know.
+            Err(error) if missing(&error).is_some() => Ok(message.source().to_owned()),
+            Err(error) => Err(error),
+        };
+        match message {
+            Ok(message) => {
                 let dot = if message.ends_with('.') { "" } else { "." };
                 format!("validation error: {message}{dot} {text}")
             }

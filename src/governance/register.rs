@@ -203,7 +203,7 @@ fn is_idle_in_part(context: &Context<'_>, item: &Item<'_>) -> bool {
 
 /// Whether the policy that an exception written in CEL names is evaluated here.
 fn is_evaluated(context: &Context<'_>, reference: &PolicyRef<'_>) -> bool {
-    context.set.validating.iter().any(|it| it.head.kind == reference.kind && it.head.name == reference.name)
+    context.set.cel().any(|it| it.head.kind == reference.kind && it.head.name == reference.name)
 }
 
 fn exempted(context: &Context<'_>, item: &Item<'_>) -> Vec<Exempted> {

@@ -15,4 +15,6 @@ pub(crate) mod merge_keys;
 pub(crate) mod quantity;
 pub(crate) mod scope;
 pub(crate) mod semver;
+pub(crate) mod structure;
+pub(crate) mod types;
 pub(crate) mod wildcard;

@@ -3,11 +3,17 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::panic::quietly;
+use super::{
+    absent::{self, Rest},
+    panic::quietly,
+};
 use crate::{
+    cluster::Missing,
     document::{Document, Node},
     engine::{
         self, Outcome, Request, UserInfo, World,
@@ -25,7 +31,7 @@ use crate::{
     policy::{
         Operation,
         exception::Exception,
-        set::{Found, PolicySet, ResourceKind, RuleRef},
+        set::{PolicySet, ResourceKind, RuleRef},
     },
     report::{Quiet, Rules, Trace},
 };
@@ -80,6 +86,10 @@ pub(crate) struct Judged {
     pub effects: Effects,
     /// Violations that were there before and that policies let through for that, as `OBJECT (POLICY/RULE)`.
     pub tolerated: Vec<String>,
+    /// What the repository does not hold, and how many verdicts can't be told without it.
+    pub missing: BTreeMap<Missing, usize>,
+    /// What passed only since something is taken for absent.
+    pub absent: BTreeSet<Rest>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -130,11 +140,16 @@ pub(crate) fn judge<'d>(
         out.traces.extend(part.traces);
         out.waived += part.waived;
         out.tolerated.extend(part.tolerated);
+        out.absent.extend(part.absent);
+        for (missing, n) in part.missing {
+            *out.missing.entry(missing).or_default() += n;
+        }
         out.effects.waived.extend(part.effects.waived);
         out.effects.broken.extend(part.effects.broken);
         out.rules = out.rules + part.rules;
     }
     out.effects.sort();
+    out.findings.extend(absent::findings(world.policies, &out.absent));
     out
 }
 
@@ -149,7 +164,9 @@ struct Applicable {
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
+        let rules = policies.rules_for(kind);
+        let changing = mutate::in_order(policies, &rules);
+        let judging = rules.into_iter().filter(|rule| !policies.get(*rule).changes()).collect();
         Self { changing, judging }
     }
 }
@@ -184,9 +201,10 @@ impl<'a> After<'a> {
         let mut finding = finding;
         let mut names = Vec::new();
         for rule in self.changed_by {
-            let Some((policy, rule)) = policies.classic_rule(*rule) else { continue };
-            names.push(format!("`{}/{}`", policy.head.key, rule.name));
-            finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
+            let found = policies.get(*rule);
+            names.push(format!("`{}`", found.title()));
+            let place = Place::new(&found.head().file, found.name_span());
+            finding = finding.related(place, "changes the object before");
         }
         finding.note(format!("judged after {}", names.join(", ")))
     }
@@ -215,7 +233,7 @@ impl<'d> Judging<'d> {
             old_object: subject.old_object,
             subresource: "",
             user: self.user,
-            namespace_labels: world.cluster.namespace_labels(namespace, arena),
+            namespace_labels: world.cluster.namespace_labels(namespace),
             supplied: Supplied { kind: Some(kind), ..Supplied::default() },
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
@@ -302,6 +320,19 @@ impl<'d> Judging<'d> {
             };
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
+            if it.status == engine::Status::Indeterminate {
+                for missing in &it.hangs_on {
+                    *self.out.missing.entry(missing.clone()).or_default() += 1;
+                }
+            }
+            if matches!(it.status, engine::Status::Pass | engine::Status::Skip) && it.exceptions.is_empty() {
+                let absent = it.hangs_on.iter().filter(|it| it.is_taken_for_absent());
+                self.out.absent.extend(
+                    it.origin
+                        .into_iter()
+                        .flat_map(|rule| absent.clone().cloned().map(move |missing| Rest { rule, missing })),
+                );
+            }
             if it.tolerated {
                 let title = outcome::resource_ref(resource).title();
                 self.out.tolerated.push(format!("{title} ({}/{})", it.policy.key, it.rule));
@@ -377,13 +408,9 @@ impl<'d> Judging<'d> {
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
         let found = self.world.policies.get(rule);
-        let at = match found {
-            Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
-        };
         let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;
-        self.out.findings.push(finding.related(Place::new(&found.head().file, at), "by this rule"));
+        self.out.findings.push(finding.related(Place::new(&found.head().file, found.name_span()), "by this rule"));
     }
 
     /// Notes that what there is to say of an object is lost, at least in part.

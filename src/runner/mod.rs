@@ -4,17 +4,20 @@
 //! first, all files in parallel; then policies are compiled, once; then objects are judged, in parallel again. The
 //! result is the same whatever the number of threads.
 
+mod absent;
 mod counts;
 mod judge;
 mod law;
 mod load;
 mod panic;
+mod repeated;
 
 pub(crate) use counts::looked_at;
 pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, skipped, skipped_law};
 pub(crate) use panic::quietly;
+pub(crate) use repeated::objects as repeated_objects;
 
 use rayon::prelude::*;
 

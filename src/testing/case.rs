@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{
         self, Outcome, Request, UserInfo, World,
-        mutate::{OnFailure, mutate},
+        mutate::{OnFailure, in_order, mutate},
         request::Supplied,
     },
     expr::Arena,
@@ -133,14 +133,16 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
             },
             subresource: "",
             user: (!user.username.is_empty()).then_some(&user),
-            namespace_labels: cluster.namespace_labels(namespace, &arena),
+            namespace_labels: cluster.namespace_labels(namespace),
             supplied: Supplied::default(),
         };
         let world = World { policies: &policies, cluster, now: NOW, withheld: &engine::withheld::NOTHING };
         let rules = policies.rules_for(request.kind());
         let others: Vec<Node<'_>> = objects().map(|(_, node)| node).collect();
         let on_failure = if asked.command_line { OnFailure::Stop } else { OnFailure::GoOn };
-        let mutated = mutate(world, &rules, &request, &others, on_failure);
+        // Kyverno's command line asks the API server's own policies late; for a cluster they come first.
+        let changing = if asked.command_line { rules.clone() } else { in_order(&policies, &rules) };
+        let mutated = mutate(world, &changing, &request, &others, on_failure);
         for (n, outcome) in mutated.outcomes.iter().enumerate() {
             let target = mutated.targets.iter().find(|changed| changed.outcome == n);
             rows.push(Row::of_outcome(&file, outcome, target.map_or(node, |changed| others[changed.target])));
@@ -152,6 +154,11 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
         let request = Request { object, ..request };
         for outcome in engine::evaluate(world, &rules, &request, &arena) {
             rows.push(Row::of_outcome(&file, &outcome, object.unwrap_or(node)));
+        }
+        // What makes objects is heard only where somebody asks what it makes.
+        let made = rules.iter().filter(|_| asked.command_line);
+        for made in made.filter_map(|rule| engine::cel::generate(world, *rule, &request, &arena)) {
+            rows.push(Row::of_outcome(&file, &made.outcome, object.unwrap_or(node)));
         }
     }
     rows

@@ -7,6 +7,7 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    matching::{Reach, Target},
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
@@ -16,23 +17,33 @@ use crate::policy::{
 };
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
-    let (session, policies) = (judging.session, judging.session.world.policies);
-    let Some(target) = session.target() else { return Vec::new() };
-    let bindings = || policies.bindings_of(judging.policy);
-    let is_bound =
-        |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());
-    let meets = target.meets(&judging.form.constraints).is_ok();
-    if judging.is_command_line() {
-        if bindings().next().is_none() {
-            return if meets { of_params(judging, None, Action::Enforce) } else { Vec::new() };
+    let Some(target) = judging.session.target() else { return Vec::new() };
+    let of_binding = |(reach, binding): (Reach, Option<&'v Binding>)| {
+        let said = of_params(judging, binding, binding.map_or(Action::Enforce, |it| it.action));
+        said.into_iter().map(move |it| judging.as_far_as(reach, it))
+    };
+    bindings(judging, target).into_iter().flat_map(of_binding).collect()
+}
+
+/// The bindings by which a policy is about a request, as far as that is known; `None` among them stands for the policy by
+/// itself.
+pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'_>) -> Vec<(Reach, Option<&'v Binding>)> {
+    let all = || judging.session.world.policies.bindings_of(judging.policy);
+    let bound = |binding: &Binding| {
+        binding.resources.as_ref().map_or(Reach::Yes, |resources| Reach::of(target.meets_binding(resources)))
+    };
+    let meets = Reach::of(target.meets(&judging.form.constraints));
+    match (judging.is_command_line(), all().next()) {
+        (true, None) if meets == Reach::Yes => vec![(Reach::Yes, None)],
+        (true, None) => Vec::new(),
+        (true, Some(_)) => {
+            all().filter(|it| bound(it) == Reach::Yes).last().map(|it| (Reach::Yes, Some(it))).into_iter().collect()
         }
-        let last = bindings().filter(is_bound).last();
-        return last.map(|binding| of_params(judging, Some(binding), binding.action)).unwrap_or_default();
+        (false, _) => {
+            let each = all().map(|it| (meets.and(bound(it)), Some(it)));
+            each.filter(|(reach, _)| *reach != Reach::No).collect()
+        }
     }
-    if !meets {
-        return Vec::new();
-    }
-    bindings().filter(is_bound).flat_map(|binding| of_params(judging, Some(binding), binding.action)).collect()
 }
 
 /// An outcome for each object of parameters; one for a policy without.
@@ -49,7 +60,8 @@ fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action
     let each = match found {
         Params::None => vec![None],
         Params::Each(each) => each.into_iter().map(Some).collect(),
-        Params::Unbound => return Vec::new(),
+        // Said, since it may be otherwise where there are some.
+        Params::Unbound => return vec![outcome(Verdict::new(Status::Skip, "there are no parameters"))],
         Params::Unknown(what) => return vec![outcome(Failure::Unknown(what).verdict(str::to_owned))],
     };
     let body = &judging.form.body;

@@ -3,9 +3,12 @@
 //! In: compiled constraints and a request. Out: yes, or the first thing that does not hold. Never an error.
 
 use crate::{
-    cluster::{Cluster, NAME_LABEL},
+    cluster::{Cluster, NamespaceLabels},
     document::Node,
-    engine::{Request, matching::selects},
+    engine::{
+        Request,
+        matching::{selects, selects_namespace},
+    },
     expr::{Arena, Value},
     k8s::{gvk::Plurals, label_selector::LabelSelector, scope::Scope},
     policy::{
@@ -26,7 +29,40 @@ pub(crate) struct Target<'r> {
     labels: Option<Value<'r>>,
     old_labels: Option<Value<'r>>,
     /// Labels of the namespace; of a Namespace its own. `None` for what has no namespace.
-    namespace_labels: Option<Value<'r>>,
+    namespace_labels: Option<NamespaceLabels<'r>>,
+    /// The namespace, if only its name is known.
+    unknown_namespace: Option<&'r str>,
+}
+
+/// Whether constraints hold for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// They don't.
+    No,
+    /// That takes labels of a namespace that are not known.
+    DependsOnNamespace,
+    /// They do.
+    Yes,
+}
+
+impl Reach {
+    /// What is known of constraints that hold or miss.
+    pub(super) fn of(met: Result<(), Mismatch>) -> Self {
+        match met {
+            Ok(()) => Reach::Yes,
+            Err(Mismatch::NamespaceUnknown) => Reach::DependsOnNamespace,
+            Err(_) => Reach::No,
+        }
+    }
+
+    /// What is known of two that must both hold.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Reach::No, _) | (_, Reach::No) => Reach::No,
+            (Reach::DependsOnNamespace, _) | (_, Reach::DependsOnNamespace) => Reach::DependsOnNamespace,
+            (Reach::Yes, Reach::Yes) => Reach::Yes,
+        }
+    }
 }
 
 /// The first thing that keeps constraints from holding. The order is that of certainty: the later, the nearer.
@@ -46,6 +82,8 @@ pub(crate) enum Mismatch {
     NamespaceLabel,
     /// The labels of the object don't match.
     Label,
+    /// Everything holds but for labels of a namespace of which nothing is known.
+    NamespaceUnknown,
 }
 
 impl<'r> Target<'r> {
@@ -68,9 +106,11 @@ impl<'r> Target<'r> {
         let namespace_labels = if is_namespace {
             let name = text("name");
             // The API server labels a namespace before anybody is asked about it.
-            Some(if cluster.is_command_line() { own.unwrap_or(empty(arena)) } else { named(own, name, arena) })
+            let is_bare = cluster.is_command_line();
+            Some(if is_bare { NamespaceLabels::written(own) } else { NamespaceLabels::named(own, name) })
         } else {
-            (!namespace.is_empty()).then(|| named(request.namespace_labels, namespace, arena))
+            let held = request.namespace_labels.map(|it| it.with_name(namespace));
+            (!namespace.is_empty()).then(|| held.unwrap_or_else(|| NamespaceLabels::named(None, namespace)))
         };
         Some(Self {
             resource,
@@ -85,6 +125,7 @@ impl<'r> Target<'r> {
             labels: labels(request.object),
             old_labels: labels(request.old_object),
             namespace_labels,
+            unknown_namespace: request.unknown_namespace(cluster).filter(|_| !is_namespace),
         })
     }
 
@@ -115,13 +156,23 @@ impl<'r> Target<'r> {
         let selects = |selector: &Option<LabelSelector>, labels: Option<Value<'_>>| {
             selector.as_ref().is_none_or(|it| selects(it, labels))
         };
-        // What lives outside of namespaces has no labels of one to fall short of.
-        if self.namespace_labels.is_some() && !selects(&constraints.namespace_selector, self.namespace_labels) {
+        let is_housed = match &constraints.namespace_selector {
+            // What lives outside of namespaces has no labels of one to fall short of.
+            Some(selector) if self.namespace_labels.is_some() => {
+                selects_namespace(selector, self.namespace_labels, self.unknown_namespace)
+            }
+            _ => Some(true),
+        };
+        if is_housed == Some(false) {
             return Err(Mismatch::NamespaceLabel);
         }
         let object = &constraints.object_selector;
         let is_old = self.old_labels.is_some() && selects(object, self.old_labels);
-        if is_old || selects(object, self.labels) { Ok(()) } else { Err(Mismatch::Label) }
+        if !is_old && !selects(object, self.labels) {
+            return Err(Mismatch::Label);
+        }
+        // Last, since what does not hold for certain decides.
+        if is_housed.is_some() { Ok(()) } else { Err(Mismatch::NamespaceUnknown) }
     }
 
     fn meets_rule(&self, rule: &ResourceRule) -> Result<(), Mismatch> {
@@ -137,19 +188,4 @@ impl<'r> Target<'r> {
         };
         check(is_named, Mismatch::Name)
     }
-}
-
-fn empty(arena: &Arena) -> Value<'_> {
-    Value::map_in(arena, &[])
-}
-
-/// Labels of a namespace with the one that says its name.
-fn named<'v>(labels: Option<Value<'v>>, name: &'v str, arena: &'v Arena) -> Value<'v> {
-    let Some(Value::Map(map)) = labels else { return Value::map_in(arena, &[(NAME_LABEL, Value::String(name))]) };
-    if map.get(NAME_LABEL).is_some() {
-        return Value::Map(map);
-    }
-    let mut entries: Vec<_> = map.iter().collect();
-    entries.push((NAME_LABEL, Value::String(name)));
-    Value::map_in(arena, &entries)
 }

@@ -3,11 +3,21 @@
 //! In: a request, and what kind of policy looks at it. Out: the values of its expressions, or why they have none.
 //! The kinds see the same request in different ways, and Kyverno's command line in yet another.
 
-use super::{Status, Verdict, exceptions::Exemption, host::Answers, matching::Target};
+use super::{
+    Status, Verdict,
+    exceptions::Exemption,
+    host::{Answers, Made},
+    matching::Target,
+};
 use crate::{
     cluster::NAME_LABEL,
     document::Node,
-    engine::{context::Session, evidence, outcome::Evidence, request::kind_of},
+    engine::{
+        context::{MADE_UP, Session, WHO_ASKS},
+        evidence,
+        outcome::Evidence,
+        request::kind_of,
+    },
     expr::{
         self, Arena,
         cel::{EvalError, Map, Root, Scope, Value},
@@ -20,6 +30,20 @@ use crate::{
 
 /// The variables of what has none.
 pub(super) static NO_VARIABLES: Variables = Variables::NONE;
+
+/// What is not known of a namespace that is not at hand, beside its name and labels.
+const NAMESPACE_METADATA: [&str; 10] = [
+    "generateName",
+    "namespace",
+    "annotations",
+    "UID",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "resourceVersion",
+    "finalizers",
+];
 
 /// The user that Kyverno's command line makes up for policies of Kubernetes.
 const SCANNER: &str = "system:kyverno:background-scan";
@@ -96,18 +120,10 @@ impl Failure {
 /// The names that the expressions of one policy may use.
 pub(super) struct Names<'v> {
     scope: Scope<'v>,
+    host: &'v Answers<'v>,
     resource: Option<Node<'v>>,
     /// Why no expression can be evaluated.
     broken: Option<&'v Flaw>,
-    /// What is not known, though expressions may ask for it.
-    hidden: Hidden,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Hidden {
-    user: bool,
-    /// The name of a namespace of which nothing else is known.
-    namespace: Option<String>,
 }
 
 impl<'v> Names<'v> {
@@ -120,9 +136,8 @@ impl<'v> Names<'v> {
         reads: Reads,
     ) -> Self {
         let (arena, request) = (session.arena, session.request);
-        let host = arena.alloc(Answers::new(session, home));
+        let host: &Answers<'v> = arena.alloc(Answers::new(session, home));
         let mut scope = Scope::new(arena, host, &variables.programs, session.now);
-        let mut hidden = Hidden::default();
         let resource = request.resource();
         if sight == Sight::Payload {
             scope.set(Root::Object, resource.map_or(Value::Null, Value::from));
@@ -137,11 +152,8 @@ impl<'v> Names<'v> {
             if reads.request {
                 scope.set(Root::Request, view.request());
             }
-            hidden.user = request.user.is_none() && !session.cluster.is_command_line();
             if reads.namespace {
-                let (value, is_known) = view.namespace();
-                scope.set(Root::NamespaceObject, value);
-                hidden.namespace = (!is_known).then(|| view.namespace_name().to_owned());
+                scope.set(Root::NamespaceObject, view.namespace());
             }
             if sight == Sight::Rule {
                 scope.set(Root::Authorizer, view.authorizer());
@@ -149,7 +161,7 @@ impl<'v> Names<'v> {
         }
         scope.set(Root::Exceptions, exceptions(&[], arena));
         let broken = variables.broken.first().and_then(|it| it.program().err());
-        Self { scope, resource, broken, hidden }
+        Self { scope, host, resource, broken }
     }
 
     /// The names for a policy that may look at the lists of exceptions.
@@ -169,20 +181,18 @@ impl<'v> Names<'v> {
         self
     }
 
-    fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
+    /// The names where another object than that of the request is looked at.
+    pub(super) fn seeing(mut self, object: Node<'v>) -> Self {
+        self.scope.set(Root::Object, Value::from(object));
+        self
+    }
+
+    /// The value of an expression.
+    pub(super) fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
         if let Some(flaw) = self.broken {
             return Err(Failure::from(flaw));
         }
         let program = expression.program().map_err(Failure::from)?;
-        let reads = expression.reads();
-        if reads.user && self.hidden.user {
-            return Err(Failure::Unknown("who makes the request (--userinfo or admit.yaml says it)".to_owned()));
-        }
-        if reads.whole_namespace
-            && let Some(name) = &self.hidden.namespace
-        {
-            return Err(Failure::Unknown(format!("the namespace `{name}`")));
-        }
         Ok(program.evaluate(&self.scope)?)
     }
 
@@ -190,6 +200,22 @@ impl<'v> Names<'v> {
     pub(super) fn truth(&self, expression: &'v Expression) -> Result<bool, Failure> {
         let value = self.value(expression)?;
         value.as_bool().ok_or_else(|| Failure::Error("no such overload".to_owned()))
+    }
+
+    /// The value of an expression as JSON has it.
+    pub(super) fn plain(&self, expression: &'v Expression) -> Result<expr::Value<'v>, Failure> {
+        let value = self.value(expression)?;
+        let no_form = || Failure::Error(format!("a value of type {} can't be written as JSON", value.type_name()));
+        value.to_expr(self.scope.arena()).ok_or_else(no_form)
+    }
+
+    /// What `generator.apply` was called with so far: the namespace and the list of objects, as JSON has it.
+    pub(super) fn made(&self) -> Result<Vec<(&'v str, expr::Value<'v>)>, Failure> {
+        let plain = |it: Made<'v>| {
+            let no_form = || Failure::Error("generator.apply: the objects can't be written as JSON".to_owned());
+            Ok((it.namespace, it.objects.to_expr(self.scope.arena()).ok_or_else(no_form)?))
+        };
+        self.host.made().into_iter().map(plain).collect()
     }
 
     /// The text of an expression; nothing for null.
@@ -258,32 +284,36 @@ impl<'v> View<'v, '_> {
         resource.and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default()
     }
 
-    /// `namespaceObject`, and whether all of it is known.
-    fn namespace(&self) -> (Value<'v>, bool) {
+    /// `namespaceObject`.
+    fn namespace(&self) -> Value<'v> {
         let (session, arena, name) = (self.session, self.session.arena, self.namespace_name());
         let request = session.request;
         if name.is_empty() {
-            return (Value::Null, true);
+            return Value::Null;
         }
         if self.is_command_line() && self.sight == Sight::Policy {
             if let Some(given) = request.supplied.namespace {
-                return (Value::from_expr(arena, given), true);
+                return Value::from_expr(arena, given);
             }
             // Kyverno: for its command line there are the namespaces that the values know, and no others.
             if request.namespace_labels.is_none() {
-                return (Value::Null, true);
+                return Value::Null;
             }
         }
-        let known = if self.is_command_line() { None } else { session.cluster.object("", "Namespace", "", name) };
+        let known = if self.is_command_line() { None } else { session.cluster.namespace(name) };
         if let Some(node) = known {
-            return (as_held(arena, node, name), true);
+            return as_held(arena, node, name);
         }
-        let labels = match request.namespace_labels {
-            Some(labels) => Value::from_expr(arena, labels),
-            None => map(arena, &[(NAME_LABEL, Value::String(name))]),
-        };
-        let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
-        (map(arena, &[("metadata", metadata)]), self.is_command_line())
+        let labels = request.namespace_labels.map(|labels| Value::from_expr(arena, labels.value(arena)));
+        if self.is_command_line() {
+            let labels = labels.unwrap_or_else(|| map(arena, &[(NAME_LABEL, Value::String(name))]));
+            let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
+            return map(arena, &[("metadata", metadata)]);
+        }
+        let unknown = Value::Unknown(arena.alloc_str(&format!("the namespace `{name}`")));
+        let mut metadata = vec![("name", Value::String(name)), ("labels", labels.unwrap_or(unknown))];
+        metadata.extend(NAMESPACE_METADATA.map(|field| (field, unknown)));
+        map(arena, &[("metadata", map(arena, &metadata)), ("spec", unknown), ("status", unknown)])
     }
 
     /// `request`. What is empty is absent.
@@ -312,7 +342,7 @@ impl<'v> View<'v, '_> {
             ("operation", Value::String(self.operation().name())),
             ("userInfo", self.user()),
             ("dryRun", Value::Bool(false)),
-            ("options", Value::Null),
+            ("options", if self.is_command_line() { Value::Null } else { Value::Unknown(MADE_UP) }),
         ];
         if !kind.subresource.is_empty() {
             entries.push(("subResource", Value::String(kind.subresource)));
@@ -338,6 +368,12 @@ impl<'v> View<'v, '_> {
             Value::List(expr::cel::List::Items(arena.alloc_slice_copy(&items)))
         };
         let Some(user) = self.session.request.user else {
+            if !self.is_command_line() {
+                return map(
+                    arena,
+                    &["username", "uid", "groups", "extra"].map(|name| (name, Value::Unknown(WHO_ASKS))),
+                );
+            }
             if !self.is_always_new() {
                 return map(arena, &[]);
             }

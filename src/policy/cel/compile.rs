@@ -6,21 +6,24 @@
 use std::collections::HashMap;
 
 use super::{
-    expression::{Expression, Reads},
-    model::{Body, Named, Validation, Variables},
+    constraints::Constraints,
+    expression::{Expression, Part, Reads},
+    generating,
+    model::{Body, Existing, Mutation, Named, Patch, Validation, Variables},
 };
 use crate::{
     document::Node,
     expr::cel::{Environment, Expected, Family, Program, Root, Type},
+    policy::Operation,
 };
 
 /// What kind of policy expressions stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// `ValidatingPolicy`.
-    Validating {
-        /// Whether it sees its own namespace only.
-        namespaced: bool,
+    /// `MutatingAdmissionPolicy`.
+    AdmissionMutating {
+        /// Whether it has parameters.
+        params: bool,
     },
     /// `ValidatingAdmissionPolicy`.
     Admission {
@@ -32,10 +35,12 @@ pub(crate) enum Profile {
         /// Whether it has parameters.
         params: bool,
     },
+    /// `matchConditions` of a webhook, which the API server evaluates before it asks Kyverno.
+    Webhook,
     /// `PolicyException` of `policies.kyverno.io`.
     Exception,
-    /// Another kind of `policies.kyverno.io`, of which only conditions and variables are looked at.
-    Other {
+    /// A policy of `policies.kyverno.io`.
+    Kyverno {
         /// Which one.
         family: Family,
         /// Whether it sees its own namespace only.
@@ -53,11 +58,13 @@ impl Compiler {
     /// A compiler for a kind of policy.
     pub(crate) fn new(profile: Profile) -> Self {
         let environment = match profile {
-            Profile::Validating { namespaced: false } => Environment::new(Family::ValidatingPolicy),
-            Profile::Validating { namespaced: true } => Environment::new(Family::ValidatingPolicy).namespaced(),
+            Profile::Webhook => Environment::new(Family::ClusterPolicy).without(Root::NamespaceObject),
+            Profile::AdmissionMutating { params } => {
+                with_params(Environment::new(Family::MutatingAdmissionPolicy), params)
+            }
             Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
-            Profile::Other { family, namespaced: false } => Environment::new(family),
-            Profile::Other { family, namespaced: true } => Environment::new(family).namespaced(),
+            Profile::Kyverno { family, namespaced: false } => Environment::new(family),
+            Profile::Kyverno { family, namespaced: true } => Environment::new(family).namespaced(),
             Profile::Admission { params } => with_params(Environment::new(Family::ValidatingAdmissionPolicy), params),
             Profile::Rule { params } => with_params(Environment::new(Family::ClusterPolicy), params),
         };
@@ -78,21 +85,47 @@ impl Compiler {
             conditions: match self.profile {
                 Profile::Admission { .. }
                 | Profile::Rule { .. }
-                | Profile::Other { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
+                | Profile::AdmissionMutating { .. }
+                | Profile::Kyverno { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
                     conditions(list, &known)
                 }
-                Profile::Validating { .. } | Profile::Exception | Profile::Other { .. } => self.conditions(list),
+                Profile::Webhook | Profile::Exception | Profile::Kyverno { .. } => self.conditions(list),
             },
             variables,
-            validations: match self.profile {
-                // What else these kinds say is not evaluated.
-                Profile::Other { .. } => Vec::new(),
-                _ => validations(spec.get("validations"), &known),
-            },
+            // Of the kinds that have none the schema lets none in.
+            validations: validations(spec.get("validations"), &known),
             annotations: annotations(spec.get("auditAnnotations"), &known),
+            products: match self.profile {
+                Profile::Kyverno { family: Family::GeneratingPolicy, .. } => generating::products(spec, &known),
+                _ => Vec::new(),
+            },
+            mutations: match self.profile {
+                Profile::Kyverno { family: Family::MutatingPolicy, .. } | Profile::AdmissionMutating { .. } => {
+                    mutations(spec.get("mutations"), &known)
+                }
+                _ => Vec::new(),
+            },
             reads: Reads::NONE,
         };
         body.noted()
+    }
+
+    /// Which existing objects a policy changes; `constraints` are those of its targets.
+    pub(crate) fn existing(&self, spec: Node<'_>, constraints: Option<Constraints>) -> Existing {
+        let (_, known) = self.variables(spec.get("variables"));
+        let expression = spec.at(&["targetMatchConstraints", "expression"]);
+        let expression = expression.filter(|it| it.as_str().is_some_and(|text| !text.is_empty()));
+        let of_any_operation = |mut constraints: Constraints| {
+            let rules = constraints.rules.iter_mut().chain(&mut constraints.excludes);
+            rules.for_each(|rule| rule.operations = Operation::ALL.to_vec());
+            constraints
+        };
+        Existing {
+            // Nothing is done to a target but what the policy does.
+            constraints: constraints.filter(|it| !it.rules.is_empty()).map(of_any_operation),
+            expression: expression.map(|node| known.compile(node, Expected::Map)),
+            conditions: conditions(spec.get("targetMatchConditions"), &known),
+        }
     }
 
     /// The expressions of a rule: its `celPreconditions` and `validate.cel`.
@@ -103,6 +136,8 @@ impl Compiler {
             variables,
             validations: validations(cel.get("expressions"), &known),
             annotations: annotations(cel.get("auditAnnotations"), &known),
+            products: Vec::new(),
+            mutations: Vec::new(),
             reads: Reads::NONE,
         };
         body.noted()
@@ -139,17 +174,27 @@ fn with_params(mut environment: Environment, params: bool) -> Environment {
 }
 
 /// What expressions may name, and what variables read.
-struct Known {
+pub(super) struct Known {
     environment: Environment,
     reads: HashMap<String, Reads>,
 }
 
 impl Known {
-    fn compile(&self, node: Node<'_>, expected: Expected) -> Expression {
-        let text = node.as_str().unwrap_or_default();
-        let named = self.reads.iter().filter(|(name, _)| text.contains(&format!("variables.{name}")));
-        let through = named.fold(Reads::default(), |reads, (_, it)| reads.and(*it));
+    /// Compiles the text of a node.
+    pub(super) fn compile(&self, node: Node<'_>, expected: Expected) -> Expression {
+        let through = self.through_variables(node.as_str().unwrap_or_default());
         Expression::compile(node, &self.environment, expected, through)
+    }
+
+    /// Compiles a part of the text of a node.
+    pub(super) fn compile_part(&self, part: Part<'_>, expected: Expected) -> Expression {
+        Expression::compile_part(part, &self.environment, expected, self.through_variables(part.text))
+    }
+
+    /// What the variables read that a text names.
+    fn through_variables(&self, text: &str) -> Reads {
+        let named = self.reads.iter().filter(|(name, _)| text.contains(&format!("variables.{name}")));
+        named.fold(Reads::default(), |reads, (_, it)| reads.and(*it))
     }
 }
 
@@ -165,6 +210,17 @@ fn named(list: Option<Node<'_>>, name: &str, expression: &str, known: &Known, ex
     let compiled = |item: Node<'_>| {
         let name = item.str_at(&[name]).unwrap_or_default().to_owned();
         Some(Named { name, expression: known.compile(item.get(expression)?, expected) })
+    };
+    list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
+}
+
+fn mutations(list: Option<Node<'_>>, known: &Known) -> Vec<Mutation> {
+    let compiled = |item: Node<'_>| {
+        let (patch, key, expected) = match item.str_at(&["patchType"])? {
+            "JSONPatch" => (Patch::Json, "jsonPatch", Expected::JsonPatches),
+            _ => (Patch::Apply, "applyConfiguration", Expected::Object),
+        };
+        Some(Mutation { patch, expression: known.compile(item.at(&[key, "expression"])?, expected) })
     };
     list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
 }

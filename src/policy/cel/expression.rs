@@ -38,12 +38,8 @@ pub(crate) struct Flaw {
 pub(crate) struct Reads {
     /// `request`.
     pub request: bool,
-    /// Who asks: `request.userInfo`.
-    pub user: bool,
     /// The namespace.
     pub namespace: bool,
-    /// More of the namespace than its name.
-    pub whole_namespace: bool,
     /// Objects of the cluster.
     pub objects: bool,
     /// Secrets among them.
@@ -52,20 +48,15 @@ pub(crate) struct Reads {
 
 impl Reads {
     /// Nothing of that.
-    pub(crate) const NONE: Self =
-        Self { request: false, user: false, namespace: false, whole_namespace: false, objects: false, secrets: false };
+    pub(crate) const NONE: Self = Self { request: false, namespace: false, objects: false, secrets: false };
 
     /// What a text reads by itself.
     ///
     /// Names are looked for in the text, wherever they stand in it: to take one for read that is not only costs an answer.
     pub(super) fn of(text: &str) -> Self {
-        let mut rest = text.split("namespaceObject");
-        rest.next();
         Self {
             request: text.contains("request"),
-            user: text.contains("userInfo") || text.contains("request["),
             namespace: text.contains("namespaceObject"),
-            whole_namespace: rest.any(|it| !names_only(it)),
             objects: ["resource.", "globalContext.", "authorizer"].iter().any(|it| text.contains(it)),
             // An entry of the global context may hold them, whatever it is called.
             secrets: text.contains("globalContext.") || (text.contains("resource.") && text.contains("ecret")),
@@ -73,35 +64,37 @@ impl Reads {
     }
 
     /// What either reads.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             request: self.request || other.request,
-            user: self.user || other.user,
             namespace: self.namespace || other.namespace,
-            whole_namespace: self.whole_namespace || other.whole_namespace,
             objects: self.objects || other.objects,
             secrets: self.secrets || other.secrets,
         }
     }
 }
 
-/// Whether of a namespace only the name is read in what follows `namespaceObject`.
-fn names_only(rest: &str) -> bool {
-    let Some(behind) = rest.strip_prefix(".metadata.name") else { return false };
-    !behind.starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_')
-}
-
 impl Expression {
     /// Compiles the text of a node; `variables` is what the variables read that it names.
     pub(super) fn compile(node: Node<'_>, environment: &Environment, expected: Expected, variables: Reads) -> Self {
         let text = node.as_str().unwrap_or_default();
-        let program = Program::compile(text, environment, expected).map_err(|error| flaw(node, text, &error));
+        Self::compile_part(Part { node, text, offset: 0 }, environment, expected, variables)
+    }
+
+    /// Compiles a part of the text of a node.
+    pub(super) fn compile_part(
+        part: Part<'_>,
+        environment: &Environment,
+        expected: Expected,
+        variables: Reads,
+    ) -> Self {
+        let program = Program::compile(part.text, environment, expected).map_err(|error| part.flaw(&error));
         Self {
             program,
-            text: text.into(),
-            file: Arc::clone(node.file()),
-            span: node.span(),
-            reads: Reads::of(text).and(variables),
+            text: part.text.into(),
+            file: Arc::clone(part.node.file()),
+            span: if part.offset == 0 { part.node.span() } else { part.place(0) },
+            reads: Reads::of(part.text).and(variables),
         }
     }
 
@@ -148,9 +141,28 @@ impl Expression {
     }
 }
 
-fn flaw(node: Node<'_>, text: &str, error: &CompileError) -> Flaw {
-    // What is said of the type of the whole has no place in it.
-    let at =
-        if error.offset() == 0 { node.span() } else { place::of_text(node.file(), node.span(), text, error.offset()) };
-    Flaw { text: error.printed(text), message: error.to_string(), at }
+/// An expression in the text of a node.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'t> {
+    /// The node.
+    pub node: Node<'t>,
+    /// The expression.
+    pub text: &'t str,
+    /// Where it begins in the text of the node.
+    pub offset: usize,
+}
+
+impl Part<'_> {
+    /// Where an offset into the expression stands.
+    fn place(self, offset: usize) -> Span {
+        let text = self.node.as_str().unwrap_or_default();
+        place::of_text(self.node.file(), self.node.span(), text, self.offset + offset)
+    }
+
+    fn flaw(self, error: &CompileError) -> Flaw {
+        // What is said of the type of the whole has no place in it.
+        let is_whole = error.offset() == 0 && self.offset == 0;
+        let at = if is_whole { self.node.span() } else { self.place(error.offset()) };
+        Flaw { text: error.printed(self.text), message: error.to_string(), at }
+    }
 }

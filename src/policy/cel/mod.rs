@@ -12,14 +12,18 @@ pub(crate) mod exception;
 mod expression;
 mod generating;
 mod model;
-mod mutating;
+pub(crate) mod mutating;
+mod template;
+mod words;
 
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
+pub(crate) use generating::Product;
 pub(crate) use model::{
-    Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Validation,
-    Variables,
+    Binding, Body, Changes, Engine, Existing, FailurePolicy, Form, Mode, Mutation, Named, NotFound, ParamKind,
+    ParamRef, Patch, Policy, Task, Validation, Variables,
 };
+pub(crate) use template::{Piece, Shape};
 
 use super::{error::Problem, fields::Problems, kinds::Cel};
 use crate::document::Node;

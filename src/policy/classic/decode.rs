@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::{
     autogen, cel,
     condition::{self, FlatList},
-    context, generate, images,
+    context, gate, generate, images,
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
     mutate,
     pattern::{Numbers, Pattern},
-    references, user,
+    references,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -69,6 +69,7 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
             background: spec.boolean("background").unwrap_or(true),
         },
         admission: spec.boolean("admission").unwrap_or(true),
+        gate: gate::decode(spec.node(), problems),
         action: failure_action(spec, "validationFailureAction", "validationFailureActionOverrides", problems),
         first_rule_only,
         rules,
@@ -184,25 +185,8 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
             .into_iter()
             .map(|(key, value)| (key.to_owned(), Template::compile(value)))
             .collect(),
-        reads_user: ["context", "preconditions", "validate", "mutate"]
-            .into_iter()
-            .filter_map(|key| fields.get(key))
-            .any(reads_user),
         body: body.unwrap_or(Body::Nothing),
     })
-}
-
-/// Whether an expression below the node, messages aside, reads who asks.
-fn reads_user(node: Node<'_>) -> bool {
-    let in_text = |text: &str| text.contains("{{") && user::is_read(text);
-    // These hold expressions without braces.
-    let in_field =
-        |key: &str, value: Node<'_>| matches!(key, "jmesPath" | "list") && value.as_str().is_some_and(user::is_read);
-    node.as_str().is_some_and(in_text)
-        || node.items().any(reads_user)
-        || node
-            .entries()
-            .any(|(key, value)| in_text(key) || in_field(key, value) || (key != "message" && reads_user(value)))
 }
 
 /// Whether a block excludes nothing: no filter, or one empty filter in the direct form.

@@ -5,6 +5,7 @@ pub(crate) mod cel;
 pub(crate) mod condition;
 pub(crate) mod context;
 pub(crate) mod decode;
+pub(crate) mod gate;
 pub(crate) mod generate;
 pub(crate) mod images;
 pub(crate) mod model;
@@ -12,7 +13,6 @@ pub(crate) mod mutate;
 pub(crate) mod pattern;
 mod quoting;
 pub(crate) mod references;
-mod user;
 pub(crate) mod validate;
 
 pub(crate) use model::{Body, Check, Policy, Rule};

@@ -89,7 +89,6 @@ fn directory(workspace: &Workspace) -> Result<String, RunError> {
 }
 
 /// Writes the files, none of which may be there.
-#[expect(clippy::disallowed_methods, reason = "files are made where the user asks for it")]
 pub(super) fn write(places: &[Place]) -> Result<(), RunError> {
     let failed =
         |path: &Path, error: &io::Error| RunError::new(format!("`{}` can't be written: {error}", path.display()));

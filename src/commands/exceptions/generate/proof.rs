@@ -93,6 +93,8 @@ fn states(report: &Report) -> BTreeMap<Row, Vec<(Status, bool)>> {
     for (verdict, is_waived) in findings.chain(report.quiet.iter().map(|it| (&it.verdict, false))) {
         out.entry(Row::of(verdict)).or_default().push((verdict.status, is_waived));
     }
-    out.values_mut().for_each(|it| it.sort_unstable());
+    for objects in out.values_mut() {
+        objects.sort_unstable();
+    }
     out
 }
