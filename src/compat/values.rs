@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Notices, Weight, fields::Fields};
 use crate::{
+    cluster::NamespaceLabels,
     document::Node,
     expr::{Arena, Value},
     policy::Operation,
@@ -166,15 +167,15 @@ impl Values {
     }
 
     /// The labels of a namespace, if the values know it.
-    pub(crate) fn namespace_labels<'v>(&self, namespace: &str, arena: &'v Arena) -> Option<Value<'v>> {
+    pub(crate) fn namespace_labels<'v>(&self, namespace: &str, arena: &'v Arena) -> Option<NamespaceLabels<'v>> {
         let integers = crate::document::Integers::Floats;
         let whole = self.namespaces.iter().find(|(name, _)| name == namespace);
         if let Some((_, object)) = whole {
             let labels = object.pointer("/metadata/labels").unwrap_or(&Json::Null);
-            return Some(Value::from_json(arena, labels, integers));
+            return Some(NamespaceLabels::written(Some(Value::from_json(arena, labels, integers))));
         }
         let (_, labels) = self.namespace_labels.iter().find(|(name, _)| name == namespace)?;
-        Some(Value::from_json(arena, labels, integers))
+        Some(NamespaceLabels::written(Some(Value::from_json(arena, labels, integers))))
     }
 }
 
@@ -249,7 +250,7 @@ subresources:
     fn labels_of_whole_namespaces_go_before_selectors() {
         let (values, _) = read(VALUES);
         let arena = Arena::new();
-        let labels = |namespace| values.namespace_labels(namespace, &arena).map(Value::to_json);
+        let labels = |namespace| values.namespace_labels(namespace, &arena).map(|it| it.value(&arena).to_json());
         assert_eq!(labels("shop"), Some("{\"tier\":\"three\"}".to_owned()));
         assert_eq!(labels("other"), Some("{\"tier\":\"two\"}".to_owned()));
         assert_eq!(labels("unknown"), None);

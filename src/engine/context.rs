@@ -5,9 +5,9 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use super::{World, cel::matching::Target, images, pod_security::LastPod, request::Request};
+use super::{World, cel::matching::Target, images, pod_security::LastPod, request::Request, unsettled::Missed};
 use crate::{
-    cluster::{Cluster, Lookup},
+    cluster::{Answer, Cluster, Lookup},
     document::{Document, Integers},
     expr::{
         Arena, Map, Partial, Value,
@@ -35,6 +35,8 @@ pub(crate) struct Session<'v> {
     images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
     /// The Pod that rules for pod security look at.
     pub pod: LastPod<'v>,
+    /// What look-ups hung on that is not held.
+    pub(super) missed: Missed<'v>,
 }
 
 impl<'v> Session<'v> {
@@ -51,6 +53,7 @@ impl<'v> Session<'v> {
             root: OnceCell::new(),
             images: RefCell::default(),
             pod: LastPod::default(),
+            missed: Missed::new(arena),
         }
     }
 
@@ -63,6 +66,14 @@ impl<'v> Session<'v> {
     pub(crate) fn target(&self) -> Option<&Target<'v>> {
         let target = || Target::new(self.request, self.world.policies.plurals(), self.cluster, self.arena);
         self.target.get_or_init(target).as_ref()
+    }
+
+    /// A look-up, after a note of what it hung on.
+    fn noted(&self, (found, missing): Answer<'v>) -> Lookup<'v> {
+        if let Some(missing) = missing {
+            self.missed.note(&missing);
+        }
+        found
     }
 
     fn images(&self) -> Result<Option<Value<'v>>, EvalError> {
@@ -381,7 +392,9 @@ impl<'v, 's> RuleScope<'v, 's> {
                 let cluster = self.session.cluster;
                 let known = match cluster.response(method, &url, arena) {
                     Some(known) => known,
-                    None if url_path.is_some() && method == "GET" => cluster.api(&url, arena),
+                    None if url_path.is_some() && method == "GET" => {
+                        self.session.noted(cluster.api(&url, self.session.world.policies.plurals(), arena))
+                    }
                     None => Lookup::Unknown,
                 };
                 let fetched = match known {
@@ -428,8 +441,9 @@ impl<'v, 's> RuleScope<'v, 's> {
             }
             Source::Global { name, jmes_path } => {
                 let name = text(name)?;
-                let found =
-                    answer(self.session.cluster.global(&name, arena), format!("the global context entry {name}"))?;
+                let plurals = self.session.world.policies.plurals();
+                let found = self.session.noted(self.session.cluster.global(&name, plurals, arena));
+                let found = answer(found, format!("the global context entry {name}"))?;
                 match (found, jmes_path) {
                     (Some(value), Some(query)) => {
                         let query = text(query)?;

@@ -31,7 +31,8 @@ use crate::{
 /// One step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `context`, `check`, `value`.
+    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `context`,
+    /// `missing`, `check`, `value`.
     pub part: &'static str,
     /// What came of it.
     pub text: String,
@@ -95,6 +96,7 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
         }
     }
     let Some(outcome) = outcome else { return out };
+    steps.missing(&outcome);
     if outcome.message.starts_with("preconditions not met") || outcome.message.contains("evaluate preconditions") {
         return out;
     }
@@ -132,6 +134,13 @@ impl Steps<'_> {
     /// A step in any file.
     pub(super) fn push(&mut self, part: &'static str, text: String, place: Option<(Arc<File>, Span)>) {
         self.steps.push(Step { part, text, place });
+    }
+
+    /// What is not held, and the verdict hangs on.
+    pub(super) fn missing(&mut self, outcome: &Outcome<'_>) {
+        for missing in &outcome.hangs_on {
+            self.push("missing", missing.note(), None);
+        }
     }
 
     /// What came of it, and the value that decides.

@@ -4,7 +4,7 @@
 
 use super::request::{Request, UserInfo};
 use crate::{
-    cluster::{Cluster, NAME_LABEL},
+    cluster::{Cluster, NAME_LABEL, NamespaceLabels},
     document::Node,
     expr::{Map, Value},
     k8s::{
@@ -239,20 +239,20 @@ pub(crate) fn selects(selector: &LabelSelector, labels: Option<Value<'_>>) -> bo
         Some(Value::Map(map)) => map,
         _ => Map::Entries(&[]),
     };
-    let pairs: Vec<(&str, &str)> = map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
-    selector.matches(pairs.iter().copied())
+    selector.matches(map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))))
 }
 
 /// Whether a selector holds for the labels of a namespace; of one of which nothing else is known, its name is. `None`
 /// where other labels decide.
 pub(crate) fn selects_namespace(
     selector: &LabelSelector,
-    labels: Option<Value<'_>>,
+    labels: Option<NamespaceLabels<'_>>,
     unknown: Option<&str>,
 ) -> Option<bool> {
-    match unknown {
-        Some(name) => selector.matches_known([(NAME_LABEL, name)].into_iter()),
-        None => Some(selects(selector, labels)),
+    match (unknown, labels) {
+        (Some(name), _) => selector.matches_known([(NAME_LABEL, name)].into_iter()),
+        (None, Some(labels)) => Some(selector.matches(labels.pairs())),
+        (None, None) => Some(selects(selector, None)),
     }
 }
 

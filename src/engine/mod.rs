@@ -21,7 +21,7 @@ pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
 mod signatures;
-pub(crate) mod unsettled;
+mod unsettled;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
@@ -85,10 +85,12 @@ pub(crate) fn evaluate<'v>(
     let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
     let mut gatekeeper = Gatekeeper::default();
     for &reference in rules {
+        let before = out.len();
         let (policy, rule) = match world.policies.get(reference) {
             Found::Classic(policy, rule) => (policy, rule),
             Found::Cel(policy, form) => {
                 out.extend(cel::evaluate(policy, form, &session, reference));
+                note_missed(&mut out[before..], &session);
                 continue;
             }
             Found::Cleanup(policy) => {
@@ -106,7 +108,6 @@ pub(crate) fn evaluate<'v>(
         if !matches!(rule.body, Body::Validate(_) | Body::VerifyImages(_)) {
             continue;
         }
-        let before = out.len();
         match gatekeeper.admit(policy, &session) {
             Admittance::Closed => continue,
             Admittance::Refused(status, obstacle) => {
@@ -141,8 +142,17 @@ pub(crate) fn evaluate<'v>(
         for outcome in &mut out[before..] {
             outcome.origin = Some(reference);
         }
+        note_missed(&mut out[before..], &session);
     }
     out
+}
+
+/// Notes in what a rule says what its look-ups hung on.
+fn note_missed(said: &mut [Outcome<'_>], session: &Session<'_>) {
+    let missed = session.missed.take();
+    for outcome in said {
+        outcome.hangs_on.extend(missed.iter().cloned());
+    }
 }
 
 /// What a rule says that applies.

@@ -335,7 +335,7 @@ impl<'v> Map<'v> {
     }
 
     /// The entries, in the order of the file or of their making; of a map that is known in part the known ones.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'v str, Value<'v>)> + Clone {
         let (node, entries) = match self {
             Map::Node(node) => (Some(node), &[][..]),
             Map::Entries(entries) => (None, entries),

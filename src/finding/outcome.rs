@@ -114,6 +114,9 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
         }
     }
     for missing in &outcome.hangs_on {
+        if missing.is_taken_for_absent() {
+            finding = finding.note(missing.note());
+        }
         finding = finding.help(missing.help());
     }
     let is_refused = outcome.status == engine::Status::Fail && outcome.action == policy::Action::Enforce;

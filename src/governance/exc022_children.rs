@@ -8,7 +8,7 @@ use crate::{
         matching::{Mismatch, Reader, Subjected},
         request::Supplied,
     },
-    expr::{Arena, Value},
+    expr::Value,
     policy::{
         Operation,
         classic::{Policy, Rule},
@@ -149,7 +149,6 @@ fn with_child<T>(
 ) -> Option<T> {
     let document = child(controller, api_version, kind, suffix)?;
     let node = document.root();
-    let arena = Arena::new();
     let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     let request = Request {
         operation: Operation::Create,
@@ -157,7 +156,7 @@ fn with_child<T>(
         old_object: None,
         subresource: "",
         user: None,
-        namespace_labels: context.cluster.namespace_labels(namespace, &arena),
+        namespace_labels: context.cluster.namespace_labels(namespace),
         supplied: Supplied::default(),
     };
     Some(ask(&Subjected::new(&request, node, context.cluster)))

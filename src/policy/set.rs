@@ -4,7 +4,7 @@
 //! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match. A policy written in CEL
 //! has one rule without a name for each of its forms.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
@@ -71,6 +71,19 @@ pub(crate) struct RuleRef {
     policy: u32,
     rule: u32,
     kinds: KindsHold,
+}
+
+impl PartialOrd for RuleRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The order of evaluation.
+impl Ord for RuleRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.policy, self.rule).cmp(&(other.policy, other.rule))
+    }
 }
 
 impl PartialEq for RuleRef {
@@ -421,11 +434,12 @@ impl PolicySet {
         let selects = |block: &Block| block.filters.iter().any(|filter| filter.namespace_selector.is_some());
         let overrides = |action: &FailureAction| action.overrides.iter().any(|it| it.selector.is_some());
         self.rules().any(|rule| {
-            let acts = matches!(&rule.body, Body::Validate(validate) if overrides(&validate.action));
+            // Any expression in CEL may read the namespace of the object.
+            let acts = matches!(&rule.body, Body::Validate(validate)
+                if overrides(&validate.action) || matches!(validate.check, Check::Cel(_)));
             selects(&rule.matching) || rule.exclude.as_ref().is_some_and(selects) || acts
         }) || self.exceptions.iter().any(|it| selects(&it.matching))
             || self.classic.iter().any(|it| overrides(&it.action))
-            // Any expression may read the namespace of the object.
             || self.cel().next().is_some()
     }
 

@@ -3,20 +3,24 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{claims, cleanup, panic::quietly};
+use super::{
+    absent::{self, Rest},
+    claims, cleanup,
+    panic::quietly,
+};
 use crate::{
+    cluster::Missing,
     document::{Document, Node},
     engine::{
         self, Outcome, Request, UserInfo, World,
         explain::{Explanation, explain},
         mutate::{self, OnFailure, mutate},
         request::{Supplied, kind_of},
-        unsettled::Missing,
     },
     expr::Arena,
     finding::{
@@ -86,6 +90,8 @@ pub(crate) struct Judged {
     pub tolerated: Vec<String>,
     /// What the repository does not hold, and how many verdicts can't be told without it.
     pub missing: BTreeMap<Missing, usize>,
+    /// What passed only since something is taken for absent.
+    pub absent: BTreeSet<Rest>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -140,6 +146,7 @@ pub(crate) fn judge<'d>(
         out.traces.extend(part.traces);
         out.waived += part.waived;
         out.tolerated.extend(part.tolerated);
+        out.absent.extend(part.absent);
         for (missing, n) in part.missing {
             *out.missing.entry(missing).or_default() += n;
         }
@@ -148,6 +155,7 @@ pub(crate) fn judge<'d>(
         out.rules = out.rules + part.rules;
     }
     out.effects.sort();
+    out.findings.extend(absent::findings(world.policies, &out.absent));
     out
 }
 
@@ -248,7 +256,7 @@ impl<'d> Judging<'d> {
             old_object: subject.old_object,
             subresource: "",
             user: self.user,
-            namespace_labels: world.cluster.namespace_labels(namespace, arena),
+            namespace_labels: world.cluster.namespace_labels(namespace),
             supplied: Supplied { kind: Some(kind), ..Supplied::default() },
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
@@ -357,6 +365,14 @@ impl<'d> Judging<'d> {
                 for missing in &it.hangs_on {
                     *self.out.missing.entry(missing.clone()).or_default() += 1;
                 }
+            }
+            if matches!(it.status, engine::Status::Pass | engine::Status::Skip) && it.exceptions.is_empty() {
+                let absent = it.hangs_on.iter().filter(|it| it.is_taken_for_absent());
+                self.out.absent.extend(
+                    it.origin
+                        .into_iter()
+                        .flat_map(|rule| absent.clone().cloned().map(move |missing| Rest { rule, missing })),
+                );
             }
             if it.tolerated {
                 let title = outcome::resource_ref(resource).title();

@@ -133,7 +133,7 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
             },
             subresource: "",
             user: (!user.username.is_empty()).then_some(&user),
-            namespace_labels: cluster.namespace_labels(namespace, &arena),
+            namespace_labels: cluster.namespace_labels(namespace),
             supplied: Supplied::default(),
         };
         let world = World { policies: &policies, cluster, now: NOW, withheld: &engine::withheld::NOTHING };

@@ -11,13 +11,13 @@ use super::{
     standing::{self, Turnover},
 };
 use crate::{
-    cluster::{Cluster, Identity},
+    cluster::{Cluster, Identity, Missing},
     document::{
         Node,
         classify::Class,
         resource::{is_object, objects},
     },
-    engine::{UserInfo, World, unsettled::Missing, withheld::NOTHING},
+    engine::{UserInfo, World, withheld::NOTHING},
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules, generate::Wishes, who::History},
     policy::{Head, set::PolicySet},

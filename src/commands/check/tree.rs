@@ -88,7 +88,7 @@ pub(crate) fn read_with(
         compiled.stand_in(gathering.load(&inputs, progress)?.files.iter());
     }
     let held = if explicit { std::mem::take(&mut compiled.cluster) } else { Cluster::default() };
-    if explicit && (compiled.policies.reads_objects() || compiled.policies.reads_namespaces()) {
+    if explicit {
         // What is judged will be there, too; of an object on both sides that of the cluster counts.
         compiled.stand_in(tree.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter().filter(|file| file.roles.cluster));

@@ -60,7 +60,8 @@ fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action
     let each = match found {
         Params::None => vec![None],
         Params::Each(each) => each.into_iter().map(Some).collect(),
-        Params::Unbound => return Vec::new(),
+        // Said, since it may be otherwise where there are some.
+        Params::Unbound => return vec![outcome(Verdict::new(Status::Skip, "there are no parameters"))],
         Params::Unknown(what) => return vec![outcome(Failure::Unknown(what).verdict(str::to_owned))],
     };
     let body = &judging.form.body;

@@ -64,6 +64,7 @@ pub(in crate::engine) fn explain<'v>(
     };
     let names = Names::new(&session, &policy.head.namespace, sight, &form.body.variables, form.body.reads);
     conditions(&names, &form.body.conditions, steps);
+    steps.missing(&outcome);
     steps.verdict(&outcome, resource);
     out
 }

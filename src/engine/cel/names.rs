@@ -314,11 +314,11 @@ impl<'v> View<'v, '_> {
                 return Value::Null;
             }
         }
-        let known = if self.is_command_line() { None } else { session.cluster.object("", "Namespace", "", name) };
+        let known = if self.is_command_line() { None } else { session.cluster.namespace(name) };
         if let Some(node) = known {
             return as_held(arena, node, name);
         }
-        let labels = request.namespace_labels.map(|labels| Value::from_expr(arena, labels));
+        let labels = request.namespace_labels.map(|labels| Value::from_expr(arena, labels.value(arena)));
         if self.is_command_line() {
             let labels = labels.unwrap_or_else(|| map(arena, &[(NAME_LABEL, Value::String(name))]));
             let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);

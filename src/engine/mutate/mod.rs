@@ -258,7 +258,24 @@ impl<'w> Applying<'w> {
     where
         'w: 'v,
     {
-        let (policy, rule) = (self.policy, self.rule);
+        let session = Session::new(request, self.world, arena);
+        let mut said = self.within(&session, targets, gatekeeper);
+        if let Some(Said::Whole(outcome, _)) = &mut said {
+            outcome.hangs_on.extend(session.missed.take());
+        }
+        said
+    }
+
+    fn within<'v>(
+        &self,
+        session: &Session<'v>,
+        targets: &[Node<'v>],
+        gatekeeper: &mut Gatekeeper<'w>,
+    ) -> Option<Said<'w>>
+    where
+        'w: 'v,
+    {
+        let (policy, rule, request) = (self.policy, self.rule, session.request);
         let object = request.object?;
         let is_command_line = self.world.cluster.is_command_line();
         if !policy.admission && !is_command_line {
@@ -269,16 +286,15 @@ impl<'w> Applying<'w> {
             return None;
         }
         let subject = Subjected::new(request, object, self.world.cluster);
-        let session = Session::new(request, self.world, arena);
-        match gatekeeper.admit(policy, &session) {
-            Admittance::Open => self.say(&session, &subject, object, targets),
+        match gatekeeper.admit(policy, session) {
+            Admittance::Open => self.say(session, &subject, object, targets),
             Admittance::Closed => None,
             Admittance::Refused(status, obstacle) => {
                 let outcome = gate::refused(policy, rule, &subject, (*status, obstacle))?;
                 Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None))
             }
             Admittance::Unknown(obstacle) => {
-                self.say(&session, &subject, object, targets).map(|it| it.left_open(obstacle))
+                self.say(session, &subject, object, targets).map(|it| it.left_open(obstacle))
             }
         }
     }

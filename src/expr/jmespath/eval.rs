@@ -440,13 +440,12 @@ impl<'v> Evaluator<'_, 'v> {
     ) -> Outcome<'e, 'v> {
         let mut values: SmallVec<[Argument<'e, 'v>; 4]> = SmallVec::new();
         for argument in arguments {
-            values.push(match argument {
-                Ast::Reference(inner) => Argument::Expression(inner),
-                _ => {
-                    let value = absorb(self.eval(argument, subject))?;
-                    known(value)?;
-                    Argument::Value(value)
-                }
+            values.push(if let Ast::Reference(inner) = argument {
+                Argument::Expression(inner)
+            } else {
+                let value = absorb(self.eval(argument, subject))?;
+                known(value)?;
+                Argument::Value(value)
             });
         }
         function.check(&values)?;
