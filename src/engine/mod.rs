@@ -21,7 +21,7 @@ pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
 mod signatures;
-pub(crate) mod unsettled;
+mod unsettled;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
