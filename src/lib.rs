@@ -24,6 +24,10 @@ mod config;
 
 mod finding;
 
+#[allow(dead_code, unused_imports, reason = "no command asks for it yet")]
+#[expect(clippy::disallowed_methods, reason = "renderers are started and fed here")]
+mod render;
+
 mod governance;
 
 mod report;
