@@ -77,7 +77,6 @@ pub(crate) struct Cluster {
     law: Law,
     objects: Vec<Object>,
     by_identity: HashMap<Identity, usize>,
-    namespace_labels: HashMap<String, serde_json::Value>,
     globals: HashMap<String, serde_json::Value>,
     responses: HashMap<(String, String), Response>,
     /// What the look-ups of Kyverno's command line find in CEL.
@@ -224,9 +223,6 @@ impl Cluster {
 
     /// The labels of a namespace; `None` when nothing is known of it.
     pub(crate) fn namespace_labels<'v>(&'v self, namespace: &str, arena: &'v Arena) -> Option<Value<'v>> {
-        if let Some(labels) = self.namespace_labels.get(namespace) {
-            return Some(Value::from_json(arena, labels, Integers::Floats));
-        }
         let object = self.object("", "Namespace", "", namespace)?;
         let labels = object.at(&["metadata", "labels"]);
         if self.is_command_line() || labels.is_some_and(|it| it.get(NAME_LABEL).is_some()) {

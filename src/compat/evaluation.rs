@@ -186,9 +186,7 @@ impl<'i> Evaluating<'i> {
                 self.panicked(rules, &message);
             }
         }
-        let makes = |rule: &RuleRef| {
-            policies.classic_rule(*rule).is_some_and(|(_, rule)| matches!(rule.body, Body::Generate(_)))
-        };
+        let makes = |rule: &RuleRef| policies.get(*rule).makes();
         for rules in by_policy().filter(|rules| rules.iter().any(makes)) {
             if let Err(message) = runner::quietly(|| self.generate(object, rules)) {
                 self.panicked(rules, &message);
@@ -265,7 +263,7 @@ impl<'i> Evaluating<'i> {
 }
 
 impl Evaluating<'_> {
-    /// Runs the generate rules of one policy.
+    /// Runs the rules of one policy that make objects.
     fn generate(&mut self, object: &Object, rules: &[RuleRef]) {
         let position = rules[0].policy_index();
         let found = self.inputs.policies.get(rules[0]);
@@ -277,7 +275,14 @@ impl Evaluating<'_> {
             let given = self.inputs.sources.iter().filter(|it| it.policy == policy.head.name && it.rule == rule.name);
             given.flat_map(|it| &it.objects).map(Object::node).collect()
         };
-        for generated in engine::generate::generate(self.world(), rules, &request, &sources) {
+        let generated = match found {
+            Found::Classic(..) => engine::generate::generate(self.world(), rules, &request, &sources),
+            Found::Cel(..) => {
+                let of_form = |rule: &RuleRef| engine::cel::generate(self.world(), *rule, &request, &arena);
+                rules.iter().filter_map(of_form).collect()
+            }
+        };
+        for generated in generated {
             let mut row = row(self.inputs, self.index, position, found, generated.outcome);
             row.effect.generated = generated.objects;
             self.rows.push(row);

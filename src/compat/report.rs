@@ -1,7 +1,9 @@
 //! Reports as `kyverno apply --policy-report` writes them.
 //!
-//! In: the rows of a run. Out: one merged report for policies of the whole cluster, and one for each namespaced policy
-//! and resource, in YAML or JSON. The same bytes for the same input; a timestamp only when a time is given.
+//! In: the rows of a run. Out: reports in YAML or JSON, the same bytes for the same input; a timestamp only when a time is
+//! given. In `openreports.io` they are Kyverno's: one merged report for policies of the whole cluster, and one for each
+//! namespaced policy and resource. In `wgpolicyk8s.io` they are what a cluster can hold: one for each namespace that
+//! resources are in, and one for the resources outside of namespaces.
 
 use std::collections::BTreeMap;
 
@@ -47,31 +49,53 @@ pub(crate) struct Options {
 
 /// Writes the reports of a run; nothing for a run without rows.
 pub(crate) fn write(judged: &Judged, resources: &[Object], options: Options) -> String {
-    let mut merged = Vec::new();
-    let mut others: BTreeMap<(usize, usize), Vec<Entry>> = BTreeMap::new();
+    let mut reports: BTreeMap<Scope, Vec<Entry>> = BTreeMap::new();
     for row in &judged.rows {
         let head = &judged.heads[row.policy];
         let entry = Entry::new(row, head, &resources[row.resource], options.now);
-        if head.cluster_wide() {
-            merged.push(entry);
-        } else {
-            others.entry((row.policy, row.resource)).or_default().push(entry);
-        }
+        let scope = match options.api {
+            Api::OpenReports if head.cluster_wide() => Scope::Cluster,
+            Api::OpenReports => Scope::Policy(row.policy, row.resource),
+            Api::WorkingGroup => match entry.resources[0].namespace.as_str() {
+                "" => Scope::Cluster,
+                namespace => Scope::Namespace(namespace.to_owned()),
+            },
+        };
+        reports.entry(scope).or_default().push(entry);
     }
     let mut out = String::new();
-    if !merged.is_empty() {
-        let metadata = Metadata { name: "merged".to_owned(), namespace: String::new() };
-        out += &Document::new(options.api, true, metadata, merged).write(options.form);
-    }
-    for ((policy, _), entries) in others {
-        let head = &judged.heads[policy];
-        let metadata = Metadata { name: head.name.clone(), namespace: head.namespace.clone() };
-        if options.form == Form::Yaml {
+    for (scope, entries) in reports {
+        let cluster_wide = scope == Scope::Cluster;
+        // A stream of documents needs the line between them, and Kyverno writes it before each namespaced one.
+        if options.form == Form::Yaml && !cluster_wide {
             out += "---\n";
         }
-        out += &Document::new(options.api, false, metadata, entries).write(options.form);
+        let (name, namespace) = match scope {
+            Scope::Cluster => (MERGED, ""),
+            Scope::Namespace(ref namespace) => (MERGED, namespace.as_str()),
+            Scope::Policy(policy, _) => {
+                let head = &judged.heads[policy];
+                (head.name.as_str(), head.namespace.as_str())
+            }
+        };
+        let metadata = Metadata { name: name.to_owned(), namespace: namespace.to_owned() };
+        out += &Document::new(options.api, cluster_wide, metadata, entries).write(options.form);
     }
     out
+}
+
+/// The name of a report that holds the results of several policies.
+const MERGED: &str = "merged";
+
+/// What a report is about; in this order they are written.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    /// Policies of the whole cluster, or resources outside of namespaces.
+    Cluster,
+    /// The resources of a namespace.
+    Namespace(String),
+    /// A namespaced policy and a resource, by their indexes.
+    Policy(usize, usize),
 }
 
 #[derive(Serialize)]
@@ -99,6 +123,9 @@ struct Entry {
     /// Policy, rule, and apiVersion, kind, namespace and name of the resource.
     #[serde(skip)]
     order: [String; 6],
+    /// File and offset of the resource: the same may be given twice.
+    #[serde(skip)]
+    place: (String, u32),
     #[serde(skip_serializing_if = "String::is_empty")]
     category: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -163,9 +190,13 @@ impl Document {
     }
 }
 
+/// The words that both API groups allow; Kyverno leaves out any other.
+const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
+
 impl Entry {
     fn new(row: &Row, head: &Head, object: &Object, now: Option<i64>) -> Self {
-        let identity = object.identity();
+        let (identity, node) = (object.identity(), object.node());
+        let severity = head.severity.as_deref().filter(|word| SEVERITIES.contains(word));
         let resource = Resource {
             api_version: identity.api_version,
             kind: identity.kind,
@@ -187,6 +218,7 @@ impl Entry {
                 resource.namespace.clone(),
                 resource.name.clone(),
             ],
+            place: (node.file().path().to_string(), node.span().start),
             category: head.category.clone().unwrap_or_default(),
             message: message(row),
             policy: head.key.clone(),
@@ -195,7 +227,7 @@ impl Entry {
             result: row.status.as_str(),
             rule: row.rule.clone(),
             scored: head.scored,
-            severity: head.severity.clone().unwrap_or_default(),
+            severity: severity.unwrap_or_default().to_owned(),
             source: Source::of(head.kind).as_str(),
             timestamp: now.map(|seconds| Timestamp { nanos: 0, seconds }),
         }
@@ -212,7 +244,7 @@ fn message(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compat::testing;
+    use crate::compat::{testing, values::Values};
 
     #[test]
     fn policies_of_the_cluster_are_merged_and_namespaced_ones_stand_alone() {
@@ -284,10 +316,49 @@ summary:
         let text = write(&judged, &resources, options);
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
-        assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0]["kind"], "ClusterPolicyReport");
+        assert_eq!(lines.len(), 1, "{text}");
+        assert_eq!(lines[0]["kind"], "PolicyReport");
         assert_eq!(lines[0]["results"][0]["timestamp"], serde_json::json!({"nanos": 0, "seconds": 7}));
-        assert_eq!(lines[1]["summary"]["pass"], 1);
+        assert_eq!(lines[0]["summary"]["pass"], 1);
+    }
+
+    #[test]
+    fn reports_of_the_working_group_are_one_for_each_namespace_and_one_for_what_has_none() {
+        let policies = testing::policies(
+            "{ apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: { name: named, annotations: \
+             { policies.kyverno.io/severity: loud } }, spec: { rules: [{ name: app, match: { any: [{ resources: \
+             { kinds: [Pod, Node] } }] }, validate: { message: m, pattern: { metadata: { labels: { app: '?*' } } } } }] } }",
+        );
+        let resources = testing::objects(
+            "{ apiVersion: v1, kind: Pod, metadata: { name: web, namespace: shop } }\n---\n\
+             { apiVersion: v1, kind: Pod, metadata: { name: web, namespace: depot } }\n---\n\
+             { apiVersion: v1, kind: Node, metadata: { name: one } }\n---\n\
+             { apiVersion: v1, kind: Pod, metadata: { name: api, namespace: shop } }\n",
+        );
+        let judged = testing::judge(&policies, &resources, &Values::default());
+        let reports = |api| {
+            let text = write(&judged, &resources, Options { form: Form::Json, api, now: None });
+            let line = |line: &str| {
+                let json: serde_json::Value = serde_json::from_str(line).expect("an object");
+                let names = json["results"].as_array().expect("a list").iter().map(|it| {
+                    assert_eq!(it.get("severity"), None, "a word that an API server refuses");
+                    it["resources"][0]["name"].as_str().unwrap_or_default()
+                });
+                let names = names.collect::<Vec<_>>().join(" ");
+                let namespace = json["metadata"]["namespace"].as_str().unwrap_or("-");
+                format!("{} {} {namespace}: {names}", json["apiVersion"], json["kind"]).replace('"', "")
+            };
+            text.lines().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            reports(Api::WorkingGroup),
+            [
+                "wgpolicyk8s.io/v1alpha2 ClusterPolicyReport -: one",
+                "wgpolicyk8s.io/v1alpha2 PolicyReport depot: web",
+                "wgpolicyk8s.io/v1alpha2 PolicyReport shop: api web",
+            ]
+        );
+        assert_eq!(reports(Api::OpenReports), ["openreports.io/v1alpha1 ClusterReport -: one web api web"]);
     }
 
     #[test]

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use super::{
-    Outcome, Request, Status, World, cel, conditions,
+    Outcome, Request, Status, World,
+    cel::{self, Admittance},
+    conditions,
     context::{RuleScope, Session},
     evaluate, in_namespace,
-    matching::{Mismatch, Reader, Subjected},
+    matching::{Mismatch, Reach, Reader, Subjected},
     mutate::{self, OnFailure},
     near_miss, supplied,
     validate::Checking,
@@ -76,10 +78,10 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     let is_of_kind = |filter: &Filter| subject.holds(filter, Reader::Match) != Err(Mismatch::Kind);
     out.is_for_other_kinds = !rule.matching.filters.iter().any(is_of_kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
-    if !reaches(policy, rule, &subject, steps) {
+    let session = Session::new(request, world, arena);
+    if !reaches(policy, rule, &subject, &session, steps) {
         return out;
     }
-    let session = Session::new(request, world, arena);
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));
     scope.declare(&rule.context, &rule.document);
     if let Some(preconditions) = &rule.preconditions {
@@ -145,14 +147,27 @@ impl Steps<'_> {
 }
 
 /// Whether the rule gets beyond `match` and `exclude`.
-fn reaches(policy: &Policy, rule: &Rule, subject: &Subjected<'_>, steps: &mut Steps<'_>) -> bool {
+fn reaches<'v>(
+    policy: &'v Policy,
+    rule: &Rule,
+    subject: &Subjected<'_>,
+    session: &Session<'v>,
+    steps: &mut Steps<'_>,
+) -> bool {
     if !policy.head.cluster_wide() && !in_namespace(policy, subject) {
         let text = format!("a Policy judges its own namespace `{}` only", policy.head.namespace);
         steps.at("match", text, policy.head.name_span);
         return false;
     }
+    for (span, text) in cel::each_condition(session, &policy.gate) {
+        steps.at("match", text, span);
+    }
+    if matches!(cel::admit(session, &policy.gate), Admittance::Closed | Admittance::Refused(..)) {
+        return false;
+    }
     block("match", &rule.matching, Reader::Match, subject, steps);
-    if !subject.matches(&rule.matching, Reader::Match) {
+    let may_hold = subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::DependsOnNamespace;
+    if !may_hold && !subject.matches(&rule.matching, Reader::Match) {
         return false;
     }
     if let Some(exclude) = &rule.exclude {
@@ -168,6 +183,9 @@ fn block(part: &'static str, block: &Block, reader: Reader, subject: &Subjected<
     for filter in &block.filters {
         let (text, span) = match subject.holds(filter, reader) {
             Ok(()) => ("holds".to_owned(), filter.span),
+            Err(mismatch @ Mismatch::NamespaceUnknown) => {
+                (format!("may hold: {}", reason(mismatch, subject)), place_of(mismatch, filter))
+            }
             Err(mismatch) => (format!("does not hold: {}", reason(mismatch, subject)), place_of(mismatch, filter)),
         };
         steps.at(part, text, span);
@@ -185,6 +203,9 @@ fn reason(mismatch: Mismatch, subject: &Subjected<'_>) -> String {
         Mismatch::Annotation => "an annotation is missing".to_owned(),
         Mismatch::Label => format!("the labels {} do not match the selector", shortened(&subject.labels().to_json())),
         Mismatch::NamespaceLabel => "the labels of the namespace do not match the selector".to_owned(),
+        Mismatch::NamespaceUnknown => {
+            format!("that takes the labels of Namespace `{}`, which the repository does not hold", subject.namespace())
+        }
         Mismatch::User => match subject.asking() {
             Some(user) => format!("`{}` asks, with other groups or roles than it wants", user.username),
             None => "it is not known who asks".to_owned(),
@@ -198,7 +219,12 @@ fn place_of(mismatch: Mismatch, filter: &Filter) -> Span {
         Mismatch::Name => filter.names_span,
         Mismatch::Namespace => filter.namespaces_span,
         Mismatch::Operation => filter.operations_span,
-        Mismatch::Empty | Mismatch::Annotation | Mismatch::Label | Mismatch::NamespaceLabel | Mismatch::User => None,
+        Mismatch::Empty
+        | Mismatch::Annotation
+        | Mismatch::Label
+        | Mismatch::NamespaceLabel
+        | Mismatch::NamespaceUnknown
+        | Mismatch::User => None,
     }
     .unwrap_or(filter.span)
 }
@@ -213,8 +239,9 @@ fn exceptions<'v>(
     steps: &mut Steps<'_>,
 ) {
     let Body::Validate(validate) = &rule.body else { return };
-    let action = super::effective_action(policy, validate, scope.session(), subject);
-    let super::Waivers { counting: waiving, withheld } = super::waivers(world, policy, rule, scope, (subject, action));
+    let (action, _) = super::effective_action(policy, validate, scope.session(), subject);
+    let super::Waivers { counting: waiving, withheld, .. } =
+        super::waivers(world, policy, rule, scope, (subject, action));
     let whole = whole_waiver(validate, &waiving).map(|(_, exceptions)| exceptions).unwrap_or_default();
     for exception in world.policies.exceptions_for(&policy.head.key, &rule.name) {
         let is = |it: &&&crate::policy::exception::Exception| std::ptr::eq(**it, exception);

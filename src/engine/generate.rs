@@ -8,8 +8,10 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Evidence, Outcome, Reach, Request, Status, World, applies,
+    cel::Admittance,
     conditions::{self, Wanted},
     context::{RuleScope, Session},
+    gate::{self, Gatekeeper},
     matching::{self, Subjected},
     supplied, waivers,
 };
@@ -52,6 +54,7 @@ pub(crate) fn generate<'w>(
     let mut out = Vec::new();
     let mut done: Option<&Policy> = None;
     let mut arena = Arena::new();
+    let mut gatekeeper = Gatekeeper::default();
     for reference in rules {
         let Some((policy, rule)) = world.policies.classic_rule(*reference) else { continue };
         let Body::Generate(block) = &rule.body else { continue };
@@ -60,9 +63,9 @@ pub(crate) fn generate<'w>(
         }
         arena.reset();
         let making = Making { world, policy, rule, block, sources: sources(policy, rule) };
-        let Some(mut generated) = making.run(request, *reference, &arena) else { continue };
+        let Some(mut generated) = making.run(request, *reference, &mut gatekeeper, &arena) else { continue };
         generated.outcome.origin = Some(*reference);
-        if policy.first_rule_only && generated.outcome.status != Status::Skip {
+        if gatekeeper.has_refused() || policy.first_rule_only && generated.outcome.status != Status::Skip {
             done = Some(policy);
         }
         out.push(generated);
@@ -80,18 +83,55 @@ struct Making<'w> {
 }
 
 impl<'w> Making<'w> {
-    fn run<'v>(&self, request: &'v Request<'v>, reference: RuleRef, arena: &'v Arena) -> Option<Generated<'w>>
+    fn run<'v>(
+        &self,
+        request: &'v Request<'v>,
+        reference: RuleRef,
+        gatekeeper: &mut Gatekeeper<'w>,
+        arena: &'v Arena,
+    ) -> Option<Generated<'w>>
     where
         'w: 'v,
     {
         let (policy, rule) = (self.policy, self.rule);
         let trigger = request.resource()?;
         let subject = Subjected::new(request, trigger, self.world.cluster);
-        if applies(policy, rule, &subject, reference.kinds()) == Reach::No {
+        let session = Session::new(request, self.world, arena);
+        match gatekeeper.admit(policy, &session) {
+            Admittance::Open => self.say(&session, &subject, trigger, reference),
+            Admittance::Closed => None,
+            Admittance::Refused(status, obstacle) => {
+                let outcome = gate::refused(policy, rule, &subject, (*status, obstacle))?;
+                Some(Generated { outcome, objects: Vec::new() })
+            }
+            Admittance::Unknown(obstacle) => {
+                let said = self.say(&session, &subject, trigger, reference)?;
+                if said.outcome.status != Status::Pass {
+                    return Some(said);
+                }
+                // What would be made, and maybe is not, is not shown as made.
+                let outcome = gate::left_open(Outcome { status: Status::Error, ..said.outcome }, obstacle);
+                Some(Generated { outcome, objects: Vec::new() })
+            }
+        }
+    }
+
+    /// What the rule makes when Kyverno is asked.
+    fn say<'v>(
+        &self,
+        session: &Session<'v>,
+        subject: &Subjected<'v>,
+        trigger: Node<'v>,
+        reference: RuleRef,
+    ) -> Option<Generated<'w>>
+    where
+        'w: 'v,
+    {
+        let (policy, rule) = (self.policy, self.rule);
+        if applies(policy, rule, subject, reference.kinds()) == Reach::No {
             return None;
         }
-        let session = Session::new(request, self.world, arena);
-        let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+        let scope = RuleScope::new(session, supplied(policy, rule, session));
         scope.declare(&rule.context, &rule.document);
         let nothing = |outcome| Some(Generated { outcome, objects: Vec::new() });
         if let Some(preconditions) = &rule.preconditions {
@@ -105,7 +145,7 @@ impl<'w> Making<'w> {
             }
         }
         let action = policy.action.action.unwrap_or_default();
-        let exceptions = waivers(self.world, policy, rule, &scope, (&subject, action)).counting;
+        let exceptions = waivers(self.world, policy, rule, &scope, (subject, action)).counting;
         if let Some(first) = exceptions.first() {
             let text = format!("rule is skipped due to policy exception {}", first.key);
             return nothing(Outcome { exceptions, ..self.outcome(Status::Skip, text) });
@@ -141,6 +181,7 @@ impl<'w> Making<'w> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: None,
         }

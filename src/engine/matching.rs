@@ -4,7 +4,7 @@
 
 use super::request::{Request, UserInfo};
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, NAME_LABEL},
     document::Node,
     expr::{Map, Value},
     k8s::{
@@ -28,6 +28,8 @@ pub(crate) struct Subjected<'r> {
     request: &'r Request<'r>,
     /// A cluster knows who asks, and we don't.
     user_is_hidden: bool,
+    /// The namespace of the resource, where a cluster knows its labels and we don't.
+    unknown_namespace: Option<&'r str>,
 }
 
 /// Whether a block reaches a resource. The order is that of certainty.
@@ -37,6 +39,8 @@ pub(crate) enum Reach {
     No,
     /// It does if the right user asks, and who asks is not known.
     DependsOnUser,
+    /// It does if the namespace has the right labels, and nothing is known of the namespace.
+    DependsOnNamespace,
     /// It does.
     Yes,
 }
@@ -66,6 +70,7 @@ impl<'r> Subjected<'r> {
             annotations: metadata.and_then(|node| node.get("annotations")),
             request,
             user_is_hidden: request.user.is_none() && !cluster.is_command_line(),
+            unknown_namespace: request.unknown_namespace(cluster),
         }
     }
 
@@ -85,7 +90,7 @@ impl<'r> Subjected<'r> {
     }
 
     /// Whether the block holds, as far as that can be told: where it is not known who asks, a filter that holds but
-    /// for the user may hold or not.
+    /// for the user may hold or not, and so for the labels of a namespace of which nothing is known.
     ///
     /// Kyverno: without user info its command line takes such a filter as one that asks for no user.
     ///
@@ -97,7 +102,12 @@ impl<'r> Subjected<'r> {
         ) {
             (Ok(()), false) => Reach::Yes,
             (Ok(()), true) if !self.user_is_hidden => Reach::Yes,
-            (Ok(()) | Err(Mismatch::User | Mismatch::Empty), true) if self.user_is_hidden => Reach::DependsOnUser,
+            (Ok(()) | Err(Mismatch::User | Mismatch::Empty | Mismatch::NamespaceUnknown), true)
+                if self.user_is_hidden =>
+            {
+                Reach::DependsOnUser
+            }
+            (Err(Mismatch::NamespaceUnknown), _) => Reach::DependsOnNamespace,
             (Ok(()) | Err(_), _) => Reach::No,
         };
         let reaches = block.filters.iter().enumerate().map(reach);
@@ -118,7 +128,7 @@ impl<'r> Subjected<'r> {
         }
     }
 
-    /// Whether the block holds.
+    /// Whether the block holds for certain.
     pub(crate) fn matches(&self, block: &Block, reader: Reader) -> bool {
         let holds = |filter: &Filter| self.holds(filter, reader).is_ok();
         match block.join {
@@ -136,6 +146,21 @@ impl<'r> Subjected<'r> {
     /// Whether a filter holds but for one thing that doesn't.
     pub(crate) fn holds_but_for(&self, filter: &Filter, reader: Reader, ignored: Mismatch) -> bool {
         self.holds_for(filter, reader, None, Some(ignored)).is_ok()
+    }
+
+    /// Whether the block of an exception holds; `None` where that takes labels of a namespace that are not known.
+    pub(crate) fn excepted(&self, block: &Block) -> Option<bool> {
+        if self.matches(block, Reader::Exception) {
+            return Some(true);
+        }
+        let may_hold =
+            |filter: &Filter| matches!(self.holds(filter, Reader::Exception), Ok(()) | Err(Mismatch::NamespaceUnknown));
+        let may_hold = self.unknown_namespace.is_some()
+            && match block.join {
+                Join::Any => block.filters.iter().any(may_hold),
+                Join::All | Join::Direct => block.filters.iter().all(may_hold) && !block.filters.is_empty(),
+            };
+        if may_hold { None } else { Some(false) }
     }
 
     /// As [`Subjected::holds`]; `of_kind` tells whether the kinds hold, if that is known, and `ignored` what doesn't count.
@@ -176,11 +201,21 @@ impl<'r> Subjected<'r> {
         let labels = self.labels.map(Value::from);
         let labelled = filter.selector.as_ref().is_none_or(|selector| selects(selector, labels));
         check(labelled, Mismatch::Label)?;
-        if let Some(selector) = &filter.namespace_selector {
-            let labels = if self.namespace.is_empty() { None } else { self.request.namespace_labels };
-            check(kind.kind != "Namespace" && selects(selector, labels), Mismatch::NamespaceLabel)?;
-        }
-        check(!asks_user || self.asked_by(filter), Mismatch::User)
+        let selected = match &filter.namespace_selector {
+            Some(_) if kind.kind == "Namespace" => Some(false),
+            Some(selector) if self.namespace.is_empty() => Some(selects(selector, None)),
+            Some(selector) => self.housed_by(selector),
+            None => Some(true),
+        };
+        check(selected != Some(false), Mismatch::NamespaceLabel)?;
+        check(!asks_user || self.asked_by(filter), Mismatch::User)?;
+        // Last, since what does not hold for certain decides.
+        check(selected.is_some(), Mismatch::NamespaceUnknown)
+    }
+
+    /// Whether a selector holds for the labels of the namespace; `None` where that takes labels that are not known.
+    pub(crate) fn housed_by(&self, selector: &LabelSelector) -> Option<bool> {
+        selects_namespace(selector, self.request.namespace_labels, self.unknown_namespace)
     }
 
     /// Kyverno: roles, cluster roles and subjects must each match when given.
@@ -206,6 +241,19 @@ pub(crate) fn selects(selector: &LabelSelector, labels: Option<Value<'_>>) -> bo
     };
     let pairs: Vec<(&str, &str)> = map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
     selector.matches(pairs.iter().copied())
+}
+
+/// Whether a selector holds for the labels of a namespace; of one of which nothing else is known, its name is. `None`
+/// where other labels decide.
+pub(crate) fn selects_namespace(
+    selector: &LabelSelector,
+    labels: Option<Value<'_>>,
+    unknown: Option<&str>,
+) -> Option<bool> {
+    match unknown {
+        Some(name) => selector.matches_known([(NAME_LABEL, name)].into_iter()),
+        None => Some(selects(selector, labels)),
+    }
 }
 
 /// The label selector that a value stands for.
@@ -253,4 +301,6 @@ pub(crate) enum Mismatch {
     NamespaceLabel,
     /// Somebody else asks.
     User,
+    /// Everything holds but for labels of a namespace of which nothing is known.
+    NamespaceUnknown,
 }

@@ -8,6 +8,7 @@ pub(crate) mod conditions;
 pub(crate) mod context;
 mod evidence;
 pub(crate) mod explain;
+mod gate;
 pub(crate) mod generate;
 mod images;
 pub(crate) mod manifests;
@@ -18,6 +19,7 @@ pub(crate) mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
+pub(crate) mod unsettled;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
@@ -25,10 +27,13 @@ pub(crate) mod withheld;
 pub(crate) use outcome::{Evidence, Outcome, Status};
 pub(crate) use request::{Request, UserInfo};
 
+use cel::Admittance;
 use conditions::Wanted;
 use context::{Given, RuleScope, Session, merge};
-use matching::{Reach, Reader, Subjected};
+use gate::Gatekeeper;
+use matching::{Reach, Reader, Subjected, selects_namespace};
 use near_miss::Partial;
+use unsettled::{Decides, by_namespace};
 use validate::{Checking, Verdict};
 use verify_images::Verifying;
 use withheld::{Reason, Withheld};
@@ -75,6 +80,8 @@ pub(crate) fn evaluate<'v>(
     let mut out: Vec<Outcome<'v>> = Vec::with_capacity(rules.len());
     // Kyverno: with `applyRules: One` the rules after the first that passes or fails are not looked at.
     let mut done: Option<&Policy> = None;
+    let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
+    let mut gatekeeper = Gatekeeper::default();
     for &reference in rules {
         let (policy, rule) = match world.policies.get(reference) {
             Found::Classic(policy, rule) => (policy, rule),
@@ -86,16 +93,32 @@ pub(crate) fn evaluate<'v>(
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
-        let before = out.len();
-        match &rule.body {
-            Body::VerifyImages(block) => {
-                out.extend(verify_images(world, (policy, rule, block), &session, &subject, reference.kinds()));
-            }
-            _ => out.extend(evaluate_rule(world, policy, rule, &session, &subject, reference.kinds())),
+        // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
+        if !policy.admission && !session.cluster.is_command_line() {
+            continue;
         }
-        let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
-        if policy.first_rule_only && out[before..].iter().any(decides) {
-            done = Some(policy);
+        if !matches!(rule.body, Body::Validate(_) | Body::VerifyImages(_)) {
+            continue;
+        }
+        let before = out.len();
+        match gatekeeper.admit(policy, &session) {
+            Admittance::Closed => continue,
+            Admittance::Refused(status, obstacle) => {
+                if let Some(refused) = gate::refused(policy, rule, &subject, (*status, obstacle)) {
+                    out.push(refused);
+                    done = Some(policy);
+                }
+            }
+            admittance => {
+                evaluate_rule(world, (policy, rule), &session, &subject, reference.kinds(), &mut out);
+                if policy.first_rule_only && out[before..].iter().any(decides) {
+                    done = Some(policy);
+                }
+                if let Admittance::Unknown(obstacle) = admittance {
+                    let said = out.split_off(before);
+                    out.extend(said.into_iter().map(|outcome| gate::left_open(outcome, obstacle)));
+                }
+            }
         }
         for outcome in &mut out[before..] {
             outcome.origin = Some(reference);
@@ -104,35 +127,59 @@ pub(crate) fn evaluate<'v>(
     out
 }
 
+/// What one rule says.
 fn evaluate_rule<'v>(
     world: World<'v>,
-    policy: &'v Policy,
-    rule: &'v Rule,
+    (policy, rule): (&'v Policy, &'v Rule),
+    session: &Session<'v>,
+    subject: &Subjected<'v>,
+    kinds: KindsHold,
+    out: &mut Vec<Outcome<'v>>,
+) {
+    match &rule.body {
+        Body::Validate(block) => out.extend(validate(world, (policy, rule, block), session, subject, kinds)),
+        Body::VerifyImages(block) => out.extend(verify_images(world, (policy, rule, block), session, subject, kinds)),
+        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => {}
+    }
+}
+
+/// What a rule about the object says.
+fn validate<'v>(
+    world: World<'v>,
+    (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
     session: &Session<'v>,
     subject: &Subjected<'v>,
     kinds: KindsHold,
 ) -> Option<Outcome<'v>> {
     let request = session.request;
     let resource = request.resource()?;
-    // Such a policy judges in the background only; Kyverno's command line doesn't look at this.
-    if !policy.admission && !session.cluster.is_command_line() {
-        return None;
-    }
     let reach = applies(policy, rule, subject, kinds);
     if reach == Reach::No {
         return None;
     }
-    let validate = match &rule.body {
-        Body::Validate(validate) => validate,
-        Body::VerifyImages(_) | Body::Mutate(_) | Body::Generate(_) | Body::Nothing => return None,
-    };
     if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
         let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
         return Some(undecided(policy, rule, at, USER_UNKNOWN));
     }
+    let outcome = evaluate_validate(world, (policy, rule, validate), session, subject, resource)?;
+    Some(match reach {
+        Reach::DependsOnNamespace => by_namespace(outcome, request, session.cluster, Decides::Rule),
+        Reach::Yes | Reach::DependsOnUser | Reach::No => outcome,
+    })
+}
+
+/// What a rule that checks something says of a resource that it matches.
+fn evaluate_validate<'v>(
+    world: World<'v>,
+    (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
+    session: &Session<'v>,
+    subject: &Subjected<'v>,
+    resource: Node<'v>,
+) -> Option<Outcome<'v>> {
+    let request = session.request;
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
-    let action = effective_action(policy, validate, session, subject);
+    let (action, is_settled) = effective_action(policy, validate, session, subject);
     let outcome = |verdict: Verdict, exceptions: Vec<&'v Exception>| {
         let mut properties = verdict.properties;
         for (key, template) in &rule.report_properties {
@@ -150,6 +197,7 @@ fn evaluate_rule<'v>(
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties,
             origin: None,
         }
@@ -187,7 +235,7 @@ fn evaluate_rule<'v>(
             None => outcome,
         }
     };
-    let Waivers { counting: matching, withheld } = waivers(world, policy, rule, &scope, (subject, action));
+    let Waivers { counting: matching, withheld, unsettled } = waivers(world, policy, rule, &scope, (subject, action));
     if let Some((message, exceptions)) = whole_waiver(validate, &matching) {
         return Some(waived(Verdict::new(Status::Skip, message), exceptions));
     }
@@ -214,7 +262,12 @@ fn evaluate_rule<'v>(
         }
         Status::Pass | Status::Skip | Status::Error | Status::Indeterminate => Vec::new(),
     };
-    Some(Outcome { near_misses, withheld, ..outcome(verdict, Vec::new()) })
+    let out = Outcome { near_misses, withheld, ..outcome(verdict, Vec::new()) };
+    Some(match unsettled {
+        Some(exception) => by_namespace(out, request, session.cluster, Decides::Exception(&exception.key)),
+        None if !is_settled => by_namespace(out, request, session.cluster, Decides::Action),
+        None => out,
+    })
 }
 
 /// What a rule about images says.
@@ -227,9 +280,6 @@ fn verify_images<'v>(
 ) -> Vec<Outcome<'v>> {
     let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    if !policy.admission && !is_command_line {
-        return Vec::new();
-    }
     let reach = applies(policy, rule, subject, kinds);
     if reach == Reach::No {
         return Vec::new();
@@ -259,7 +309,7 @@ fn verify_images<'v>(
         }
     }
     let action = policy.action.action.unwrap_or_default();
-    let exceptions = waivers(world, policy, rule, &scope, (subject, action)).counting;
+    let Waivers { counting: exceptions, unsettled, .. } = waivers(world, policy, rule, &scope, (subject, action));
     if !exceptions.is_empty() {
         for outcome in &mut said {
             outcome.waived = Some(outcome.status);
@@ -268,7 +318,12 @@ fn verify_images<'v>(
             outcome.exceptions.clone_from(&exceptions);
         }
     }
-    said
+    let decides = match unsettled {
+        _ if reach == Reach::DependsOnNamespace => Decides::Rule,
+        Some(exception) => Decides::Exception(&exception.key),
+        None => return said,
+    };
+    said.into_iter().map(|it| by_namespace(it, session.request, session.cluster, decides)).collect()
 }
 
 const USER_UNKNOWN: &str =
@@ -293,6 +348,7 @@ fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) ->
         tolerated: false,
         near_misses: Vec::new(),
         withheld: Vec::new(),
+        hangs_on: Vec::new(),
         properties: Vec::new(),
         origin: None,
     }
@@ -313,6 +369,7 @@ fn applies(policy: &Policy, rule: &Rule, subject: &Subjected<'_>, kinds: KindsHo
         (Reach::No, _) | (_, Reach::Yes) => Reach::No,
         (Reach::Yes, Reach::No) => Reach::Yes,
         (Reach::DependsOnUser, _) | (_, Reach::DependsOnUser) => Reach::DependsOnUser,
+        (Reach::DependsOnNamespace, _) | (_, Reach::DependsOnNamespace) => Reach::DependsOnNamespace,
     }
 }
 
@@ -342,6 +399,8 @@ struct Waivers<'v> {
     counting: Vec<&'v Exception>,
     /// Those that don't, and why.
     withheld: Vec<(&'v Exception, Reason)>,
+    /// The first that may count: that takes labels of a namespace that are not known.
+    unsettled: Option<&'v Exception>,
 }
 
 /// The exceptions that waive a rule of an action for the resource.
@@ -353,21 +412,22 @@ fn waivers<'w: 'v, 'v>(
     (subject, action): (&Subjected<'v>, Action),
 ) -> Waivers<'w> {
     let holds = |exception: &'w Exception| {
-        subject.matches(&exception.matching, Reader::Exception)
-            && exception.conditions.as_ref().is_none_or(|conditions| {
-                conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
-                    .is_ok_and(|decision| decision.holds)
-            })
+        exception.conditions.as_ref().is_none_or(|conditions| {
+            conditions::evaluate(conditions, &exception.document, scope, Wanted::False)
+                .is_ok_and(|decision| decision.holds)
+        })
     };
-    let mut out = Waivers { counting: Vec::new(), withheld: Vec::new() };
+    let mut out = Waivers { counting: Vec::new(), withheld: Vec::new(), unsettled: None };
     let is_guarded = || world.withheld.guards_law && scope.session().request.resource().is_some_and(is_law);
     for (position, exception) in world.policies.placed_exceptions_for(&policy.head.key, &rule.name) {
-        if !holds(exception) {
+        let matched = subject.excepted(&exception.matching);
+        if matched == Some(false) || !holds(exception) {
             continue;
         }
         match world.withheld.why(position, action) {
             Some(reason) => out.withheld.push((exception, reason.clone())),
             None if is_guarded() => out.withheld.push((exception, Reason::Guards)),
+            None if matched.is_none() => out.unsettled = out.unsettled.or(Some(exception)),
             None => out.counting.push(exception),
         }
     }
@@ -391,7 +451,9 @@ pub(crate) fn broken_conditions<'v>(
     let (Some(resource), true) = (request.resource(), conditional().next().is_some()) else { return Vec::new() };
     let session = Session::new(request, world, arena);
     let subject = Subjected::new(request, resource, world.cluster);
-    if applies(policy, rule, &subject, kinds) != Reach::Yes {
+    if matches!(cel::admit(&session, &policy.gate), Admittance::Closed | Admittance::Refused(..))
+        || applies(policy, rule, &subject, kinds) != Reach::Yes
+    {
         return Vec::new();
     }
     let scope = RuleScope::new(&session, supplied(policy, rule, &session));
@@ -434,23 +496,36 @@ fn skipped_by(exceptions: &[&Exception]) -> String {
 }
 
 /// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,
-/// the policy.
-fn effective_action(policy: &Policy, validate: &Validate, session: &Session<'_>, subject: &Subjected<'_>) -> Action {
-    let overridden = |action: &FailureAction| {
-        action.overrides.iter().find_map(|it| {
+/// the policy. Where labels of a namespace that are not known decide, it is the strictest that may be, and not settled.
+fn effective_action(
+    policy: &Policy,
+    validate: &Validate,
+    session: &Session<'_>,
+    subject: &Subjected<'_>,
+) -> (Action, bool) {
+    let unknown = session.request.unknown_namespace(session.cluster);
+    let overridden = |action: &FailureAction| -> Vec<(Action, Option<bool>)> {
+        let each = action.overrides.iter().filter_map(|it| {
             let housed = it.namespaces.is_empty() || it.namespaces.iter().any(|ns| ns.matches(subject.namespace()));
-            let labelled = it
-                .selector
-                .as_ref()
-                .is_none_or(|selector| matching::selects(selector, session.request.namespace_labels));
-            it.action.filter(|_| housed && labelled)
-        })
+            let labels = session.request.namespace_labels;
+            let labelled = it.selector.as_ref().map_or(Some(true), |it| selects_namespace(it, labels, unknown));
+            it.action.filter(|_| housed && labelled != Some(false)).map(|action| (action, labelled))
+        });
+        each.collect()
     };
-    overridden(&validate.action)
-        .or(validate.action.action)
-        .or_else(|| overridden(&policy.action))
-        .or(policy.action.action)
-        .unwrap_or_default()
+    let certain = |action: Option<Action>| action.map(|it| (it, Some(true)));
+    let mut possible = Vec::new();
+    let each = overridden(&validate.action).into_iter().chain(certain(validate.action.action));
+    let each = each.chain(overridden(&policy.action)).chain(certain(policy.action.action));
+    for (action, holds) in each.chain(certain(Some(Action::default()))) {
+        possible.push(action);
+        if holds == Some(true) {
+            break;
+        }
+    }
+    let is_settled = possible.iter().all(|it| *it == possible[0]);
+    let is_strict = possible.contains(&Action::Enforce);
+    (if is_strict { Action::Enforce } else { Action::Audit }, is_settled)
 }
 
 /// Kyverno: overrides are not consulted here.
@@ -490,7 +565,7 @@ fn violates_already<'v>(
     // What an exception covered before the update was no failure, so that it can't excuse a new one.
     let exemptions = match validate.check {
         Check::PodSecurity(_) => {
-            let action = effective_action(policy, validate, &session, &subject);
+            let (action, _) = effective_action(policy, validate, &session, &subject);
             waivers(world, policy, rule, &scope, (&subject, action)).counting
         }
         _ => Vec::new(),

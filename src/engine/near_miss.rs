@@ -103,7 +103,7 @@ impl Obstacle {
                     Mismatch::Namespace => "namespaces",
                     Mismatch::Annotation => "annotations",
                     Mismatch::Label => "selector",
-                    Mismatch::NamespaceLabel => "namespaceSelector",
+                    Mismatch::NamespaceLabel | Mismatch::NamespaceUnknown => "namespaceSelector",
                     Mismatch::User => "subjects",
                     Mismatch::Operation => "operations",
                     Mismatch::Empty => "match",
@@ -199,7 +199,8 @@ fn only_mismatch(exception: &Exception, subject: &Subjected<'_>) -> Option<(Span
             }
             Mismatch::Namespace => filter.namespaces_span,
             Mismatch::Annotation | Mismatch::Label | Mismatch::NamespaceLabel | Mismatch::User => Some(filter.span),
-            Mismatch::Empty | Mismatch::Operation => None,
+            // Whether it is in the way is not known.
+            Mismatch::Empty | Mismatch::Operation | Mismatch::NamespaceUnknown => None,
         };
         let is_only = || subject.holds_but_for(filter, Reader::Exception, mismatch);
         (singles_out(filter, mismatch) && is_only()).then_some((at?, mismatch))

@@ -1,6 +1,6 @@
 //! What the engine says of one rule and one resource.
 
-use super::{near_miss::NearMiss, withheld::Reason};
+use super::{near_miss::NearMiss, unsettled::Missing, withheld::Reason};
 use crate::{
     policy::{Action, Head, exception::Exception, set::RuleRef},
     span::Span,
@@ -47,6 +47,8 @@ pub(crate) struct Outcome<'p> {
     pub near_misses: Vec<NearMiss<'p>>,
     /// For a failure: exceptions that would cover it and do not count, and why.
     pub withheld: Vec<(&'p Exception, Reason)>,
+    /// What the repository does not hold, and the verdict hangs on.
+    pub hangs_on: Vec<Missing>,
     /// Properties for reports.
     pub properties: Vec<(String, String)>,
     /// The rule that says it.

@@ -1,6 +1,7 @@
 //! What is asked: one object, one operation, one user.
 
 use crate::{
+    cluster::Cluster,
     document::Node,
     expr::{Map, Value},
     k8s::gvk::split_api_version,
@@ -30,6 +31,14 @@ impl<'r> Request<'r> {
     /// The object that rules match: the new one, or for a removal the old one.
     pub(crate) fn resource(&self) -> Option<Node<'r>> {
         self.object.or(self.old_object)
+    }
+
+    /// The namespace of that object, if nothing is known of its labels and a cluster would know them.
+    pub(crate) fn unknown_namespace(&self, cluster: &Cluster) -> Option<&'r str> {
+        if self.namespace_labels.is_some() || cluster.is_command_line() {
+            return None;
+        }
+        self.resource()?.str_at(&["metadata", "namespace"]).filter(|it| !it.is_empty())
     }
 
     /// The kind of that object.

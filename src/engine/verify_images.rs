@@ -153,6 +153,7 @@ impl<'v> Verifying<'v> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: None,
         }

@@ -113,6 +113,9 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
             finding = finding.help(help);
         }
     }
+    for missing in &outcome.hangs_on {
+        finding = finding.help(missing.help());
+    }
     let is_refused = outcome.status == engine::Status::Fail && outcome.action == policy::Action::Enforce;
     if is_refused && outcome.near_misses.is_empty() && outcome.withheld.is_empty() {
         finding = finding.note("no exception covers it");

@@ -170,6 +170,7 @@ fn gap(
             | Mismatch::Operation
             | Mismatch::Namespace
             | Mismatch::NamespaceLabel
+            | Mismatch::NamespaceUnknown
             | Mismatch::User => return None,
         };
         Some((advice.0, Some(mismatch), advice.1))

@@ -6,6 +6,7 @@ use crate::{
     finding::{Finding, Place},
     policy::{
         Action,
+        cel::FailurePolicy,
         classic::{Body, Policy, Rule, model::FailureAction},
     },
 };
@@ -18,8 +19,8 @@ rule! {
     /// shows. Together with objects it weighs as an error: there it may be what lets them in.
     ///
     /// Told are: policies and rules that go, generated ones among them; `Enforce` that becomes `Audit`, for all or for some
-    /// namespaces; `failurePolicy` that becomes `Ignore`; `admission` and `background` that are switched off; a lower
-    /// severity; a `match` that does not cover all that it did, an `exclude` that covers more, preconditions that ask for
+    /// namespaces; `failurePolicy` that becomes `Ignore`; another match condition of the webhook; `admission` and
+    /// `background` that are switched off; a lower severity; a `match` that does not cover all that it did, an `exclude` that covers more, preconditions that ask for
     /// more; a check that does not refuse all that it did. The two sides are compared by what they match, not as texts; in
     /// doubt it is told. What it comes to for each object shows the check of the whole tree.
     ///
@@ -135,7 +136,15 @@ fn weakened(before: &Policy, after: &Policy) -> Vec<String> {
             out.push(format!("rule `{}` is gone", rule.name));
         }
     }
-    let fails = |policy: &Policy| policy.object().str_at(&["spec", "failurePolicy"]) != Some("Ignore");
+    let fails = |policy: &Policy| policy.gate.failure == FailurePolicy::Fail;
+    // A condition more, or another one, may let more through.
+    let conditions = |policy: &Policy| -> Vec<String> {
+        policy.gate.conditions.iter().map(|it| it.expression.text().trim().to_owned()).collect()
+    };
+    let (was, is) = (conditions(before), conditions(after));
+    if is.iter().any(|it| !was.contains(it)) {
+        out.push("its match conditions ask for more than before, or for something else".to_owned());
+    }
     for (name, was, is) in [
         ("`failurePolicy` is now `Ignore`", fails(before), fails(after)),
         ("`admission` is switched off", before.admission, after.admission),

@@ -124,6 +124,29 @@ impl LabelSelector {
             .all(|(key, value)| labels.clone().any(|(label, text)| key.matches(label) && value.matches(text)));
         labels_match && self.requirements.iter().all(|it| it.holds(labels.clone()))
     }
+
+    /// As [`LabelSelector::matches`], where only these labels are known of an object that may have others; `None` when
+    /// those decide.
+    pub(crate) fn matches_known<'l, L>(&self, known: L) -> Option<bool>
+    where
+        L: Iterator<Item = (&'l str, &'l str)> + Clone,
+    {
+        let is_known = |key: &str| known.clone().any(|(label, _)| label == key);
+        let of_label = |(key, value): &(Wildcard, Wildcard)| {
+            let holds = known.clone().any(|(label, text)| key.matches(label) && value.matches(text));
+            (holds || key.literal().is_some_and(is_known)).then_some(holds)
+        };
+        let of_requirement = |it: &Requirement| {
+            let is_decided = is_known(&it.key) || it.validate().is_err();
+            is_decided.then(|| it.holds(known.clone()))
+        };
+        let each = self.labels.iter().map(of_label).chain(self.requirements.iter().map(of_requirement));
+        each.fold(Some(true), |all, it| match (all, it) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (None, _) | (_, None) => None,
+            (Some(true), Some(true)) => Some(true),
+        })
+    }
 }
 
 impl Requirement {
@@ -238,6 +261,33 @@ mod tests {
         assert!(expression("tier", "DoesNotExist", &[]));
         assert!(!expression("app", "NotIn", &[]), "without values it is invalid");
         assert!(LabelSelector::new().match_expression("app", "in", []).is_err());
+    }
+
+    #[test]
+    fn labels_that_are_not_known_leave_open_what_they_decide() {
+        let known = [("name", "shop")];
+        let label = |key: &str, value: &str| {
+            let mut selector = LabelSelector::new();
+            selector.match_label(key, value);
+            selector.matches_known(known.into_iter())
+        };
+        assert_eq!(label("name", "sh*"), Some(true));
+        assert_eq!(label("name", "x"), Some(false));
+        assert_eq!(label("*", "shop"), Some(true));
+        assert_eq!(label("*", "x"), None);
+        assert_eq!(label("env", "prod"), None);
+        let expressions = |parts: &[(&str, &str, &[&str])]| {
+            let mut selector = LabelSelector::new();
+            for (key, operator, values) in parts {
+                selector.match_expression(key, operator, values.iter().copied()).expect("an operator");
+            }
+            selector.matches_known(known.into_iter())
+        };
+        assert_eq!(expressions(&[("name", "NotIn", &["x"])]), Some(true));
+        assert_eq!(expressions(&[("env", "Exists", &[])]), None);
+        assert_eq!(expressions(&[("env", "Exists", &[]), ("name", "In", &["x"])]), Some(false), "no wins");
+        assert_eq!(expressions(&[("env", "In", &[])]), Some(false), "it is invalid");
+        assert_eq!(LabelSelector::new().matches_known(known.into_iter()), Some(true));
     }
 
     #[test]

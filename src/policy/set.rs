@@ -36,6 +36,8 @@ pub(crate) struct PolicySet {
     pub admission: Vec<cel::Policy>,
     /// `ValidatingPolicy` and `NamespacedValidatingPolicy`, in load order.
     pub validating: Vec<cel::Policy>,
+    /// `GeneratingPolicy` and `NamespacedGeneratingPolicy`, in load order.
+    pub generating: Vec<cel::Policy>,
     /// `ValidatingAdmissionPolicyBinding`, in load order.
     pub bindings: Vec<cel::Binding>,
     /// `PolicyException` of both groups, in load order.
@@ -135,6 +137,14 @@ impl<'s> Found<'s> {
     /// Whether it changes objects before others judge them.
     pub(crate) fn changes(self) -> bool {
         matches!(self, Found::Classic(_, rule) if matches!(rule.body, Body::Mutate(_)))
+    }
+
+    /// Whether it makes other objects.
+    pub(crate) fn makes(self) -> bool {
+        match self {
+            Found::Classic(_, rule) => matches!(rule.body, Body::Generate(_)),
+            Found::Cel(policy, _) => policy.task == cel::Task::Generate,
+        }
     }
 
     /// Whether it may read a Secret that it does not judge.
@@ -260,7 +270,7 @@ impl PolicySet {
                 let at = object.get("kind").unwrap_or(object);
                 match kind {
                     Cel::Validating => {
-                        let policy = cel::decode::validating(document, node, problems);
+                        let policy = cel::decode::policy(document, node, kind, problems);
                         // Whoever gives such a policy to a command line wants to know what it says.
                         if self.measure == Measure::CommandLine
                             && policy.as_ref().is_some_and(cel::Policy::asks_servers)
@@ -269,13 +279,17 @@ impl PolicySet {
                         }
                         self.validating.extend(policy.filter(|_| problems.is_empty()));
                     }
+                    Cel::Generating => {
+                        let policy = cel::decode::policy(document, node, kind, problems);
+                        self.generating.extend(policy.filter(|_| problems.is_empty()));
+                    }
                     Cel::Exception => {
                         let exception = cel::exception::decode(document, node, problems);
                         if let Some(exception) = exception.filter(|_| problems.is_empty()) {
                             self.except(exception);
                         }
                     }
-                    Cel::ImageValidating | Cel::Mutating | Cel::Generating | Cel::Deleting => {
+                    Cel::ImageValidating | Cel::Mutating | Cel::Deleting => {
                         cel::decode::other(object, kind, problems);
                         if problems.is_empty() {
                             match kind {
@@ -327,7 +341,8 @@ impl PolicySet {
             let by_cel =
                 matches!(&rule.body, Body::Validate(it) if matches!(&it.check, Check::Cel(cel) if cel.reads_objects()));
             by_cel || rule.context.iter().any(|entry| entry.source.reads_objects())
-        }) || self.cel().any(cel::Policy::reads_objects)
+        }) || self.classic.iter().any(|policy| policy.gate.reads.objects)
+            || self.cel().any(cel::Policy::reads_objects)
             || self.exceptions.iter().filter_map(|it| it.cel.as_ref()).any(|it| it.reads().objects)
     }
 
@@ -350,7 +365,7 @@ impl PolicySet {
 
     /// Policies written in CEL, those of Kubernetes first.
     pub(crate) fn cel(&self) -> impl Iterator<Item = &cel::Policy> {
-        self.admission.iter().chain(&self.validating)
+        self.admission.iter().chain(&self.validating).chain(&self.generating)
     }
 
     /// What every policy is called, in the order of evaluation.
@@ -452,8 +467,7 @@ impl PolicySet {
         if let Some(policy) = self.classic.get(policy) {
             return Found::Classic(policy, &policy.rules[rule]);
         }
-        let policy = policy - self.classic.len();
-        let policy = self.admission.get(policy).unwrap_or_else(|| &self.validating[policy - self.admission.len()]);
+        let policy = self.cel().nth(policy - self.classic.len()).expect("the set gave the reference out");
         Found::Cel(policy, &policy.forms[rule])
     }
 

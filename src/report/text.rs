@@ -24,7 +24,7 @@ use crate::{
 pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::new(options);
     let findings = report.by_urgency();
-    let groups = if options.grouped { groups(&findings) } else { findings.iter().map(|it| vec![*it]).collect() };
+    let groups = groups(&findings, options.grouped);
     let mut shown = 0;
     for group in groups.iter().take(options.max_findings) {
         // The first is shown whatever the cap: a refusal without a reason helps nobody.
@@ -43,14 +43,24 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn io::Write)
     out.write_all(page.text.as_bytes())
 }
 
-/// Findings of the same weight, rule and message, each group where its first one stands.
-fn groups<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
+/// Findings of the same weight, rule, verdict and message, each group where its first one stands. Those that wait for one
+/// and the same thing that is not here are always a group, others only if all are to be in groups.
+fn groups<'f>(findings: &[&'f Finding], all: bool) -> Vec<Vec<&'f Finding>> {
     let mut out: Vec<Vec<&Finding>> = Vec::new();
     let mut at = BTreeMap::new();
     for finding in findings {
+        let status = finding.verdict.as_ref().map(|it| it.status);
+        if !all && status != Some(Status::Indeterminate) {
+            out.push(vec![finding]);
+            continue;
+        }
         // A message that names its object differs for each; a rule of a policy says the same of all.
-        let message = if finding.verdict.is_some() { "" } else { &finding.message };
-        let index = *at.entry((finding.severity, &finding.id, message)).or_insert(out.len());
+        let message = match status {
+            None => &finding.message,
+            Some(Status::Indeterminate) => finding.help.first().unwrap_or(&finding.message),
+            Some(_) => "",
+        };
+        let index = *at.entry((finding.severity, &finding.id, status, message)).or_insert(out.len());
         match out.get_mut(index) {
             Some(group) => group.push(finding),
             None => out.push(vec![finding]),

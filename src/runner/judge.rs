@@ -3,6 +3,8 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -14,6 +16,7 @@ use crate::{
         explain::{Explanation, explain},
         mutate::{self, OnFailure, mutate},
         request::{Supplied, kind_of},
+        unsettled::Missing,
     },
     expr::Arena,
     finding::{
@@ -80,6 +83,8 @@ pub(crate) struct Judged {
     pub effects: Effects,
     /// Violations that were there before and that policies let through for that, as `OBJECT (POLICY/RULE)`.
     pub tolerated: Vec<String>,
+    /// What the repository does not hold, and how many verdicts can't be told without it.
+    pub missing: BTreeMap<Missing, usize>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -130,6 +135,9 @@ pub(crate) fn judge<'d>(
         out.traces.extend(part.traces);
         out.waived += part.waived;
         out.tolerated.extend(part.tolerated);
+        for (missing, n) in part.missing {
+            *out.missing.entry(missing).or_default() += n;
+        }
         out.effects.waived.extend(part.effects.waived);
         out.effects.broken.extend(part.effects.broken);
         out.rules = out.rules + part.rules;
@@ -302,6 +310,11 @@ impl<'d> Judging<'d> {
             };
             *n += 1;
             self.out.waived += usize::from(it.waived == Some(engine::Status::Fail));
+            if it.status == engine::Status::Indeterminate {
+                for missing in &it.hangs_on {
+                    *self.out.missing.entry(missing.clone()).or_default() += 1;
+                }
+            }
             if it.tolerated {
                 let title = outcome::resource_ref(resource).title();
                 self.out.tolerated.push(format!("{title} ({}/{})", it.policy.key, it.rule));

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 use memchr::memmem;
 use rayon::prelude::*;
 
-use super::panic::quietly;
+use super::{panic::quietly, repeated};
 use crate::{
     document::{
         Document, Limits, Node, Parsed, Parser,
@@ -354,6 +354,7 @@ fn sort(
                     }
                     match class {
                         Class::Manifest => {
+                            out.findings.extend(repeated::keys(&document).filter(|_| roles.judged));
                             let document = Arc::new(resource::prepare(document, &is_cluster_scoped));
                             TreeDocument { class, subject: Some(Arc::clone(&document)), document }
                         }

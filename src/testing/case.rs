@@ -153,6 +153,11 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
         for outcome in engine::evaluate(world, &rules, &request, &arena) {
             rows.push(Row::of_outcome(&file, &outcome, object.unwrap_or(node)));
         }
+        // What makes objects is heard only where somebody asks what it makes.
+        let made = rules.iter().filter(|_| asked.command_line);
+        for made in made.filter_map(|rule| engine::cel::generate(world, *rule, &request, &arena)) {
+            rows.push(Row::of_outcome(&file, &made.outcome, object.unwrap_or(node)));
+        }
     }
     rows
 }

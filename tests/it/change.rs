@@ -381,7 +381,7 @@ fn namespaces_and_config_maps_come_from_the_side_of_the_law_and_from_the_change(
     };
     it.commit("selector");
     it.write("apps/b.yaml", widget("b", "size", "large"));
-    it.change(&[]).exits(0);
+    it.change(&[]).exits(1).says("not decided").says("add the manifest of Namespace `shop`");
     // It comes with its namespace.
     it.write("ns.yaml", namespace("prod")).write("apps/c.yaml", widget("c", "size", "large"));
     it.change(&[]).exits(1).says("apps/c.yaml");

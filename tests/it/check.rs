@@ -347,9 +347,15 @@ fn labels_of_namespaces_come_from_the_tree() {
     let it = violating();
     let selects = "namespaceSelector: { matchLabels: { env: prod } }, kinds: [Widget]";
     it.write("policies/size.yaml", policy("size", "size", "small").replace("kinds: [Widget]", selects));
+    it.admit(&["check"]).exits(1).says("not decided").says("add the manifest of Namespace `shop`");
+    it.write("held.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop, labels: { env: prod } } }\n");
+    it.write("admit.yaml", "exclude: [held.yaml]\n");
+    it.admit(&["check", "--cluster", "held.yaml"]).exits(1).says_not("not decided");
+    it.write("ns.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop } }\n");
     it.admit(&["check"]).exits(0);
+    it.admit(&["check", "--cluster", "apps"]).exits(0);
     it.write("ns.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop, labels: { env: prod } } }\n");
-    it.admit(&["check"]).exits(1);
+    it.admit(&["check"]).exits(1).says_not("not decided");
     it.admit(&["check", "apps/b.yaml"]).exits(1);
     it.admit_with(widget("c", "size", "huge").as_bytes(), &["check", "-"]).exits(1);
 }
@@ -407,16 +413,35 @@ fn a_template_outside_of_a_chart_is_told_from_a_slip() {
 #[test]
 fn nothing_hides_behind_a_name_or_a_kustomization() {
     let it = clean();
-    let pod = "{ apiVersion: v1, kind: Pod, metadata: { name: a }, spec: { containers: [{ name: a, image: b }] } }\n";
+    let pod = |name: &str| {
+        let spec = "{ containers: [{ name: a, image: b }] }";
+        format!("{{ apiVersion: v1, kind: Pod, metadata: {{ name: {name} }}, spec: {spec} }}\n")
+    };
     it.write("policies/size.yaml", policy("size", "size", "small").replace("Widget", "Pod"));
-    it.write("apps/kustomization.yaml", pod).write("apps/values.yaml", pod).write(".github/workflows/a.yaml", pod);
-    it.write("other/kustomization.yaml", "patches: [{ path: ../apps/patched.yaml }]\n").write("apps/patched.yaml", pod);
+    it.write("apps/kustomization.yaml", pod("a")).write("apps/values.yaml", pod("b"));
+    it.write(".github/workflows/a.yaml", pod("c")).write("apps/patched.yaml", pod("d"));
+    it.write("other/kustomization.yaml", "patches: [{ path: ../apps/patched.yaml }]\n");
     let found = it.admit(&["check", "--format", "json"]).exits(1).findings();
     let paths: Vec<&str> = found.iter().map(|it| it.split(' ').nth(1).unwrap()).collect();
     assert_eq!(
         paths,
         [".github/workflows/a.yaml:1", "apps/kustomization.yaml:1", "apps/patched.yaml:1", "apps/values.yaml:1"]
     );
+}
+
+#[test]
+fn what_stands_twice_is_told() {
+    let it = clean();
+    let twice = widget("b", "size", "small").replace("size: small", "size: large, size: small");
+    it.write("apps/b.yaml", twice);
+    let run = it.admit(&["check"]).exits(1).says("error[yaml/duplicate-key]: `size` stands more than once");
+    run.says("apps/b.yaml:4:9").says("1 error");
+    it.write("apps/b.yaml", widget("b", "size", "small")).write("apps/c.yaml", widget("b", "size", "small"));
+    let run = it.admit(&["check"]).exits(0).says("warning[object/duplicate]: Widget shop/b is defined twice");
+    run.says("apps/c.yaml:3:19").says("apps/b.yaml:3:19");
+    // An overlay has its own.
+    it.remove("apps/c.yaml").write("prod/b.yaml", widget("b", "size", "small"));
+    it.admit(&["check"]).exits(0).says_not("object/duplicate");
 }
 
 /// Formats, and how a file of them is called.

@@ -17,7 +17,7 @@ use crate::{
         classify::Class,
         resource::{is_object, objects},
     },
-    engine::{UserInfo, World, withheld::NOTHING},
+    engine::{UserInfo, World, unsettled::Missing, withheld::NOTHING},
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules, who::History},
     policy::{Head, set::PolicySet},
@@ -69,6 +69,7 @@ impl Case {
         findings.extend(self.tree.findings.iter().chain(&self.law_tree.findings).cloned());
         findings.extend(self.law.findings.iter().cloned());
         findings.extend(runner::problems(self.tree.files.iter()));
+        findings.extend(runner::repeated_objects(self.tree.files.iter()));
         let subjects = self.subjects(&mut findings);
         let rules = self.governance.as_ref();
         let said = match (&self.sides, rules) {
@@ -116,6 +117,7 @@ impl Case {
         report.rules = described(&report.findings, &self.law.policies);
         report.notes.clone_from(&self.notes);
         report.notes.extend(tolerated(&judged.tolerated));
+        report.notes.extend(missing(&judged.missing));
         let mut checked = match (self.law.n_policies, is_empty && self.is_whole) {
             (0, _) => Checked::NoPolicy,
             (_, true) => Checked::NoManifest,
@@ -299,6 +301,16 @@ fn tolerated(all: &[String]) -> Option<String> {
             "{n} violation{s} that {were} there before the change {were} let through, as a cluster does: {shown}{more}"
         )
     })
+}
+
+/// What to say of verdicts that take what is not here.
+fn missing(all: &BTreeMap<Missing, usize>) -> Option<String> {
+    const SHOWN: usize = 20;
+    let each = all.iter().map(|(it, n)| format!("{} ({n})", it.title()));
+    let shown = each.take(SHOWN).collect::<Vec<_>>().join(", ");
+    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    let verdicts = "verdicts that can't be told without what the repository does not hold";
+    (!all.is_empty()).then(|| format!("{verdicts}: {shown}{more}"))
 }
 
 /// An item of a list that no API server takes.

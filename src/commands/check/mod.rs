@@ -4,9 +4,11 @@
 
 mod case;
 pub(crate) mod change;
+mod config;
 mod disk;
 mod part;
 pub(crate) mod revision;
+mod side;
 pub(crate) mod sides;
 mod standing;
 pub(crate) mod tree;

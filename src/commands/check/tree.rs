@@ -87,7 +87,12 @@ pub(crate) fn read_with(
         let inputs: Vec<Input> = unread.map(|it| Input { entry: it.entry.clone(), roles }).collect();
         compiled.stand_in(gathering.load(&inputs, progress)?.files.iter());
     }
-    let held = if explicit { compiled.cluster.clone() } else { Cluster::default() };
+    let held = if explicit { std::mem::take(&mut compiled.cluster) } else { Cluster::default() };
+    if explicit && (compiled.policies.reads_objects() || compiled.policies.reads_namespaces()) {
+        // What is judged will be there, too; of an object on both sides that of the cluster counts.
+        compiled.stand_in(tree.files.iter().filter(|file| file.roles.judged));
+        compiled.stand_in(tree.files.iter().filter(|file| file.roles.cluster));
+    }
     // A file may well hold no manifest; where one looks through a directory, there should be some.
     let is_whole = streams.is_empty() && (paths.is_empty() || paths.iter().any(|path| path.is_dir()));
     // Without a root the paths are all there is.

@@ -7,6 +7,7 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    matching::Reach,
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
@@ -19,20 +20,26 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
     let (session, policies) = (judging.session, judging.session.world.policies);
     let Some(target) = session.target() else { return Vec::new() };
     let bindings = || policies.bindings_of(judging.policy);
-    let is_bound =
-        |binding: &&Binding| binding.resources.as_ref().is_none_or(|resources| target.meets_binding(resources).is_ok());
-    let meets = target.meets(&judging.form.constraints).is_ok();
+    let bound = |binding: &Binding| {
+        binding.resources.as_ref().map_or(Reach::Yes, |resources| Reach::of(target.meets_binding(resources)))
+    };
+    let meets = Reach::of(target.meets(&judging.form.constraints));
     if judging.is_command_line() {
         if bindings().next().is_none() {
-            return if meets { of_params(judging, None, Action::Enforce) } else { Vec::new() };
+            return if meets == Reach::Yes { of_params(judging, None, Action::Enforce) } else { Vec::new() };
         }
-        let last = bindings().filter(is_bound).last();
+        let last = bindings().filter(|it| bound(it) == Reach::Yes).last();
         return last.map(|binding| of_params(judging, Some(binding), binding.action)).unwrap_or_default();
     }
-    if !meets {
-        return Vec::new();
-    }
-    bindings().filter(is_bound).flat_map(|binding| of_params(judging, Some(binding), binding.action)).collect()
+    let of_binding = |binding: &'v Binding| {
+        let reach = meets.and(bound(binding));
+        let said = match reach {
+            Reach::No => Vec::new(),
+            Reach::Yes | Reach::DependsOnNamespace => of_params(judging, Some(binding), binding.action),
+        };
+        said.into_iter().map(move |it| judging.as_far_as(reach, it))
+    };
+    bindings().flat_map(of_binding).collect()
 }
 
 /// An outcome for each object of parameters; one for a policy without.

@@ -4,7 +4,7 @@
 //! look at.
 
 use super::{
-    Judging,
+    Judging, Status, Verdict,
     names::{Failure, NO_VARIABLES, Names, Sight},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
     policy::{
         cel::{
-            FailurePolicy, Mode,
+            FailurePolicy, Mode, Task,
             exception::{Report, Waiver},
         },
         exception::Exception,
@@ -36,6 +36,16 @@ pub(super) enum Exemption<'v> {
     },
     /// The policy is evaluated, and may look at their lists.
     Partial(Vec<&'v Exception>),
+}
+
+/// What is said of a policy that exceptions waive.
+pub(super) fn told(exceptions: &[&Exception], report: Report) -> Verdict {
+    let keys = exceptions.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
+    let (status, word) = match report {
+        Report::Skip => (Status::Skip, "skipped"),
+        Report::Pass => (Status::Pass, "passed"),
+    };
+    Verdict::new(status, format!("rule is {word} due to policy exception: {keys}"))
 }
 
 /// The exceptions to a policy that match the request.
@@ -85,7 +95,12 @@ fn why_withheld(judging: &Judging<'_, '_>, position: u32) -> Option<Reason> {
 /// command line does.
 fn candidates<'v>(judging: &Judging<'v, '_>) -> impl Iterator<Item = (u32, &'v Exception, &'v Waiver)> {
     let (heeds_all, now) = (judging.is_command_line(), judging.session.now);
-    let named = judging.session.world.policies.exceptions_to(&judging.policy.head);
+    let policies = judging.session.world.policies;
+    // Kyverno: its command line gives a policy that generates every exception, whatever policy it names.
+    let takes_all = heeds_all && judging.policy.task == Task::Generate;
+    let all = policies.exceptions.iter().enumerate().filter(move |_| takes_all);
+    let named = policies.exceptions_to(&judging.policy.head).filter(move |_| !takes_all);
+    let named = named.chain(all.map(|(position, it)| (position as u32, it)));
     let waivers = named.filter_map(|(position, it)| Some((position, it, it.cel.as_ref()?)));
     waivers.filter(move |(_, _, waiver)| heeds_all || waiver.expires.is_none_or(|end| end > now))
 }

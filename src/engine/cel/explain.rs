@@ -15,7 +15,7 @@ use crate::{
         explain::{Explanation, Steps},
     },
     expr::Arena,
-    policy::cel::{Constraints, Engine, Form, Mode, Named, Policy},
+    policy::cel::{Constraints, Engine, Form, Mode, Named, Policy, Task},
     span::Span,
 };
 
@@ -74,7 +74,8 @@ fn constraints(part: &'static str, constraints: &Constraints, met: Result<(), Mi
         Ok(()) => ("holds".to_owned(), constraints.span),
         Err(mismatch) => {
             let (why, span) = reason(mismatch, constraints.span);
-            (format!("does not hold: {why}"), span)
+            let word = if mismatch == Mismatch::NamespaceUnknown { "may hold" } else { "does not hold" };
+            (format!("{word}: {why}"), span)
         }
     };
     steps.at(part, text, span);
@@ -89,6 +90,9 @@ fn reason(mismatch: Mismatch, whole: Span) -> (&'static str, Span) {
         Mismatch::Excluded(at) => ("it is excluded", at),
         Mismatch::NamespaceLabel => ("the labels of the namespace do not match the selector", whole),
         Mismatch::Label => ("the labels do not match the selector", whole),
+        Mismatch::NamespaceUnknown => {
+            ("that takes the labels of its Namespace, which the repository does not hold", whole)
+        }
     }
 }
 
@@ -101,6 +105,9 @@ fn why_silent(policy: &Policy, request: &Request<'_>, world: World<'_>, target: 
     }
     if !head.cluster_wide() && head.namespace != namespace {
         steps.at("match", format!("it judges its own namespace `{}` only", head.namespace), head.name_span);
+    }
+    if policy.task == Task::Generate {
+        steps.at("match", "it makes objects, and refuses none".to_owned(), head.name_span);
     }
     if policy.engine == Engine::Kubernetes {
         let mut bindings = world.policies.bindings_of(policy).peekable();

@@ -3,6 +3,8 @@
 //! In: what an expression asks for. Out: what stands for it here. Kyverno's command line has a file for such look-ups and
 //! takes the rest for missing; a cluster would know more than a repository, so that what is not here is not known.
 
+use std::cell::Cell;
+
 use super::rights;
 use crate::{
     cluster::{Cluster, Lookup, Resources},
@@ -27,6 +29,18 @@ pub(super) struct Answers<'v> {
     now: i128,
     /// The namespace of the policy; empty for a policy of the whole cluster.
     home: &'v str,
+    /// What expressions made.
+    made: &'v Cell<Option<&'v Made<'v>>>,
+}
+
+/// Objects that an expression made, and what was made before them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made<'v> {
+    /// The namespace for them; empty for none.
+    pub namespace: &'v str,
+    /// A list of objects.
+    pub objects: Value<'v>,
+    before: Option<&'v Made<'v>>,
 }
 
 /// What an object is looked up by.
@@ -78,9 +92,12 @@ impl<'v> Host<'v> for Answers<'v> {
                 Ok(Value::Map(Map::Entries(arena.alloc_slice_copy(&entries))))
             }
             Question::Authorize { attributes, verb } => self.authorize(attributes, verb),
-            Question::Post { .. } | Question::Generate { .. } | Question::Image { .. } => {
-                Err(EvalError::indeterminate(question.missing()))
+            Question::Generate { namespace, objects } => {
+                let namespace = namespace.unwrap_or(self.home);
+                self.made.set(Some(arena.alloc(Made { namespace, objects, before: self.made.get() })));
+                Ok(Value::Bool(true))
             }
+            Question::Post { .. } | Question::Image { .. } => Err(EvalError::indeterminate(question.missing())),
         }
     }
 }
@@ -89,7 +106,15 @@ impl<'v> Answers<'v> {
     /// The look-ups of a request, by a policy of the namespace `home`.
     pub(super) fn new(session: &Session<'v>, home: &'v str) -> Self {
         let Session { cluster, arena, now, request, world, .. } = *session;
-        Self { cluster, policies: world.policies, arena, user: request.user, now, home }
+        let made = arena.alloc(Cell::new(None));
+        Self { cluster, policies: world.policies, arena, user: request.user, now, home, made }
+    }
+
+    /// What expressions made, in their order.
+    pub(super) fn made(&self) -> Vec<Made<'v>> {
+        let mut out: Vec<_> = std::iter::successors(self.made.get(), |it| it.before).copied().collect();
+        out.reverse();
+        out
     }
 
     fn objects(self, query: Query<'_>) -> Vec<Node<'v>> {

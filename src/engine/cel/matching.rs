@@ -5,7 +5,10 @@
 use crate::{
     cluster::{Cluster, NAME_LABEL},
     document::Node,
-    engine::{Request, matching::selects},
+    engine::{
+        Request,
+        matching::{selects, selects_namespace},
+    },
     expr::{Arena, Value},
     k8s::{gvk::Plurals, label_selector::LabelSelector, scope::Scope},
     policy::{
@@ -27,6 +30,39 @@ pub(crate) struct Target<'r> {
     old_labels: Option<Value<'r>>,
     /// Labels of the namespace; of a Namespace its own. `None` for what has no namespace.
     namespace_labels: Option<Value<'r>>,
+    /// The namespace, if only its name is known.
+    unknown_namespace: Option<&'r str>,
+}
+
+/// Whether constraints hold for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// They don't.
+    No,
+    /// That takes labels of a namespace that are not known.
+    DependsOnNamespace,
+    /// They do.
+    Yes,
+}
+
+impl Reach {
+    /// What is known of constraints that hold or miss.
+    pub(super) fn of(met: Result<(), Mismatch>) -> Self {
+        match met {
+            Ok(()) => Reach::Yes,
+            Err(Mismatch::NamespaceUnknown) => Reach::DependsOnNamespace,
+            Err(_) => Reach::No,
+        }
+    }
+
+    /// What is known of two that must both hold.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Reach::No, _) | (_, Reach::No) => Reach::No,
+            (Reach::DependsOnNamespace, _) | (_, Reach::DependsOnNamespace) => Reach::DependsOnNamespace,
+            (Reach::Yes, Reach::Yes) => Reach::Yes,
+        }
+    }
 }
 
 /// The first thing that keeps constraints from holding. The order is that of certainty: the later, the nearer.
@@ -46,6 +82,8 @@ pub(crate) enum Mismatch {
     NamespaceLabel,
     /// The labels of the object don't match.
     Label,
+    /// Everything holds but for labels of a namespace of which nothing is known.
+    NamespaceUnknown,
 }
 
 impl<'r> Target<'r> {
@@ -85,6 +123,7 @@ impl<'r> Target<'r> {
             labels: labels(request.object),
             old_labels: labels(request.old_object),
             namespace_labels,
+            unknown_namespace: request.unknown_namespace(cluster).filter(|_| !is_namespace),
         })
     }
 
@@ -115,13 +154,23 @@ impl<'r> Target<'r> {
         let selects = |selector: &Option<LabelSelector>, labels: Option<Value<'_>>| {
             selector.as_ref().is_none_or(|it| selects(it, labels))
         };
-        // What lives outside of namespaces has no labels of one to fall short of.
-        if self.namespace_labels.is_some() && !selects(&constraints.namespace_selector, self.namespace_labels) {
+        let is_housed = match &constraints.namespace_selector {
+            // What lives outside of namespaces has no labels of one to fall short of.
+            Some(selector) if self.namespace_labels.is_some() => {
+                selects_namespace(selector, self.namespace_labels, self.unknown_namespace)
+            }
+            _ => Some(true),
+        };
+        if is_housed == Some(false) {
             return Err(Mismatch::NamespaceLabel);
         }
         let object = &constraints.object_selector;
         let is_old = self.old_labels.is_some() && selects(object, self.old_labels);
-        if is_old || selects(object, self.labels) { Ok(()) } else { Err(Mismatch::Label) }
+        if !is_old && !selects(object, self.labels) {
+            return Err(Mismatch::Label);
+        }
+        // Last, since what does not hold for certain decides.
+        if is_housed.is_some() { Ok(()) } else { Err(Mismatch::NamespaceUnknown) }
     }
 
     fn meets_rule(&self, rule: &ResourceRule) -> Result<(), Mismatch> {

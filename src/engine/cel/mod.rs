@@ -8,6 +8,7 @@ mod admission;
 mod body;
 mod exceptions;
 mod explain;
+mod generating;
 mod host;
 pub(crate) mod matching;
 mod names;
@@ -15,15 +16,28 @@ mod params;
 mod rights;
 mod rule;
 mod validating;
+mod webhook;
+
+use matching::Reach;
 
 pub(super) use explain::explain;
 pub(super) use rule::check;
+pub(super) use webhook::{Admittance, admit, each as each_condition};
 
-use super::{Outcome, Status, context::Session, validate::Verdict};
-use crate::policy::{
-    Action,
-    cel::{Engine, FailurePolicy, Form, Policy},
-    set::RuleRef,
+use super::{
+    Outcome, Request, Status, World,
+    context::Session,
+    generate::Generated,
+    unsettled::{self, Decides},
+    validate::Verdict,
+};
+use crate::{
+    expr::Arena,
+    policy::{
+        Action,
+        cel::{Engine, FailurePolicy, Form, Mode, Policy, Task},
+        set::{Found, RuleRef},
+    },
 };
 
 /// Judges a request by one form of a policy.
@@ -34,10 +48,27 @@ pub(super) fn evaluate<'v>(
     origin: RuleRef,
 ) -> Vec<Outcome<'v>> {
     let judging = Judging { policy, form, session, origin };
-    match policy.engine {
-        Engine::Kyverno => validating::judge(&judging).into_iter().collect(),
-        Engine::Kubernetes => admission::judge(&judging),
+    match (policy.engine, policy.task) {
+        (Engine::Kubernetes, _) => admission::judge(&judging),
+        (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
+        // It refuses nothing.
+        (Engine::Kyverno, Task::Generate) => Vec::new(),
     }
+}
+
+/// Runs a policy that makes objects; `None` for any other, and for what it is not about.
+pub(crate) fn generate<'v>(
+    world: World<'v>,
+    origin: RuleRef,
+    request: &'v Request<'v>,
+    arena: &'v Arena,
+) -> Option<Generated<'v>> {
+    let Found::Cel(policy, form) = world.policies.get(origin) else { return None };
+    if policy.task != Task::Generate {
+        return None;
+    }
+    let session = Session::new(request, world, arena);
+    generating::generate(&Judging { policy, form, session: &session, origin })
 }
 
 /// One form of a policy and one request.
@@ -51,6 +82,37 @@ struct Judging<'v, 's> {
 impl<'v> Judging<'v, '_> {
     fn is_command_line(&self) -> bool {
         self.session.cluster.is_command_line()
+    }
+
+    /// Whether the policy is about the request.
+    fn applies(&self) -> Reach {
+        let (policy, request) = (self.policy, self.session.request);
+        if !self.is_command_line() {
+            let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
+            let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
+            // Kyverno: its command line looks at neither.
+            if !policy.admission || !is_housed {
+                return Reach::No;
+            }
+        }
+        match policy.mode {
+            // Kyverno: such a policy looks at whatever it is given.
+            Mode::Json if self.is_command_line() => Reach::Yes,
+            Mode::Json | Mode::Http | Mode::Envoy => Reach::No,
+            Mode::Kubernetes => {
+                self.session.target().map_or(Reach::No, |it| Reach::of(it.meets(&self.form.constraints)))
+            }
+        }
+    }
+
+    /// An outcome of a policy or a binding that counts as far as that is known.
+    fn as_far_as(&self, reach: Reach, outcome: Outcome<'v>) -> Outcome<'v> {
+        match reach {
+            Reach::DependsOnNamespace => {
+                unsettled::by_namespace(outcome, self.session.request, self.session.cluster, Decides::Rule)
+            }
+            Reach::Yes | Reach::No => outcome,
+        }
     }
 
     /// The outcome of a verdict, by `action` if the policy's own expressions could be evaluated.
@@ -69,6 +131,7 @@ impl<'v> Judging<'v, '_> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),
         }

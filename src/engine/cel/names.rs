@@ -3,7 +3,12 @@
 //! In: a request, and what kind of policy looks at it. Out: the values of its expressions, or why they have none.
 //! The kinds see the same request in different ways, and Kyverno's command line in yet another.
 
-use super::{Status, Verdict, exceptions::Exemption, host::Answers, matching::Target};
+use super::{
+    Status, Verdict,
+    exceptions::Exemption,
+    host::{Answers, Made},
+    matching::Target,
+};
 use crate::{
     cluster::NAME_LABEL,
     document::Node,
@@ -96,6 +101,7 @@ impl Failure {
 /// The names that the expressions of one policy may use.
 pub(super) struct Names<'v> {
     scope: Scope<'v>,
+    host: &'v Answers<'v>,
     resource: Option<Node<'v>>,
     /// Why no expression can be evaluated.
     broken: Option<&'v Flaw>,
@@ -120,7 +126,7 @@ impl<'v> Names<'v> {
         reads: Reads,
     ) -> Self {
         let (arena, request) = (session.arena, session.request);
-        let host = arena.alloc(Answers::new(session, home));
+        let host: &Answers<'v> = arena.alloc(Answers::new(session, home));
         let mut scope = Scope::new(arena, host, &variables.programs, session.now);
         let mut hidden = Hidden::default();
         let resource = request.resource();
@@ -149,7 +155,7 @@ impl<'v> Names<'v> {
         }
         scope.set(Root::Exceptions, exceptions(&[], arena));
         let broken = variables.broken.first().and_then(|it| it.program().err());
-        Self { scope, resource, broken, hidden }
+        Self { scope, host, resource, broken, hidden }
     }
 
     /// The names for a policy that may look at the lists of exceptions.
@@ -190,6 +196,22 @@ impl<'v> Names<'v> {
     pub(super) fn truth(&self, expression: &'v Expression) -> Result<bool, Failure> {
         let value = self.value(expression)?;
         value.as_bool().ok_or_else(|| Failure::Error("no such overload".to_owned()))
+    }
+
+    /// The value of an expression as JSON has it.
+    pub(super) fn plain(&self, expression: &'v Expression) -> Result<expr::Value<'v>, Failure> {
+        let value = self.value(expression)?;
+        let no_form = || Failure::Error(format!("a value of type {} can't be written as JSON", value.type_name()));
+        value.to_expr(self.scope.arena()).ok_or_else(no_form)
+    }
+
+    /// What `generator.apply` was called with so far: the namespace and the list of objects, as JSON has it.
+    pub(super) fn made(&self) -> Result<Vec<(&'v str, expr::Value<'v>)>, Failure> {
+        let plain = |it: Made<'v>| {
+            let no_form = || Failure::Error("generator.apply: the objects can't be written as JSON".to_owned());
+            Ok((it.namespace, it.objects.to_expr(self.scope.arena()).ok_or_else(no_form)?))
+        };
+        self.host.made().into_iter().map(plain).collect()
     }
 
     /// The text of an expression; nothing for null.

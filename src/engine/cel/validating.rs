@@ -7,23 +7,29 @@ use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
     exceptions::{self, Exemption, Waivers},
+    matching::Reach,
     names::{Failure, Names, Sight},
 };
 use crate::policy::{
-    cel::{FailurePolicy, Mode, exception::Report},
+    cel::{FailurePolicy, Mode},
     exception::Exception,
 };
 
 /// The rule of a row that says what an exception does.
-const EXCEPTION: &str = "exception";
+pub(super) const EXCEPTION: &str = "exception";
 
 /// The rule of a row that says why a policy could not be evaluated at all.
-const EVALUATION: &str = "evaluation";
+pub(super) const EVALUATION: &str = "evaluation";
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
-    if !applies(judging) {
-        return None;
+    match judging.applies() {
+        Reach::No => None,
+        reach => matched(judging).map(|it| judging.as_far_as(reach, it)),
     }
+}
+
+/// What the policy says of a request that it is about.
+fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
     let Waivers { exemption, withheld } = match exceptions::find(judging) {
         Ok(waivers) => waivers,
@@ -31,17 +37,12 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     };
     let exemption = match exemption {
         Exemption::Whole { exceptions, report } => {
-            let keys = exceptions.iter().map(|it| it.key.as_str()).collect::<Vec<_>>().join(", ");
-            let (status, word) = match report {
-                Report::Skip => (Status::Skip, "skipped"),
-                Report::Pass => (Status::Pass, "passed"),
-            };
-            let text = format!("rule is {word} due to policy exception: {keys}");
+            let told = exceptions::told(&exceptions, report);
             // Kyverno's command line, whose rows say nothing of this, is not asked twice.
             let without = (!judging.is_command_line()).then(|| verdict(judging, &Exemption::None).1);
             let waived = without.as_ref().map(|it| it.status);
             let evidence = without.map(|it| it.evidence).unwrap_or_default();
-            let verdict = Verdict { evidence, ..Verdict::new(status, text) };
+            let verdict = Verdict { evidence, ..told };
             return Some(Outcome { exceptions, waived, ..outcome(EXCEPTION, verdict) });
         }
         exemption => exemption,
@@ -58,25 +59,6 @@ pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
         (out.exceptions, out.waived, out.evidence) = (exceptions, Some(without.status), without.evidence);
     }
     Some(out)
-}
-
-/// Whether the policy is about the request.
-fn applies(judging: &Judging<'_, '_>) -> bool {
-    let (policy, request) = (judging.policy, judging.session.request);
-    if !judging.is_command_line() {
-        let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
-        let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
-        // Kyverno: its command line looks at neither.
-        if !policy.admission || !is_housed {
-            return false;
-        }
-    }
-    match policy.mode {
-        // Kyverno: such a policy looks at whatever it is given.
-        Mode::Json => judging.is_command_line(),
-        Mode::Http | Mode::Envoy => false,
-        Mode::Kubernetes => judging.session.target().is_some_and(|it| it.meets(&judging.form.constraints).is_ok()),
-    }
 }
 
 /// What the policy itself says, and the rule of the row.

@@ -15,11 +15,15 @@ mod targets;
 mod tests;
 
 use super::{
-    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, World, applies,
+    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, Waivers, World, applies,
+    cel::Admittance,
     conditions::{self, Wanted},
     context::{RuleScope, Session},
+    gate::{self, Gatekeeper},
     matching::Subjected,
-    nobody_known, skipped_by, supplied, undecided, waivers,
+    nobody_known, skipped_by, supplied, undecided,
+    unsettled::{Decides, by_namespace},
+    waivers,
 };
 use crate::{
     document::{Document, Node},
@@ -78,6 +82,7 @@ pub(crate) fn mutate<'w>(
     let mut out = Mutated::default();
     let mut arena = Arena::new();
     let mut done: Option<&Policy> = None;
+    let mut gatekeeper = Gatekeeper::default();
     for reference in rules {
         let Some((policy, rule)) = world.policies.classic_rule(*reference) else { continue };
         let Body::Mutate(block) = &rule.body else { continue };
@@ -88,11 +93,11 @@ pub(crate) fn mutate<'w>(
         let object = out.document.as_ref().map(Document::root).or(request.object);
         let request = Request { object, ..*request };
         let applying = Applying { world, policy, rule, block, reference: *reference };
-        let Some(said) = applying.step(&request, targets, &arena) else { continue };
+        let Some(said) = applying.step(&request, targets, &mut gatekeeper, &arena) else { continue };
         match said {
             Said::Whole(outcome, document) => {
                 let status = outcome.status;
-                if policy.first_rule_only && status == Status::Pass {
+                if gatekeeper.has_refused() || (policy.first_rule_only && status == Status::Pass) {
                     done = Some(policy);
                 }
                 out.outcomes.push(outcome);
@@ -160,7 +165,13 @@ struct Applying<'w> {
 }
 
 impl<'w> Applying<'w> {
-    fn step<'v>(&self, request: &'v Request<'v>, targets: &[Node<'v>], arena: &'v Arena) -> Option<Said<'w>>
+    fn step<'v>(
+        &self,
+        request: &'v Request<'v>,
+        targets: &[Node<'v>],
+        gatekeeper: &mut Gatekeeper<'w>,
+        arena: &'v Arena,
+    ) -> Option<Said<'w>>
     where
         'w: 'v,
     {
@@ -175,17 +186,48 @@ impl<'w> Applying<'w> {
             return None;
         }
         let subject = Subjected::new(request, object, self.world.cluster);
-        let reach = applies(policy, rule, &subject, self.reference.kinds());
+        let session = Session::new(request, self.world, arena);
+        match gatekeeper.admit(policy, &session) {
+            Admittance::Open => self.say(&session, &subject, object, targets),
+            Admittance::Closed => None,
+            Admittance::Refused(status, obstacle) => {
+                let outcome = gate::refused(policy, rule, &subject, (*status, obstacle))?;
+                Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None))
+            }
+            Admittance::Unknown(obstacle) => match self.say(&session, &subject, object, targets)? {
+                // What would be changed, and maybe is not, can't be judged.
+                Said::Whole(outcome, Some(_)) => {
+                    let outcome = Outcome { status: Status::Error, ..outcome };
+                    Some(Said::Whole(gate::left_open(outcome, obstacle), None))
+                }
+                Said::Whole(outcome, None) => Some(Said::Whole(gate::left_open(outcome, obstacle), None)),
+                said @ Said::Each(_) => Some(said),
+            },
+        }
+    }
+
+    /// What the rule says when Kyverno is asked.
+    fn say<'v>(
+        &self,
+        session: &Session<'v>,
+        subject: &Subjected<'v>,
+        object: Node<'v>,
+        targets: &[Node<'v>],
+    ) -> Option<Said<'w>>
+    where
+        'w: 'v,
+    {
+        let (policy, rule) = (self.policy, self.rule);
+        let reach = applies(policy, rule, subject, self.reference.kinds());
         if reach == Reach::No {
             return None;
         }
-        let session = Session::new(request, self.world, arena);
-        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(&session)) {
+        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
             let at = rule.object().get("match").map_or(rule.node, Node::id);
             let outcome = undecided(policy, rule, at, USER_UNKNOWN);
             return Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None));
         }
-        let scope = RuleScope::new(&session, supplied(policy, rule, &session));
+        let scope = RuleScope::new(session, supplied(policy, rule, session));
         scope.declare(&rule.context, &rule.document);
         if let Some(preconditions) = &rule.preconditions {
             match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
@@ -199,7 +241,8 @@ impl<'w> Applying<'w> {
             }
         }
         let action = policy.action.action.unwrap_or_default();
-        let exceptions = waivers(self.world, policy, rule, &scope, (&subject, action)).counting;
+        let Waivers { counting: exceptions, unsettled, .. } =
+            waivers(self.world, policy, rule, &scope, (subject, action));
         if !exceptions.is_empty() {
             let without = self.block.targets.is_empty().then(|| self.changed(&scope, object).0.status);
             let outcome = self.outcome(Status::Skip, skipped_by(&exceptions));
@@ -209,7 +252,20 @@ impl<'w> Applying<'w> {
             return Some(Said::Each(self.each(&scope, targets)));
         }
         let (outcome, document) = self.changed(&scope, object);
-        Some(Said::Whole(outcome, document))
+        let decides = match unsettled {
+            _ if reach == Reach::DependsOnNamespace => Decides::Rule,
+            Some(exception) => Decides::Exception(&exception.key),
+            None => return Some(Said::Whole(outcome, document)),
+        };
+        if outcome.status == Status::Skip {
+            return Some(Said::Whole(outcome, document));
+        }
+        // What the rule would change may stay as it is: either way the object is not known.
+        let failed = match outcome.status {
+            Status::Pass => self.outcome(Status::Indeterminate, "the rule would change the object".to_owned()),
+            _ => outcome,
+        };
+        Some(Said::Whole(by_namespace(failed, session.request, self.world.cluster, decides), None))
     }
 
     /// What the rule makes of one object.
@@ -265,6 +321,7 @@ impl<'w> Applying<'w> {
             tolerated: false,
             near_misses: Vec::new(),
             withheld: Vec::new(),
+            hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: Some(self.reference),
         }

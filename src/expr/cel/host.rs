@@ -76,10 +76,8 @@ pub(crate) enum Question<'v> {
     /// `generator.apply`: takes the objects to be generated, answers true.
     Generate {
         /// Namespace of the objects; `None` is the namespace of the policy.
-        #[expect(dead_code, reason = "policies that generate will read it")]
         namespace: Option<&'v str>,
         /// A list of objects.
-        #[expect(dead_code, reason = "policies that generate will read it")]
         objects: Value<'v>,
     },
     /// `verifyImageSignatures`, `verifyAttestationSignatures`, `extractPayload` and `getImageData`.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{
     compile::{Compiler, Profile},
     constraints, decode,
-    model::{Binding, Engine, Form, Mode, NotFound, ParamKind, ParamRef, Policy},
+    model::{Binding, Engine, Form, Mode, NotFound, ParamKind, ParamRef, Policy, Task},
     refuse,
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, measure: Measure, p
         node,
         head,
         engine: Engine::Kubernetes,
+        task: Task::Validate,
         mode: Mode::Kubernetes,
         admission: true,
         failure: decode::failure_policy(spec),

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use super::{
-    expression::{Expression, Reads},
+    expression::{Expression, Part, Reads},
+    generating,
     model::{Body, Named, Validation, Variables},
 };
 use crate::{
@@ -17,11 +18,6 @@ use crate::{
 /// What kind of policy expressions stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// `ValidatingPolicy`.
-    Validating {
-        /// Whether it sees its own namespace only.
-        namespaced: bool,
-    },
     /// `ValidatingAdmissionPolicy`.
     Admission {
         /// Whether it has parameters.
@@ -32,10 +28,12 @@ pub(crate) enum Profile {
         /// Whether it has parameters.
         params: bool,
     },
+    /// `matchConditions` of a webhook, which the API server evaluates before it asks Kyverno.
+    Webhook,
     /// `PolicyException` of `policies.kyverno.io`.
     Exception,
-    /// Another kind of `policies.kyverno.io`, of which only conditions and variables are looked at.
-    Other {
+    /// A policy of `policies.kyverno.io`.
+    Kyverno {
         /// Which one.
         family: Family,
         /// Whether it sees its own namespace only.
@@ -53,11 +51,10 @@ impl Compiler {
     /// A compiler for a kind of policy.
     pub(crate) fn new(profile: Profile) -> Self {
         let environment = match profile {
-            Profile::Validating { namespaced: false } => Environment::new(Family::ValidatingPolicy),
-            Profile::Validating { namespaced: true } => Environment::new(Family::ValidatingPolicy).namespaced(),
+            Profile::Webhook => Environment::new(Family::ClusterPolicy).without(Root::NamespaceObject),
             Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
-            Profile::Other { family, namespaced: false } => Environment::new(family),
-            Profile::Other { family, namespaced: true } => Environment::new(family).namespaced(),
+            Profile::Kyverno { family, namespaced: false } => Environment::new(family),
+            Profile::Kyverno { family, namespaced: true } => Environment::new(family).namespaced(),
             Profile::Admission { params } => with_params(Environment::new(Family::ValidatingAdmissionPolicy), params),
             Profile::Rule { params } => with_params(Environment::new(Family::ClusterPolicy), params),
         };
@@ -78,18 +75,19 @@ impl Compiler {
             conditions: match self.profile {
                 Profile::Admission { .. }
                 | Profile::Rule { .. }
-                | Profile::Other { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
+                | Profile::Kyverno { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
                     conditions(list, &known)
                 }
-                Profile::Validating { .. } | Profile::Exception | Profile::Other { .. } => self.conditions(list),
+                Profile::Webhook | Profile::Exception | Profile::Kyverno { .. } => self.conditions(list),
             },
             variables,
-            validations: match self.profile {
-                // What else these kinds say is not evaluated.
-                Profile::Other { .. } => Vec::new(),
-                _ => validations(spec.get("validations"), &known),
-            },
+            // Of the kinds that have none the schema lets none in.
+            validations: validations(spec.get("validations"), &known),
             annotations: annotations(spec.get("auditAnnotations"), &known),
+            products: match self.profile {
+                Profile::Kyverno { family: Family::GeneratingPolicy, .. } => generating::products(spec, &known),
+                _ => Vec::new(),
+            },
             reads: Reads::NONE,
         };
         body.noted()
@@ -103,6 +101,7 @@ impl Compiler {
             variables,
             validations: validations(cel.get("expressions"), &known),
             annotations: annotations(cel.get("auditAnnotations"), &known),
+            products: Vec::new(),
             reads: Reads::NONE,
         };
         body.noted()
@@ -139,17 +138,27 @@ fn with_params(mut environment: Environment, params: bool) -> Environment {
 }
 
 /// What expressions may name, and what variables read.
-struct Known {
+pub(super) struct Known {
     environment: Environment,
     reads: HashMap<String, Reads>,
 }
 
 impl Known {
-    fn compile(&self, node: Node<'_>, expected: Expected) -> Expression {
-        let text = node.as_str().unwrap_or_default();
-        let named = self.reads.iter().filter(|(name, _)| text.contains(&format!("variables.{name}")));
-        let through = named.fold(Reads::default(), |reads, (_, it)| reads.and(*it));
+    /// Compiles the text of a node.
+    pub(super) fn compile(&self, node: Node<'_>, expected: Expected) -> Expression {
+        let through = self.through_variables(node.as_str().unwrap_or_default());
         Expression::compile(node, &self.environment, expected, through)
+    }
+
+    /// Compiles a part of the text of a node.
+    pub(super) fn compile_part(&self, part: Part<'_>, expected: Expected) -> Expression {
+        Expression::compile_part(part, &self.environment, expected, self.through_variables(part.text))
+    }
+
+    /// What the variables read that a text names.
+    fn through_variables(&self, text: &str) -> Reads {
+        let named = self.reads.iter().filter(|(name, _)| text.contains(&format!("variables.{name}")));
+        named.fold(Reads::default(), |reads, (_, it)| reads.and(*it))
     }
 }
 

@@ -1,4 +1,4 @@
-//! From the document of a `ValidatingPolicy` to its compiled form.
+//! From the document of a policy of `policies.kyverno.io` to its compiled form.
 //!
 //! In: a document and the node of an object that the API server's schema lets in. Out: the policy, and what keeps it from
 //! being compiled: expressions that don't parse, or of another type than they must be.
@@ -9,7 +9,7 @@ use super::{
     autogen,
     compile::{Compiler, Profile},
     constraints::{self, Constraints},
-    model::{Engine, FailurePolicy, Form, Mode, Policy},
+    model::{Engine, FailurePolicy, Form, Mode, Policy, Task},
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -21,12 +21,22 @@ use crate::{
     },
 };
 
-/// Decodes and compiles a `ValidatingPolicy` or a `NamespacedValidatingPolicy`.
-pub(crate) fn validating(document: &Arc<Document>, node: NodeId, problems: &Problems) -> Option<Policy> {
+/// Decodes and compiles a policy of `policies.kyverno.io`; `None` for kinds that are not evaluated.
+pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems: &Problems) -> Option<Policy> {
     let object = document.node(node);
-    let namespaced = object.str_at(&["kind"]) == Some("NamespacedValidatingPolicy");
-    let kind = if namespaced { "NamespacedValidatingPolicy" } else { "ValidatingPolicy" };
-    let head = head(document, object, kind, namespaced, problems)?;
+    let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
+    let (task, family, [wide, narrow]) = match kind {
+        Cel::Validating => {
+            let names = ["ValidatingPolicy", "NamespacedValidatingPolicy"];
+            (Task::Validate, Family::ValidatingPolicy, names)
+        }
+        Cel::Generating => {
+            let names = ["GeneratingPolicy", "NamespacedGeneratingPolicy"];
+            (Task::Generate, Family::GeneratingPolicy, names)
+        }
+        Cel::Mutating | Cel::ImageValidating | Cel::Deleting | Cel::Exception => return None,
+    };
+    let head = head(document, object, if namespaced { narrow } else { wide }, namespaced, problems)?;
     let spec = object.get("spec")?;
     let mode = match spec.str_at(&["evaluation", "mode"]) {
         Some("JSON") => Mode::Json,
@@ -36,7 +46,7 @@ pub(crate) fn validating(document: &Arc<Document>, node: NodeId, problems: &Prob
     };
     let enabled = |part: &str| spec.at(&["evaluation", part, "enabled"]).and_then(Node::as_bool).unwrap_or(true);
     let forms = if matches!(mode, Mode::Kubernetes | Mode::Json) {
-        forms(spec, &Compiler::new(Profile::Validating { namespaced }), problems)
+        forms(spec, &Compiler::new(Profile::Kyverno { family, namespaced }), task, problems)
     } else {
         // Such a policy speaks to other servers, in another language; nothing of it reaches an API server.
         Vec::new()
@@ -46,6 +56,7 @@ pub(crate) fn validating(document: &Arc<Document>, node: NodeId, problems: &Prob
         node,
         head: Head { background: enabled("background"), ..head },
         engine: Engine::Kyverno,
+        task,
         mode,
         admission: enabled("admission"),
         failure: failure_policy(spec),
@@ -60,25 +71,25 @@ pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
     let family = match kind {
         Cel::Mutating => Family::MutatingPolicy,
         Cel::ImageValidating => Family::ImageValidatingPolicy,
-        Cel::Generating => Family::GeneratingPolicy,
         Cel::Deleting => Family::DeletingPolicy,
-        Cel::Validating | Cel::Exception => return,
+        Cel::Validating | Cel::Generating | Cel::Exception => return,
     };
     let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
     if let Some(spec) = object.get("spec") {
         constraints::decode(spec.get("matchConstraints"), problems);
-        Compiler::new(Profile::Other { family, namespaced }).body(spec).report(problems);
+        Compiler::new(Profile::Kyverno { family, namespaced }).body(spec).report(problems);
     }
 }
 
 /// The policy as written and its forms for Pod controllers.
-fn forms(spec: Node<'_>, compiler: &Compiler, problems: &Problems) -> Vec<Form> {
+fn forms(spec: Node<'_>, compiler: &Compiler, task: Task, problems: &Problems) -> Vec<Form> {
     let constraints = constraints::decode(spec.get("matchConstraints"), problems).unwrap_or_default();
     let mut out = Vec::new();
     let body = compiler.body(spec);
     body.report(problems);
     // A generated form of what does not compile would say the same things once more.
-    let generated = if problems.is_empty() { autogen::forms(spec, &constraints) } else { Vec::new() };
+    let has_forms = task == Task::Validate && problems.is_empty();
+    let generated = if has_forms { autogen::forms(spec, &constraints) } else { Vec::new() };
     for form in generated {
         let constraints = Constraints { rules: form.rules, ..constraints.clone() };
         let body = compiler.body(form.spec.root());

@@ -73,7 +73,7 @@ impl Reads {
     }
 
     /// What either reads.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             request: self.request || other.request,
             user: self.user || other.user,
@@ -95,13 +95,23 @@ impl Expression {
     /// Compiles the text of a node; `variables` is what the variables read that it names.
     pub(super) fn compile(node: Node<'_>, environment: &Environment, expected: Expected, variables: Reads) -> Self {
         let text = node.as_str().unwrap_or_default();
-        let program = Program::compile(text, environment, expected).map_err(|error| flaw(node, text, &error));
+        Self::compile_part(Part { node, text, offset: 0 }, environment, expected, variables)
+    }
+
+    /// Compiles a part of the text of a node.
+    pub(super) fn compile_part(
+        part: Part<'_>,
+        environment: &Environment,
+        expected: Expected,
+        variables: Reads,
+    ) -> Self {
+        let program = Program::compile(part.text, environment, expected).map_err(|error| part.flaw(&error));
         Self {
             program,
-            text: text.into(),
-            file: Arc::clone(node.file()),
-            span: node.span(),
-            reads: Reads::of(text).and(variables),
+            text: part.text.into(),
+            file: Arc::clone(part.node.file()),
+            span: if part.offset == 0 { part.node.span() } else { part.place(0) },
+            reads: Reads::of(part.text).and(variables),
         }
     }
 
@@ -148,9 +158,28 @@ impl Expression {
     }
 }
 
-fn flaw(node: Node<'_>, text: &str, error: &CompileError) -> Flaw {
-    // What is said of the type of the whole has no place in it.
-    let at =
-        if error.offset() == 0 { node.span() } else { place::of_text(node.file(), node.span(), text, error.offset()) };
-    Flaw { text: error.printed(text), message: error.to_string(), at }
+/// An expression in the text of a node.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'t> {
+    /// The node.
+    pub node: Node<'t>,
+    /// The expression.
+    pub text: &'t str,
+    /// Where it begins in the text of the node.
+    pub offset: usize,
+}
+
+impl Part<'_> {
+    /// Where an offset into the expression stands.
+    fn place(self, offset: usize) -> Span {
+        let text = self.node.as_str().unwrap_or_default();
+        place::of_text(self.node.file(), self.node.span(), text, self.offset + offset)
+    }
+
+    fn flaw(self, error: &CompileError) -> Flaw {
+        // What is said of the type of the whole has no place in it.
+        let is_whole = error.offset() == 0 && self.offset == 0;
+        let at = if is_whole { self.node.span() } else { self.place(error.offset()) };
+        Flaw { text: error.printed(self.text), message: error.to_string(), at }
+    }
 }

@@ -1,7 +1,51 @@
-//! `GeneratingPolicy`.
+//! `GeneratingPolicy`: what it makes, and what a cluster refuses in it.
 
-use super::refuse;
-use crate::{document::Node, policy::fields::Problems};
+use super::{compile::Known, expression::Expression, refuse, template::Template};
+use crate::{
+    document::Node,
+    expr::cel::Expected,
+    policy::{error::PolicyError, fields::Problems},
+};
+
+/// An entry of `generate`.
+#[derive(Debug)]
+pub(crate) enum Product {
+    /// An expression that calls `generator.apply`.
+    Expression(Expression),
+    /// Objects as YAML, with or without expressions in them.
+    Template(Template),
+}
+
+impl Product {
+    /// Every expression in it.
+    pub(super) fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Product::Expression(expression) => vec![expression],
+            Product::Template(template) => template.expressions(),
+        }
+    }
+
+    /// What is wrong with it beside expressions.
+    pub(super) fn flaws(&self) -> &[PolicyError] {
+        match self {
+            Product::Expression(_) => &[],
+            Product::Template(template) => &template.flaws,
+        }
+    }
+}
+
+/// Compiles the entries of `generate`.
+pub(super) fn products(spec: Node<'_>, known: &Known) -> Vec<Product> {
+    let compiled = |entry: Node<'_>| {
+        let expression = entry.get("expression").filter(|it| it.as_str().is_some_and(|text| !text.is_empty()));
+        match (expression, entry.get("template")) {
+            (Some(node), _) => Some(Product::Expression(known.compile(node, Expected::Bool))),
+            (None, Some(node)) => Template::compile(node, known).map(Product::Template),
+            (None, None) => None,
+        }
+    };
+    spec.get("generate").into_iter().flat_map(Node::items).filter_map(compiled).collect()
+}
 
 pub(super) fn check(spec: Node<'_>, problems: &Problems) {
     for entry in spec.get("generate").into_iter().flat_map(Node::items) {

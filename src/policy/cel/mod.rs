@@ -13,13 +13,16 @@ mod expression;
 mod generating;
 mod model;
 mod mutating;
+mod template;
 
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
+pub(crate) use generating::Product;
 pub(crate) use model::{
-    Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Validation,
+    Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Task, Validation,
     Variables,
 };
+pub(crate) use template::{Piece, Shape};
 
 use super::{error::Problem, fields::Problems, kinds::Cel};
 use crate::document::Node;

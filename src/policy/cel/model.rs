@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     constraints::Constraints,
     expression::{Expression, Reads},
+    generating::Product,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -14,7 +15,7 @@ use crate::{
     span::Span,
 };
 
-/// A `ValidatingPolicy`, its namespaced form, or a `ValidatingAdmissionPolicy`.
+/// A policy of `policies.kyverno.io`, or a `ValidatingAdmissionPolicy`.
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// The document that holds it.
@@ -25,6 +26,8 @@ pub(crate) struct Policy {
     pub head: Head,
     /// Who evaluates it.
     pub engine: Engine,
+    /// What it is for.
+    pub task: Task,
     /// What it looks at.
     pub mode: Mode,
     /// Whether it judges requests at all: `evaluation.admission.enabled`.
@@ -63,6 +66,15 @@ pub(crate) enum Engine {
     Kyverno,
     /// The API server.
     Kubernetes,
+}
+
+/// What a policy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// It says whether objects are as they should be.
+    Validate,
+    /// It makes objects when others come.
+    Generate,
 }
 
 /// What a policy looks at: `evaluation.mode`.
@@ -111,6 +123,8 @@ pub(crate) struct Body {
     pub validations: Vec<Validation>,
     /// `auditAnnotations`.
     pub annotations: Vec<Named>,
+    /// `generate`.
+    pub products: Vec<Product>,
     /// What any of them reads that is not always known.
     pub reads: Reads,
 }
@@ -121,12 +135,14 @@ impl Body {
         let conditions = self.conditions.iter().map(|it| &it.expression);
         let validations = self.validations.iter().flat_map(|it| [Some(&it.expression), it.message_expression.as_ref()]);
         let annotations = self.annotations.iter().map(|it| &it.expression);
-        self.variables.broken.iter().chain(conditions).chain(validations.flatten()).chain(annotations)
+        let products = self.products.iter().flat_map(Product::expressions);
+        self.variables.broken.iter().chain(conditions).chain(validations.flatten()).chain(annotations).chain(products)
     }
 
     /// Notes what keeps expressions from being compiled.
     pub(crate) fn report(&self, problems: &Problems) {
         self.expressions().for_each(|it| it.report(problems));
+        self.products.iter().flat_map(Product::flaws).for_each(|flaw| problems.add(flaw.clone()));
     }
 
     /// Whether a message may quote what expressions read.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     autogen, cel,
     condition::{self, FlatList},
-    context, generate, images,
+    context, gate, generate, images,
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
     mutate,
     pattern::{Numbers, Pattern},
@@ -69,6 +69,7 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
             background: spec.boolean("background").unwrap_or(true),
         },
         admission: spec.boolean("admission").unwrap_or(true),
+        gate: gate::decode(spec.node(), problems),
         action: failure_action(spec, "validationFailureAction", "validationFailureActionOverrides", problems),
         first_rule_only,
         rules,

@@ -5,6 +5,7 @@ pub(crate) mod cel;
 pub(crate) mod condition;
 pub(crate) mod context;
 pub(crate) mod decode;
+pub(crate) mod gate;
 pub(crate) mod generate;
 pub(crate) mod images;
 pub(crate) mod model;

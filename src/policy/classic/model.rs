@@ -7,6 +7,7 @@ use super::{
     cel::Cel,
     condition::Conditions,
     context::ContextEntry,
+    gate::Gate,
     generate::Generate,
     images::VerifyImages,
     mutate::Mutate,
@@ -34,6 +35,8 @@ pub(crate) struct Policy {
     pub head: Head,
     /// `spec.admission`.
     pub admission: bool,
+    /// `spec.webhookConfiguration.matchConditions`.
+    pub gate: Gate,
     /// `spec.validationFailureAction` and its overrides.
     pub action: FailureAction,
     /// `spec.applyRules: One`.

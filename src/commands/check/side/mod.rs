@@ -1,0 +1,273 @@
+//! The side of a change that holds the law, and the case of what changed before that law.
+//!
+//! In: a difference of two trees. Out: a [`Case`]. Only what changed is read, what judges it, and what either depends on.
+
+mod around;
+mod law;
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
+
+use super::{Case, LawArgs, sides::Sides, standing::Turnover};
+use crate::{
+    cluster::Cluster,
+    commands::{
+        RunError,
+        workspace::{from_config, from_source},
+    },
+    config::{Settings, Trust},
+    document::{Limits, layout::Names},
+    finding::{Finding, Place, Severity},
+    governance::Rules,
+    report::Progress,
+    runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile},
+    source::{
+        Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, git_diff, git_tree, holdings, is_hidden,
+        staged::Snapshot,
+    },
+};
+
+/// The side of a change that holds the law.
+pub(super) struct Side<'r> {
+    pub(super) repository: Cow<'r, Repository>,
+    pub(super) environment: &'r Environment,
+    pub(super) tree: TreeAt<'r>,
+    pub(super) settings: Settings,
+    pub(super) trust: Trust,
+    /// How messages name it.
+    pub(super) held_by: String,
+    /// Whether it is the change's own, and the law is not.
+    pub(super) is_unvouched: bool,
+}
+
+/// A tree that can be listed.
+pub(super) enum TreeAt<'r> {
+    Stored { law: Oid, new: Oid },
+    Index(&'r Snapshot<'r>),
+}
+
+impl Side<'_> {
+    pub(super) fn options(&self, include: &[String]) -> Result<Options, RunError> {
+        let filter = Filter::new(include, &self.settings.exclude).map_err(|error| from_source(&error))?;
+        Ok(Options { filter, jobs: rayon::current_num_threads(), ..Options::default() })
+    }
+
+    /// What is judged.
+    pub(super) fn judged(&self) -> Result<Options, RunError> {
+        self.options(&self.settings.include)
+    }
+
+    pub(super) fn case(
+        &self,
+        diff: Diff,
+        law_diff: Option<&Diff>,
+        law: &LawArgs,
+        progress: &Progress,
+    ) -> Result<Case, RunError> {
+        let changed: HashSet<&str> = diff
+            .changes
+            .iter()
+            .flat_map(|it| [it.old.as_ref(), it.new.as_ref()])
+            .flatten()
+            .map(|it| &*it.path)
+            .collect();
+
+        let law_inputs = self.law_inputs(law)?;
+        let mut law_tree = self.load(&law_inputs.inputs, &Known::default(), progress)?;
+        let mut compiled = Law::compile(law_tree.files.iter());
+        // What the change itself mends, or takes away, is not held against it.
+        let stays = |it: &Finding| {
+            let path = &*it.primary.path;
+            // A policy that is not evaluated here is not mended by a change, only by taking it away.
+            let is_unknown = it.id == "policy/not-evaluated";
+            self.trust == Trust::Head || is_unknown || law_inputs.on_disk.contains(path) || !changed.contains(path)
+        };
+        compiled.findings.retain(stays);
+        law_tree.findings.retain(stays);
+
+        let mut telling = self.telling(&diff)?;
+        let mut known = Known { scopes: law_tree.scopes.clone(), names: Names::default() };
+        let mut tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
+        if tree.has_strays || Self::knows_too_little(&tree, &compiled) {
+            let around = self.surroundings(tree.has_strays, progress)?;
+            telling.extend(around.telling);
+            known.scopes.extend(around.known.scopes);
+            known.names = around.known.names;
+            tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
+        }
+        known.scopes.extend(tree.scopes.iter().cloned());
+        let before = self.load(&inputs(&diff, false, &telling), &known, progress)?;
+        let mut held = Cluster::default();
+        runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
+
+        let governance = Rules::new(&self.settings.governance).map_err(|error| from_config(&error))?;
+        let sides = match law_diff {
+            None => self.sides(&before.files, &tree.files, &diff, law)?,
+            Some(diff) => {
+                let before = self.load(&inputs(diff, false, &telling), &known, progress)?;
+                let after = self.load(&inputs(diff, true, &telling), &known, progress)?;
+                self.sides(&before.files, &after.files, diff, law)?
+            }
+        };
+        self.stand_in(&mut compiled, &tree, law, progress)?;
+        let mut findings = runner::skipped(&diff.skipped);
+        findings.extend(law_inputs.findings.iter().cloned());
+        findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
+        let mut notes = law_inputs.notes.clone();
+        notes.insert(0, format!("judged by the policies of {}, trust: {}", self.held_by, self.trust));
+        let user = self.settings.user.clone();
+        let mut turnover = Turnover::default();
+        let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
+        if self.is_unvouched {
+            turnover = Turnover::of_all(&compiled.policies, is_fixed);
+        } else if matches!(self.trust, Trust::Base | Trust::Both) {
+            turnover = Turnover::new(&mut compiled.policies, &sides.after, &sides.changed, is_fixed);
+        }
+        let (governance, sides) = (Some(governance), Some(sides));
+        Ok(Case {
+            law: compiled,
+            tree,
+            law_tree,
+            held,
+            removes: true,
+            user,
+            findings,
+            notes,
+            governance,
+            sides,
+            turnover,
+            ..Case::default()
+        })
+    }
+
+    /// The files that changed, with what they count as before the law.
+    fn sides(&self, before: &[TreeFile], after: &[TreeFile], diff: &Diff, law: &LawArgs) -> Result<Sides, RunError> {
+        let settings = &self.settings;
+        let filter = |given: &[String], set: &[String]| -> Result<Option<Filter>, RunError> {
+            let below: Vec<String> = given.iter().filter_map(|name| self.below_root(name)).collect();
+            // Law from elsewhere is no part of any change.
+            if (!given.is_empty() || self.trust == Trust::Operator) && below.is_empty() {
+                return Ok(None);
+            }
+            let include = if given.is_empty() { set } else { &below };
+            Filter::new(include, &settings.exclude).map(Some).map_err(|error| from_source(&error))
+        };
+        let policies = filter(&law.policies, &settings.policies)?;
+        let exceptions = filter(&law.exceptions, &settings.exceptions)?;
+        let takes = |filter: &Option<Filter>, path: &str| {
+            filter.as_ref().is_some_and(|filter| filter.takes(path)) && !is_hidden(path)
+        };
+        let entries = diff.changes.iter().flat_map(|it| [it.old.as_ref(), it.new.as_ref()]).flatten();
+        let changed: HashSet<String> = entries.map(|it| it.path.to_string()).collect();
+        let of_law = |files: &[TreeFile]| {
+            let files = files.iter().filter(|file| changed.contains(&**file.file.path()));
+            let with_roles = |file: &TreeFile| {
+                let path = file.file.path();
+                let (policies, exceptions) = (takes(&policies, path), takes(&exceptions, path));
+                TreeFile { roles: Roles { policies, exceptions, ..file.roles }, ..file.clone() }
+            };
+            files.map(with_roles).collect()
+        };
+        Ok(Sides {
+            before: of_law(before),
+            after: of_law(after),
+            changed: changed.clone(),
+            is_narrowed: !(law.policies.is_empty() && settings.policies.is_empty()),
+            ..Sides::default()
+        })
+    }
+
+    fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
+        progress.expect(inputs.len() as u64);
+        let max_bytes = Options::default().max_bytes;
+        let reader = || self.repository.reader(max_bytes);
+        let loader = Loader {
+            reader: &reader,
+            limits: Limits::default(),
+            scopes: known.scopes.clone(),
+            names: known.names.clone(),
+            progress,
+        };
+        loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
+    }
+
+    /// Fills in what stands for the cluster, if a verdict can depend on it.
+    fn stand_in(&self, compiled: &mut Law, new: &Tree, law: &LawArgs, progress: &Progress) -> Result<(), RunError> {
+        let reads_objects = compiled.policies.reads_objects();
+        if !reads_objects && !compiled.policies.reads_namespaces() {
+            return Ok(());
+        }
+        let mut inputs = Vec::new();
+        if law.cluster.is_empty() {
+            let roles = Roles { cluster: true, screened: !reads_objects, ..Roles::default() };
+            let listing = if reads_objects { self.list(&self.options(&[])?)? } else { self.list_screened()? };
+            inputs.extend(listing.entries.into_iter().map(|entry| Input { entry, roles }));
+        }
+        let roles = Roles { cluster: true, ..Roles::default() };
+        for name in &law.cluster {
+            let named = self.named(name)?;
+            if named.is_empty() {
+                return Err(self.nothing_at(name));
+            }
+            inputs.extend(named.listing.entries.into_iter().map(|entry| Input { entry, roles }));
+        }
+        let known = Known { scopes: new.scopes.clone(), names: Names::default() };
+        let tree = self.load(&inputs, &known, progress)?;
+        // Of an object on both sides the trusted one counts; an object that only the change brings is there, too.
+        compiled.stand_in(new.files.iter().filter(|file| file.roles.judged));
+        compiled.stand_in(tree.files.iter());
+        Ok(())
+    }
+
+    fn list(&self, options: &Options) -> Result<Listing, RunError> {
+        match &self.tree {
+            TreeAt::Stored { law, .. } => git_tree::list(&self.repository, *law, options),
+            TreeAt::Index(snapshot) => snapshot.list(options),
+        }
+        .map_err(|error| from_source(&error))
+    }
+
+    /// As [`Self::list`], but files that could not matter to a law may be left out.
+    fn list_screened(&self) -> Result<Listing, RunError> {
+        let options = self.options(&[])?;
+        match &self.tree {
+            TreeAt::Stored { law, .. } => {
+                holdings::list(&self.repository, *law, &options, &runner::SCREEN).map_err(|error| from_source(&error))
+            }
+            TreeAt::Index(_) => self.list(&options),
+        }
+    }
+}
+
+/// What files need not say themselves.
+#[derive(Default)]
+struct Known {
+    scopes: Scopes,
+    names: Names,
+}
+
+/// What to read of one side of a difference, with what tells of it.
+fn inputs(diff: &Diff, is_new: bool, telling: &[Entry]) -> Vec<Input> {
+    let roles = Roles { judged: is_new, ..Roles::default() };
+    let side = |it: &git_diff::Change| if is_new { it.new.clone() } else { it.old.clone() };
+    let mut out: Vec<Input> = diff.changes.iter().filter_map(side).map(|entry| Input { entry, roles }).collect();
+    // What tells of its neighbors and changed itself is there already, or was not on this side.
+    let mut known: HashSet<Arc<str>> = diff
+        .changes
+        .iter()
+        .flat_map(|it| [it.old.as_ref(), it.new.as_ref()])
+        .flatten()
+        .map(|it| Arc::clone(&it.path))
+        .collect();
+    for entry in telling {
+        if known.insert(Arc::clone(&entry.path)) {
+            out.push(Input { entry: entry.clone(), roles: Roles::default() });
+        }
+    }
+    out
+}
+
+fn ignore_file_changed(path: &Arc<str>) -> Finding {
+    let message = "an ignore file changes: what it shows or hides is not part of this change";
+    Finding::new("source/ignore-file", Severity::Warning, Place::whole_file(Arc::clone(path)), message)
+        .help("check the whole tree once: admit check")
+}
