@@ -24,7 +24,6 @@ mod config;
 
 mod finding;
 
-#[allow(dead_code, unused_imports, reason = "no command asks for it yet")]
 #[expect(clippy::disallowed_methods, reason = "renderers are started and fed here")]
 mod render;
 

@@ -12,7 +12,8 @@ use crate::{policy::error::nearest, source::Filter};
 pub(crate) const FILE_NAME: &str = "admit.yaml";
 
 /// The keys, for suggestions.
-const KEYS: &[&str] = &["policies", "exceptions", "include", "exclude", "trust", "guard", "userinfo", "governance"];
+const KEYS: &[&str] =
+    &["policies", "exceptions", "include", "exclude", "trust", "guard", "userinfo", "governance", "render"];
 
 /// The file as written.
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +40,9 @@ pub(super) struct File {
     /// Who applies the manifests.
     #[serde(default)]
     pub(super) userinfo: Option<User>,
+    /// What is rendered before it is judged.
+    #[serde(default)]
+    pub(super) render: Rendering,
     /// Rules that govern exceptions and policies; read with places by [`super::governance`].
     #[serde(default)]
     #[expect(dead_code, reason = "here it is only a known key")]
@@ -58,6 +62,30 @@ pub(super) struct User {
     pub(super) roles: Vec<String>,
     #[serde(default)]
     pub(super) cluster_roles: Vec<String>,
+}
+
+/// `render:` as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rendering {
+    /// Whether overlays and charts are rendered.
+    #[serde(default)]
+    pub(super) mode: Option<When>,
+    /// Globs of kustomizations and charts, or of directories with them, that are not rendered.
+    #[serde(default)]
+    pub(super) exclude: Vec<Below>,
+    /// Globs of directories that are rendered though others include them.
+    #[serde(default)]
+    pub(super) roots: Vec<Below>,
+}
+
+/// `render.mode` as written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum When {
+    Auto,
+    Never,
+    Always,
 }
 
 /// A path or glob that stays below the root: whoever writes `admit.yaml` can't make others read what lies outside.
@@ -196,6 +224,7 @@ mod tests {
         let text = KEYS.iter().map(|key| match *key {
             "trust" => "trust: head\n".to_owned(),
             "governance" => "governance: {}\n".to_owned(),
+            "render" => "render: { mode: auto, exclude: [a], roots: [b] }\n".to_owned(),
             "userinfo" => "userinfo: { username: jane, clusterRoles: [view] }\n".to_owned(),
             _ => format!("{key}: []\n"),
         });

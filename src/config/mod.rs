@@ -5,4 +5,4 @@ pub(crate) mod governance;
 mod settings;
 
 pub(crate) use file::{ConfigError, FILE_NAME};
-pub(crate) use settings::{Guard, Settings, Trust};
+pub(crate) use settings::{Guard, Rendering, Settings, Trust, When};

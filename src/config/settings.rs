@@ -27,8 +27,39 @@ pub(crate) struct Settings {
     pub guard: Guard,
     /// Who applies the manifests, if that is said.
     pub user: Option<UserInfo>,
+    /// What is rendered before it is judged.
+    pub render: Rendering,
     /// Rules that govern exceptions and policies.
     pub governance: Governance,
+}
+
+/// What is rendered before it is judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rendering {
+    /// Whether overlays and charts are rendered.
+    pub when: When,
+    /// Globs of kustomizations and charts, or of directories with them, that are not rendered.
+    pub exclude: Vec<String>,
+    /// Globs of directories that are rendered though others include them.
+    pub roots: Vec<String>,
+}
+
+/// Whether overlays and charts are rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Where the programs for it are there; what is not rendered for want of one is told.
+    #[default]
+    Auto,
+    /// What is written is judged as it is written.
+    Never,
+    /// Without the programs for it the run can't be done.
+    Always,
+}
+
+impl When {
+    /// Every way, as it is written.
+    pub(crate) const ALL: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("never", Self::Never), ("always", Self::Always)];
 }
 
 /// Which side of a change holds the policies, the exceptions and the configuration that judge it.
@@ -114,7 +145,7 @@ impl Guard {
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
     pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let file::File { policies, exceptions, include, exclude, trust, guard, userinfo, .. } =
+        let file::File { policies, exceptions, include, exclude, trust, guard, userinfo, render, .. } =
             file::parse(path, bytes)?;
         let trust = match trust {
             None | Some(Side::Base) => Trust::Base,
@@ -137,6 +168,15 @@ impl Settings {
                 roles: user.roles,
                 cluster_roles: user.cluster_roles,
             }),
+            render: Rendering {
+                when: match render.mode {
+                    None | Some(file::When::Auto) => When::Auto,
+                    Some(file::When::Never) => When::Never,
+                    Some(file::When::Always) => When::Always,
+                },
+                exclude: texts(render.exclude),
+                roots: texts(render.roots),
+            },
             governance: Governance::read(path, bytes)?,
         })
     }

@@ -7,7 +7,6 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -21,27 +20,17 @@ const VERSION: &str = "1";
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     directory: Option<PathBuf>,
-    n_known: AtomicUsize,
-    n_new: AtomicUsize,
 }
 
 impl Cache {
     /// A cache in a directory, which is made when something is kept; `None`: nothing is.
     pub(crate) fn new(directory: Option<PathBuf>) -> Self {
-        Self { directory, ..Self::default() }
-    }
-
-    /// How many renders were known, and how many were not.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.n_known.load(Ordering::Relaxed), self.n_new.load(Ordering::Relaxed))
+        Self { directory }
     }
 
     /// What a render gave.
     pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let found = self.directory.as_ref().and_then(|it| read(&it.join(key)));
-        let n = if found.is_some() { &self.n_known } else { &self.n_new };
-        n.fetch_add(1, Ordering::Relaxed);
-        found
+        self.directory.as_ref().and_then(|it| read(&it.join(key)))
     }
 
     /// Keeps what a render gave. Where that can't be done the next run renders again.
@@ -109,7 +98,6 @@ mod tests {
         assert_eq!(cache.get("k"), None);
         cache.put("k", b"text");
         assert_eq!(cache.get("k").as_deref(), Some(&b"text"[..]));
-        assert_eq!(cache.counts(), (1, 1));
         fs::write(directory.path().join("a/b/k"), b"damaged, and longer than a digest of thirty-two bytes").unwrap();
         assert_eq!(cache.get("k"), None);
         assert_eq!(Cache::new(None).get("k"), None);

@@ -46,7 +46,7 @@ fn is_variant(name: &str) -> bool {
 }
 
 /// A chart rendered in one manner; `None` where there is no chart that can be deployed.
-pub(super) fn unit(store: &Store, at: &str, manner: Manner) -> Option<Unit> {
+pub(crate) fn unit(store: &Store, at: &str, manner: Manner) -> Option<Unit> {
     let path = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
     let main = path("Chart.yaml");
     let bytes = store.read(&main).ok()??;

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use crate::{
-    document::{Document, Limits, Node, classify::directory, parse},
+    document::{Document, Limits, Node, classify::directory, parse, resource::is_object},
     finding::{Finding, outcome},
+    k8s::gvk::split_api_version,
     span::{File, Span},
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Kustomization {
     pub asks: Vec<Ask>,
     /// Whether it is a part of others by its kind, never deployed alone.
     pub is_component: bool,
+    /// Whether it is an object that is only called like one.
+    pub is_object: bool,
 }
 
 /// One thing that a kustomization asks for.
@@ -66,7 +69,9 @@ impl Kustomization {
         let root = document.as_ref().map(Document::root);
         let asks = root.map(asks).unwrap_or_default();
         let is_component = root.is_some_and(|it| it.str_at(&["kind"]) == Some("Component"));
-        Self { file, document, broken, asks, is_component }
+        let group = root.and_then(|it| it.str_at(&["apiVersion"])).map_or("", |it| split_api_version(it).0);
+        let is_object = root.is_some_and(is_object) && group != "kustomize.config.k8s.io";
+        Self { file, document, broken, asks, is_component, is_object }
     }
 
     /// Where it lies; empty at the top.
@@ -141,7 +146,7 @@ pub(super) fn is_remote(text: &str) -> bool {
 }
 
 /// A path relative to a directory; `None` for one that is absolute or leads out of the root.
-pub(super) fn resolve(directory: &str, relative: &str) -> Option<String> {
+pub(crate) fn resolve(directory: &str, relative: &str) -> Option<String> {
     if relative.starts_with('/') {
         return None;
     }

@@ -4,7 +4,10 @@
 //! a kustomization, the line of a template and the value that fills it in; each with what was rendered. A finding never
 //! loses its weight here, and one whose source can't be told points at the overlay or the chart.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
 
 use super::{Origin, Rendered, kustomization::Kustomization, tool::Tool};
 use crate::{
@@ -82,6 +85,13 @@ impl Sources {
         rendered.source(place).map_or_else(|| rendered.main(), |it| it.place)
     }
 
+    /// The path and the line of a source for those of a rendered text; any other as it is.
+    pub(crate) fn line(&self, path: &str, line: u32) -> (String, u32) {
+        let Some(rendered) = self.rendered.get(path) else { return (path.to_owned(), line) };
+        let place = self.place(&Place::redacted(&rendered.file, rendered.file.line_span(line)));
+        (place.path.to_string(), place.start.line)
+    }
+
     fn related(&self, mut finding: Finding) -> Finding {
         for related in &mut finding.related {
             if self.rendered.contains_key(&related.place.path) {
@@ -154,8 +164,15 @@ impl Rendered {
         self.inputs.get(path).map(|bytes| File::new(path, bytes.to_vec()))
     }
 
-    fn parsed(&self, path: &str) -> Option<Vec<Document>> {
-        Some(parse(&self.text(path)?, &Limits::default()).documents)
+    /// The documents of a file that was read; each file is parsed once.
+    fn parsed(&self, path: &str) -> Option<Arc<Vec<Document>>> {
+        let mut known = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(path) {
+            return Some(Arc::clone(known));
+        }
+        let parsed = Arc::new(parse(&self.text(path)?, &Limits::default()).documents);
+        known.insert(path.to_owned(), Arc::clone(&parsed));
+        Some(parsed)
     }
 
     /// Where a place in the text comes from.

@@ -9,18 +9,20 @@ mod chart;
 mod kustomization;
 mod locate;
 mod output;
-pub(crate) mod plan;
+mod plan;
 mod process;
 mod tool;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 pub(crate) use cache::Cache;
+pub(crate) use chart::unit as chart_unit;
+pub(crate) use kustomization::{NAMES as KUSTOMIZATIONS, resolve};
 pub(crate) use locate::{Sources, surfaced};
 pub(crate) use output::Origin;
 pub(crate) use plan::{Manner, Planner, Unit};
@@ -55,6 +57,8 @@ pub(crate) struct Rendered {
     /// Every file that was read.
     inputs: Inputs,
     documents: OnceLock<Vec<Document>>,
+    /// Files that were read, as far as somebody has asked for their documents.
+    parsed: Mutex<HashMap<String, Arc<Vec<Document>>>>,
 }
 
 /// The files of a unit by their paths.
@@ -71,6 +75,8 @@ pub(crate) struct Renderer<'r> {
     pub cache: &'r Cache,
     /// What one render may take.
     pub bounds: Bounds,
+    /// What stands beside the title of a unit in the name of what it renders to, so that two sides are told apart.
+    pub tag: &'r str,
 }
 
 /// What goes into a run beside the files: it decides, with them, what comes out.
@@ -84,9 +90,7 @@ struct Command<'u> {
 impl Renderer<'_> {
     /// Renders a unit that nothing stands in the way of, so that each object can be traced to its source.
     pub(crate) fn render(&self, unit: &Unit) -> Result<Rendered, Finding> {
-        let Some(program) = self.programs.iter().find(|it| it.tool == unit.tool) else {
-            return Err(failed(unit, &format!("`{}` is not there", unit.tool)));
-        };
+        let program = self.program(unit)?;
         let inputs = self.inputs(unit)?;
         let command = command(unit, &inputs);
         let text = self.run(program, &inputs, &command).map_err(|failure| refused(unit, &failure))?;
@@ -101,13 +105,27 @@ impl Renderer<'_> {
                 let chart = inputs.get(&*unit.main).and_then(|it| chart::name(it)).unwrap_or_default();
                 let origins = output::of_helm(&title, &text, &|path| {
                     let below = path.strip_prefix(&*chart)?.strip_prefix('/')?;
-                    kustomization::resolve(&unit.directory, below)
+                    resolve(&unit.directory, below)
                 });
                 (text, origins)
             }
         };
-        let file = output::file(&title, text);
-        Ok(Rendered { unit: unit.clone(), file, origins, inputs, documents: OnceLock::new() })
+        let file = output::file(&title, self.tag, text);
+        Ok(Rendered { unit: unit.clone(), file, origins, inputs, documents: OnceLock::new(), parsed: Mutex::default() })
+    }
+
+    /// What `kustomize build` writes for a unit, and nothing else.
+    pub(crate) fn build(&self, unit: &Unit) -> Result<Vec<u8>, Finding> {
+        let program = self.program(unit)?;
+        let inputs = self.inputs(unit)?;
+        let arguments = vec!["build".to_owned(), place(unit)];
+        let command = Command { arguments, wrapper: None, values: Vec::new() };
+        self.run(program, &inputs, &command).map_err(|failure| refused(unit, &failure))
+    }
+
+    fn program(&self, unit: &Unit) -> Result<&Program, Finding> {
+        let found = self.programs.iter().find(|it| it.tool == unit.tool);
+        found.ok_or_else(|| failed(unit, &format!("`{}` is not there", unit.tool)))
     }
 
     fn inputs(&self, unit: &Unit) -> Result<Inputs, Finding> {
@@ -163,9 +181,14 @@ fn values_name(index: usize) -> String {
     format!("values-{index}.yaml")
 }
 
+/// The directory of a unit within that of a run.
+fn place(unit: &Unit) -> String {
+    if unit.directory.is_empty() { TREE.to_owned() } else { format!("{TREE}/{}", unit.directory) }
+}
+
 /// How a unit is rendered so that its objects can be traced.
 fn command<'u>(unit: &'u Unit, inputs: &'u Inputs) -> Command<'u> {
-    let directory = if unit.directory.is_empty() { TREE.to_owned() } else { format!("{TREE}/{}", unit.directory) };
+    let directory = place(unit);
     match unit.tool {
         Tool::Kustomize => Command {
             arguments: vec!["build".to_owned(), WRAP.to_owned()],
@@ -176,7 +199,16 @@ fn command<'u>(unit: &'u Unit, inputs: &'u Inputs) -> Command<'u> {
             let manner = &unit.manner;
             let mut arguments = vec!["template".to_owned()];
             arguments.push(release(unit, inputs));
-            arguments.extend([directory, "--include-crds".to_owned(), "--skip-tests".to_owned()]);
+            arguments.extend([directory, "--include-crds".to_owned()]);
+            if !manner.with_tests {
+                arguments.push("--skip-tests".to_owned());
+            }
+            if !manner.kube_version.is_empty() {
+                arguments.extend(["--kube-version".to_owned(), manner.kube_version.clone()]);
+            }
+            for version in &manner.api_versions {
+                arguments.extend(["--api-versions".to_owned(), version.clone()]);
+            }
             if !manner.namespace.is_empty() {
                 arguments.extend(["--namespace".to_owned(), manner.namespace.clone()]);
             }
@@ -185,10 +217,8 @@ fn command<'u>(unit: &'u Unit, inputs: &'u Inputs) -> Command<'u> {
             for index in 0..values.len() {
                 arguments.extend(["--values".to_owned(), values_name(index)]);
             }
-            for (flag, all) in [("--set", &manner.set), ("--set-string", &manner.set_string)] {
-                for parameter in all {
-                    arguments.extend([flag.to_owned(), parameter.clone()]);
-                }
+            for parameter in &manner.set {
+                arguments.extend(["--set".to_owned(), parameter.clone()]);
             }
             Command { arguments, wrapper: None, values }
         }

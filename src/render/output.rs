@@ -109,9 +109,9 @@ fn source<'t>(document: &Document, text: &'t str) -> Option<&'t str> {
     before[start..].lines().find_map(|line| line.strip_prefix("# Source: ")).map(str::trim)
 }
 
-/// A rendered text as a file; its name is for people, and no file of a repository has it.
-pub(super) fn file(title: &str, text: String) -> Arc<File> {
-    File::new(format!("{title} (rendered)"), text.into_bytes())
+/// A rendered text as a file, in a directory of its own. No file of a repository has its name.
+pub(super) fn file(title: &str, tag: &str, text: String) -> Arc<File> {
+    File::new(format!("{title} ({tag})/objects.yaml"), text.into_bytes())
 }
 
 #[cfg(test)]

@@ -55,8 +55,12 @@ pub(crate) struct Manner {
     pub inline_values: String,
     /// Parameters as `--set` takes them.
     pub set: Vec<String>,
-    /// Parameters as `--set-string` takes them.
-    pub set_string: Vec<String>,
+    /// The version of the cluster that it goes into; empty: none is said.
+    pub kube_version: String,
+    /// The kinds that the cluster knows; empty: none is said.
+    pub api_versions: Vec<String>,
+    /// Whether tests of a chart are rendered, too.
+    pub with_tests: bool,
     /// What asks for this; empty: nothing but the files.
     pub asked_by: String,
 }
@@ -74,11 +78,6 @@ impl Unit {
         let by = &self.manner.asked_by;
         let by = if by.is_empty() { String::new() } else { format!(" for {by}") };
         format!("{place}{with}{by}")
-    }
-
-    /// Whether any of the paths is one that it reads, or lies where it would be read.
-    pub(crate) fn reads_any<'p>(&self, mut paths: impl Iterator<Item = &'p str>) -> bool {
-        paths.any(|path| self.reads.contains(path))
     }
 }
 
@@ -105,10 +104,15 @@ impl<'s> Planner<'s> {
     }
 
     /// Everything that the kustomizations and charts among `paths` come to: each kustomization that no other includes,
-    /// each chart with its values.
-    pub(crate) fn units<'p>(mut self, paths: impl Iterator<Item = &'p str> + Clone) -> Vec<Unit> {
-        let directories: BTreeSet<String> =
+    /// each chart with its values. A directory that `is_root` names is rendered, whoever includes it.
+    pub(crate) fn units<'p>(
+        mut self,
+        paths: impl Iterator<Item = &'p str> + Clone,
+        is_root: &dyn Fn(&str) -> bool,
+    ) -> Vec<Unit> {
+        let mut directories: BTreeSet<String> =
             paths.clone().filter(|it| is_kustomization(it)).map(|it| directory(it).to_owned()).collect();
+        directories.retain(|at| self.kustomization(at).is_some_and(|it| !it.is_object));
         let mut included = BTreeSet::new();
         for at in &directories {
             let Some(kustomization) = self.kustomization(at) else { continue };
@@ -121,7 +125,8 @@ impl<'s> Planner<'s> {
         }
         let mut out = Vec::new();
         let mut reached = BTreeSet::new();
-        let (later, roots): (Vec<&String>, Vec<&String>) = directories.iter().partition(|it| included.contains(*it));
+        let (later, roots): (Vec<&String>, Vec<&String>) =
+            directories.iter().partition(|it| included.contains(*it) && !is_root(it));
         for at in roots {
             out.extend(self.overlay(at, &mut reached));
         }

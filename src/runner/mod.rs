@@ -9,6 +9,7 @@ mod judge;
 mod law;
 mod load;
 mod panic;
+mod rendered;
 mod repeated;
 
 pub(crate) use counts::looked_at;
@@ -16,6 +17,7 @@ pub(crate) use judge::{Subject, Wants, judge};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, skipped, skipped_law};
 pub(crate) use panic::quietly;
+pub(crate) use rendered::{note_scopes, rendered};
 pub(crate) use repeated::objects as repeated_objects;
 
 use rayon::prelude::*;

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Leads, Skip, SourceError, Trees,
+    filter::is_manifest_name,
     git::Repository,
     objects::{Mode, Oid},
     path, read_file, unreadable,
@@ -118,7 +119,7 @@ impl Store {
         match &self.at {
             Side::Disk(root) => {
                 if on_disk(root, top)?.is_some_and(|it| it.is_dir()) {
-                    list_disk(root, top, &mut out)?;
+                    list_disk(root, top, &mut |_| true, &mut out)?;
                 }
             }
             Side::Tree(trees, root) => {
@@ -132,6 +133,17 @@ impl Store {
         for path in &mut out {
             path.insert_str(0, &self.prefix);
         }
+        out.sort();
+        Ok(out)
+    }
+
+    /// The paths of files named like manifests below a directory of the file system, sorted; an error for a link named so.
+    pub(crate) fn manifests(&self, directory: &str) -> Result<Vec<String>, Skip> {
+        let mut out = Vec::new();
+        if let (Side::Disk(root), Some(top)) = (&self.at, self.below_prefix(directory)) {
+            list_disk(root, top, &mut |name| is_manifest_name(name), &mut out)?;
+        }
+        out.iter_mut().for_each(|path| path.insert_str(0, &self.prefix));
         out.sort();
         Ok(out)
     }
@@ -172,7 +184,12 @@ fn on_disk(root: &Path, below: &str) -> Result<Option<fs::Metadata>, Skip> {
     Ok(metadata)
 }
 
-fn list_disk(root: &Path, directory: &str, out: &mut Vec<String>) -> Result<(), Skip> {
+fn list_disk(
+    root: &Path,
+    directory: &str,
+    takes: &mut dyn FnMut(&str) -> bool,
+    out: &mut Vec<String>,
+) -> Result<(), Skip> {
     for entry in fs::read_dir(root.join(directory)).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name();
@@ -184,11 +201,14 @@ fn list_disk(root: &Path, directory: &str, out: &mut Vec<String>) -> Result<(), 
         }
         let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
         let kind = entry.file_type().map_err(unreadable)?;
+        if !kind.is_dir() && !takes(name) {
+            continue;
+        }
         if kind.is_symlink() {
             return Err(link(&fs::read_link(entry.path()).unwrap_or_default()));
         }
         if kind.is_dir() {
-            list_disk(root, &path, out)?;
+            list_disk(root, &path, takes, out)?;
         } else if kind.is_file() {
             push(path, out)?;
         }

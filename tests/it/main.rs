@@ -28,6 +28,7 @@ mod hook_replay;
 #[cfg(unix)]
 mod hook_transport;
 mod register;
+mod render;
 mod scratch;
 mod secret;
 mod server;

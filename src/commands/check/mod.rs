@@ -7,6 +7,7 @@ pub(crate) mod change;
 mod config;
 mod disk;
 mod part;
+mod render;
 pub(crate) mod revision;
 mod side;
 pub(crate) mod sides;
@@ -20,6 +21,8 @@ use std::{
 };
 
 pub(crate) use case::{Case, judge_all};
+
+pub(crate) use render::RenderArgs;
 
 use part::Part;
 
@@ -85,6 +88,15 @@ pub(crate) struct LawArgs {
     /// What the cluster already holds; what it holds is updated, not created [default: the repository stands in]
     #[arg(long, value_name = "GLOB|PATH", help_heading = "What judges")]
     pub(crate) cluster: Vec<String>,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+}
+
+impl LawArgs {
+    /// The same in a hook: what is pushed is not run through other programs unless a flag asks for it.
+    pub(crate) fn in_hook(&self) -> Self {
+        Self { render: self.render.unless_asked(), ..self.clone() }
+    }
 }
 
 /// Runs `admit check`; `now` is in nanoseconds since 1970.

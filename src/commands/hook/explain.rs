@@ -101,6 +101,7 @@ fn again(
         policies: record.policies.clone(),
         exceptions: record.exceptions.clone(),
         cluster: record.cluster.clone(),
+        ..LawArgs::default()
     };
     let mut bench = Bench {
         repository,
