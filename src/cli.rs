@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, baseline, cel, check, exceptions, explain, hook, jp, lint, merge, test},
+    commands::{RunError, apply, baseline, cel, check, cmp, exceptions, explain, hook, jp, lint, merge, test},
     runner::quietly,
     source::Environment,
 };
@@ -42,6 +42,9 @@ enum Command {
     /// What Git runs before something happens
     #[command(subcommand)]
     Hook(hook::HookCommand),
+    /// What Argo CD's plugin server runs in place of its own renderers
+    #[command(subcommand)]
+    Cmp(cmp::CmpCommand),
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
     /// Try an expression in CEL on a file or standard input
@@ -91,6 +94,7 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         Command::Exceptions(args) => exceptions::run(&args, now(), &environment()?, &mut anstream::stdout()),
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
+        Command::Cmp(command) => cmp::run(&command, now(), &environment()?, &mut io::stdout()),
         Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
             let code = error.exit_code();
             RunError::new(error.to_string()).with_code(code)

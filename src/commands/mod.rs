@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod baseline;
 pub(crate) mod cel;
 pub(crate) mod check;
+pub(crate) mod cmp;
 pub(crate) mod error;
 pub(crate) mod exceptions;
 pub(crate) mod explain;
