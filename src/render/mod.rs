@@ -4,6 +4,7 @@
 //! why that can't be known. A renderer runs in a directory made for it, with the files that it needs and nothing else;
 //! nothing is fetched. Nothing is judged here.
 
+mod applications;
 mod cache;
 mod chart;
 mod kustomization;
@@ -20,6 +21,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+pub(crate) use applications::deployed;
 pub(crate) use cache::Cache;
 pub(crate) use chart::unit as chart_unit;
 pub(crate) use kustomization::{NAMES as KUSTOMIZATIONS, resolve};
@@ -150,10 +152,22 @@ impl Renderer<'_> {
         copy(place.path(), inputs, command).map_err(Failure::Start)?;
         let home = place.path().join("home");
         fs::create_dir(&home).map_err(Failure::Start)?;
-        let done = process::run(&program.path, &command.arguments, place.path(), &home, self.bounds)?;
+        let done = process::run(&program.path, &command.arguments, place.path(), &home, self.bounds)
+            .map_err(|failure| without_place(failure, place.path()))?;
         self.cache.put(&key, &done);
         Ok(done)
     }
+}
+
+/// What a renderer says, with paths as the repository has them: the directory of a run has another name each time.
+fn without_place(failure: Failure, place: &Path) -> Failure {
+    let Failure::Failed(text) = failure else { return failure };
+    let mut text = text;
+    for place in [Some(place.to_owned()), place.canonicalize().ok()].into_iter().flatten() {
+        let place = place.display().to_string();
+        text = text.replace(&format!("{place}/{TREE}/"), "").replace(&format!("{place}/"), "").replace(&place, ".");
+    }
+    Failure::Failed(text.replace(&format!("../{TREE}/"), ""))
 }
 
 /// Writes the files of a run below its directory.
@@ -249,7 +263,8 @@ fn wrapper(unit: &Unit, inputs: &Inputs, directory: &str) -> String {
     let manages = asked.filter_map(|it| it.as_str()).any(|it| it == "managedByLabel");
     let more = if manages { ", managedByLabel" } else { "" };
     let quoted = serde_json::Value::from(format!("../{directory}"));
-    format!("resources: [{quoted}]\nbuildMetadata: [originAnnotations, transformerAnnotations{more}]\n")
+    let added = &unit.manner.kustomize;
+    format!("resources: [{quoted}]\nbuildMetadata: [originAnnotations, transformerAnnotations{more}]\n{added}")
 }
 
 /// A renderer that says no.

@@ -43,7 +43,7 @@ pub(crate) struct Unit {
 }
 
 /// How a thing is rendered, beside what its directory holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Manner {
     /// The name of a release of Helm; empty: that of the chart.
     pub release: String,
@@ -61,6 +61,8 @@ pub(crate) struct Manner {
     pub api_versions: Vec<String>,
     /// Whether tests of a chart are rendered, too.
     pub with_tests: bool,
+    /// What is added to an overlay, as lines of a kustomization.
+    pub kustomize: String,
     /// What asks for this; empty: nothing but the files.
     pub asked_by: String,
 }

@@ -137,6 +137,26 @@ impl Store {
         Ok(out)
     }
 
+    /// The paths of files that differ from those of another tree, whatever their names, sorted. Subtrees that both share
+    /// are not read; a file system shares none and is not compared.
+    pub(crate) fn changes(&self, other: &Self) -> Result<Vec<String>, Skip> {
+        let mut out = Vec::new();
+        match (&self.at, &other.at) {
+            (Side::Tree(new, new_root), Side::Tree(old, old_root)) => {
+                let mut new = new.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut old = old.lock().unwrap_or_else(PoisonError::into_inner);
+                compare((&mut new, Some(*new_root)), (&mut old, Some(*old_root)), "", &mut out)?;
+            }
+            (Side::Tree(new, root), Side::Nothing) => {
+                let mut new = new.lock().unwrap_or_else(PoisonError::into_inner);
+                list_all(&mut new, *root, "", &mut out)?;
+            }
+            _ => {}
+        }
+        out.sort();
+        Ok(out)
+    }
+
     /// The paths of files named like manifests below a directory of the file system, sorted; an error for a link named so.
     pub(crate) fn manifests(&self, directory: &str) -> Result<Vec<String>, Skip> {
         let mut out = Vec::new();
@@ -253,6 +273,50 @@ fn check_mode(trees: &mut Trees, (mode, oid): (Mode, Oid)) -> Result<(), Skip> {
 
 const fn path_limit() -> u64 {
     super::git_tree::MAX_PATH_BYTES as u64
+}
+
+type Listed = std::collections::BTreeMap<String, (Mode, Oid)>;
+
+fn entries(trees: &mut Trees, tree: Option<Oid>) -> Result<Listed, Skip> {
+    let Some(tree) = tree else { return Ok(Listed::new()) };
+    let bytes = trees.tree(tree).map_err(unreadable)?;
+    Ok(trees.entries(&bytes).filter_map(Result::ok).map(|it| (path::display(it.name), (it.mode, it.oid))).collect())
+}
+
+/// Notes what differs in two trees below a directory.
+fn compare(
+    new: (&mut Trees, Option<Oid>),
+    old: (&mut Trees, Option<Oid>),
+    directory: &str,
+    out: &mut Vec<String>,
+) -> Result<(), Skip> {
+    let (new_trees, old_trees) = (new.0, old.0);
+    let (here, there) = (entries(new_trees, new.1)?, entries(old_trees, old.1)?);
+    let names: std::collections::BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+    for name in names {
+        let (new, old) = (here.get(name), there.get(name));
+        if new == old {
+            continue;
+        }
+        let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
+        let tree = |it: Option<&(Mode, Oid)>| it.filter(|it| it.0 == Mode::Tree).map(|it| it.1);
+        if tree(new).is_some() || tree(old).is_some() {
+            compare((&mut *new_trees, tree(new)), (&mut *old_trees, tree(old)), &path, out)?;
+        }
+        if [new, old].into_iter().flatten().any(|it| it.0 != Mode::Tree) {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Notes every file of a tree, links and all.
+fn list_all(trees: &mut Trees, tree: Oid, directory: &str, out: &mut Vec<String>) -> Result<(), Skip> {
+    for (name, (mode, oid)) in entries(trees, Some(tree))? {
+        let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+        if mode == Mode::Tree { list_all(trees, oid, &path, out)? } else { out.push(path) }
+    }
+    Ok(())
 }
 
 fn list_tree(trees: &mut Trees, tree: Oid, directory: &str, out: &mut Vec<String>) -> Result<(), Skip> {

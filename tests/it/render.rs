@@ -157,6 +157,7 @@ fn what_a_renderer_refuses_is_told_with_its_words() {
     let run = tools.check(&it, &["--format", "json"]).exits(1);
     let text = run.stdout.clone();
     assert!(run.findings().iter().any(|it| it.starts_with("render/failed overlays/prod/kustomization.yaml")), "{text}");
+    assert!(!text.contains("admit-render-"), "{text}");
     assert!(text.contains("no matches for Id") || text.contains("failed to find unique target"), "{text}");
 }
 
@@ -225,4 +226,189 @@ fn a_file_that_is_called_a_patch_to_hide_it_is_told() {
         .write("apps/b/evil.yaml", widget("a", "size: large"));
     let run = it.admit(&["check", "--render", "never", "--format", "json"]).exits(0);
     assert_eq!(run.findings(), ["render/part apps/b/evil.yaml:4"]);
+}
+
+#[test]
+fn a_change_of_a_base_is_judged_in_each_overlay_that_it_reaches() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    it.commit("before");
+    it.write("base/web.yaml", widget("web", "size: huge"));
+    it.commit("after");
+    let run = tools.check(&it, &["--diff", "HEAD~1", "--format", "json"]).exits(1);
+    // The patch of the other overlay says what it said before.
+    assert_eq!(run.findings(), ["size/check base/web.yaml:6"]);
+    let run = tools.check(&it, &["--diff", "HEAD~1"]).exits(1).says("rendered from `overlays/dev`");
+    run.says("rendered 2 overlays").says_not("overlays/prod/large.yaml");
+}
+
+#[test]
+fn only_what_a_change_reaches_is_rendered() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    it.commit("before");
+    it.write("overlays/dev/kustomization.yaml", "resources: [../../base]\nnameSuffix: -next\n");
+    it.commit("after");
+    tools.check(&it, &["--diff", "HEAD~1"]).exits(0).says("rendered 1 overlay");
+    it.write("docs/readme.md", "nothing").write("other/a.yaml", widget("a", "size: small"));
+    it.commit("elsewhere");
+    tools.check(&it, &["--diff", "HEAD~1"]).exits(0).says_not("rendered");
+}
+
+#[test]
+fn what_a_generator_reads_need_not_be_a_manifest_to_be_a_change() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    let policy = policy("size", "size", "small").replace("Widget", "ConfigMap").replace("spec: { size", "data: { size");
+    it.write("policies/data.yaml", policy.replace("name: size", "name: data"))
+        .write("overlays/dev/kustomization.yaml", "configMapGenerator: [{ name: a, envs: [a.env] }]\n")
+        .write("overlays/dev/a.env", "size=small\n");
+    it.commit("before");
+    it.write("overlays/dev/a.env", "size=large\n");
+    it.commit("after");
+    let run = tools.check(&it, &["--diff", "HEAD~1", "--format", "json"]).exits(1);
+    assert_eq!(run.findings(), ["data/check overlays/dev/kustomization.yaml:1"]);
+}
+
+#[test]
+fn what_is_staged_is_rendered_as_it_is_staged() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    it.commit("before");
+    it.write("overlays/dev/patch.yaml", widget("web", "size: large"));
+    it.write("overlays/dev/kustomization.yaml", "resources: [../../base]\npatches: [{ path: patch.yaml }]\n");
+    it.git(&["add", "-A"]);
+    it.write("overlays/dev/patch.yaml", widget("web", "size: small"));
+    let run = tools.check(&it, &["--staged", "--format", "json"]).exits(1);
+    assert_eq!(run.findings(), ["size/check overlays/dev/patch.yaml:6"]);
+}
+
+#[test]
+fn a_hook_renders_where_it_is_told_to() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    let before = it.commit("before");
+    it.write("base/web.yaml", widget("web", "size: huge"));
+    let after = it.commit("after");
+    let line = format!("{before} {after} refs/heads/main\n");
+    let (kustomize, helm) = (text(&tools.kustomize), text(&tools.helm));
+    let hook = |more: &[&str]| {
+        let mut arguments = vec!["hook", "pre-receive", "--no-audit", "--deadline", "60"];
+        arguments.extend(["--kustomize", &kustomize, "--helm", &helm]);
+        arguments.extend(more);
+        it.admit_as(&[("GIT_DIR", ".git")], line.as_bytes(), &arguments)
+    };
+    hook(&["--render", "always"]).exits(1).complains("rendered from");
+    let quiet = hook(&[]).exits(1);
+    assert!(!quiet.stderr.contains("rendered from"), "{}", quiet.stderr);
+}
+
+#[test]
+fn three_hundred_overlays_are_rendered_on_every_core_and_then_never_again() {
+    let Some(tools) = Tools::find() else { return };
+    let it = Scratch::repository();
+    it.write("policies/size.yaml", policy("size", "size", "small"));
+    it.write("base/kustomization.yaml", "resources: [web.yaml]\n").write("base/web.yaml", widget("web", "size: small"));
+    for n in 0..300 {
+        let text = format!("resources: [../../base]\nnameSuffix: -o{n}\n");
+        it.write(&format!("overlays/o{n}/kustomization.yaml"), text);
+    }
+    let began = std::time::Instant::now();
+    tools.check(&it, &[]).exits(0).says("rendered 300 overlays");
+    let first = began.elapsed();
+    let began = std::time::Instant::now();
+    tools.check(&it, &[]).exits(0).says("rendered 300 overlays");
+    let second = began.elapsed();
+    eprintln!("300 overlays: {first:?}, then {second:?}");
+    assert!(second < first / 2, "{first:?}, then {second:?}");
+}
+
+#[test]
+fn what_an_application_says_of_a_chart_is_rendered_too() {
+    let Some(tools) = Tools::find() else { return };
+    let it = Scratch::repository();
+    let template = "apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  size: {{ required \"a size\" .Values.size }}\n";
+    let application = "\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: { name: shop, namespace: argocd }
+spec:
+  destination: { namespace: shop }
+  source:
+    repoURL: https://git.example.com/shop.git
+    path: chart
+    helm: { parameters: [{ name: size, value: large }] }
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: { name: db, namespace: argocd }
+spec:
+  source: { repoURL: https://charts.example.com, chart: db }
+";
+    it.write("policies/size.yaml", policy("size", "size", "small"))
+        .write("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n")
+        .write("chart/templates/widget.yaml", template)
+        .write("argocd/apps.yaml", application);
+    // Without the value that the Application gives it can't be deployed, and nobody says that it is.
+    let run = tools.check(&it, &["--format", "json"]).exits(1);
+    assert_eq!(run.findings(), ["render/elsewhere argocd/apps.yaml:15", "size/check chart/templates/widget.yaml:6"]);
+    tools.check(&it, &[]).exits(1).says("rendered from `chart for Application shop` as Widget shop/shop: size: large");
+}
+
+#[test]
+fn what_flux_adds_to_an_overlay_is_rendered_too() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    let policy = policy("size", "size", "small").replace("spec: { size: small }", "metadata: { namespace: \"!team\" }");
+    it.write("policies/size.yaml", policy).write(
+        "clusters/team.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: { name: team, namespace: flux-system }\nspec:\n  path: ./overlays/dev\n  targetNamespace: team\n",
+    );
+    let run = tools.check(&it, &[]).exits(1);
+    run.says("rendered from `overlays/dev for Kustomization team` as Widget team/web-dev");
+}
+
+#[test]
+fn real_repositories_are_rendered() {
+    let Some(tools) = Tools::find() else { return };
+    let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    if !shared.join("corpus").is_dir() {
+        eprintln!("not run: {} is missing", shared.join("corpus").display());
+        return;
+    }
+    let shared = shared.canonicalize().unwrap();
+    let policies = text(&shared.join("conformance/policies/pod-security"));
+    for (name, wanted) in [
+        ("argocd-example-apps", "render/dependency "),
+        ("flux2-kustomize-helm-example", "render/elsewhere "),
+        ("kube-prometheus", "manifests/"),
+    ] {
+        let it = Scratch::new();
+        copy(&shared.join("corpus").join(name), &it, "");
+        it.write("admit.yaml", "");
+        let run = tools.check(&it, &["--policies", &policies, "--format", "json"]);
+        assert!(matches!(run.code, 0 | 1), "{name}: {run:?}");
+        let found = run.findings();
+        assert!(found.iter().any(|it| it.contains(wanted)), "{name}: {found:#?}");
+        // Each finding stands in a file of the repository.
+        for finding in run.json()["findings"].as_array().unwrap() {
+            let path = finding["path"].as_str().unwrap();
+            assert!(path.starts_with('/') || it.path(path).is_file(), "{name}: {finding}");
+        }
+        assert!(run.json()["notes"].to_string().contains("rendered "), "{name}");
+    }
+}
+
+/// Copies the files of a directory.
+fn copy(from: &std::path::Path, to: &Scratch, below: &str) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            copy(&entry.path(), to, &path);
+        } else if kind.is_file() {
+            to.write(&path, std::fs::read(entry.path()).unwrap());
+        }
+    }
 }

@@ -68,7 +68,7 @@ impl RenderArgs {
 }
 
 /// How one run renders.
-pub(crate) struct Renders<'r> {
+pub(super) struct Renders<'r> {
     args: &'r RenderArgs,
     when: When,
     /// Units that are left out; `None`: no unit is.
@@ -80,7 +80,7 @@ pub(crate) struct Renders<'r> {
 
 /// What rendering came to.
 #[derive(Default)]
-pub(crate) struct Done {
+pub(super) struct Done {
     /// What there is to say.
     pub findings: Vec<Finding>,
     /// About the run as a whole.
@@ -122,22 +122,31 @@ impl<'r> Renders<'r> {
         self.when != When::Never
     }
 
-    /// The units of one side that `matters` says matter.
+    /// The units of one side that `matters` says matter, those that Applications ask for among them.
     pub(crate) fn units<'p>(
         &self,
         store: &Store,
         paths: impl Iterator<Item = &'p str> + Clone,
+        deployed: Vec<Unit>,
         matters: impl Fn(&Unit) -> bool,
     ) -> Vec<Unit> {
         let is_left_out = |unit: &Unit| self.exclude.as_ref().is_some_and(|it| it.takes(&unit.main));
         let is_root = |path: &str| self.roots.as_ref().is_some_and(|it| it.takes(path));
         let mut units = Planner::new(store).units(paths, &is_root);
+        units.extend(deployed);
         units.retain(|it| !is_left_out(it) && matters(it));
         units
     }
 
     /// Renders units on the threads of the pool at hand.
-    pub(crate) fn render(&self, store: &Store, units: Vec<Unit>, progress: &Progress) -> Result<Done, RunError> {
+    /// `tag` tells what they render to from the same of another side.
+    pub(crate) fn render(
+        &self,
+        store: &Store,
+        units: Vec<Unit>,
+        tag: &str,
+        progress: &Progress,
+    ) -> Result<Done, RunError> {
         let mut done = Done::default();
         let mut programs = Vec::new();
         let mut missing: Vec<(Tool, ToolError)> = Vec::new();
@@ -165,18 +174,27 @@ impl<'r> Renders<'r> {
         done.findings.extend(stuck.into_iter().flat_map(|it| it.obstacles));
         progress.expect(units.len() as u64);
         let bounds = Bounds { time: self.args.render_timeout.unwrap_or(Bounds::default().time), ..Bounds::default() };
-        let renderer = Renderer { store, programs: &programs, cache: &self.cache, bounds, tag: "rendered" };
+        let renderer = Renderer { store, programs: &programs, cache: &self.cache, bounds, tag };
         let results = runner::each(&units, |_, unit| {
             let done = renderer.render(unit);
             progress.tick(1);
             done
         });
-        for result in results {
+        let mut failed = Vec::new();
+        for (unit, result) in units.iter().zip(results) {
             match result {
                 Ok(rendered) => done.rendered.push(rendered),
-                Err(finding) => done.findings.push(finding),
+                Err(finding) => failed.push((unit, finding)),
             }
         }
+        // What can't be deployed as it stands may well be deployed as an Application says.
+        let is_asked_for = |unit: &Unit| {
+            let same = |it: &&Rendered| (it.unit.tool, &it.unit.directory) == (unit.tool, &unit.directory);
+            unit.manner.asked_by.is_empty()
+                && done.rendered.iter().filter(same).any(|it| !it.unit.manner.asked_by.is_empty())
+        };
+        let failed: Vec<Finding> = failed.into_iter().filter(|it| !is_asked_for(it.0)).map(|it| it.1).collect();
+        done.findings.extend(failed);
         done.notes.extend(counted(&done.rendered));
         Ok(done)
     }
@@ -240,7 +258,7 @@ fn came_out(known: &[(String, String)], object: Node<'_>) -> bool {
 /// and that no render has read.
 ///
 /// Whoever can name a file as a patch could hide it otherwise.
-pub(crate) fn hidden(tree: &Tree, rendered: &[Rendered]) -> Vec<Finding> {
+pub(super) fn hidden(tree: &Tree, rendered: &[Rendered]) -> Vec<Finding> {
     let is_read = |path: &str| rendered.iter().any(|it| it.unit.reads.contains(path));
     let mut out = Vec::new();
     for file in tree.files.iter().filter(|it| it.roles.judged) {

@@ -21,12 +21,13 @@ use crate::{
         RunError,
         workspace::{Workspace, from_source},
     },
-    document::{Limits, layout::Names},
+    document::{Limits, layout::Names, resource::objects},
     finding::Finding,
     governance::{
         Rules,
         who::{Asks, History},
     },
+    render::deployed,
     report::Progress,
     runner::{self, Input, Law, Loader, Roles, Scopes},
     source::{At, Entry, Environment, Filter, Listing, Options, Reader, Skipped, Store, is_hidden, stdin, worktree},
@@ -94,7 +95,7 @@ pub(crate) fn read_at(
     let places = gathering.lay_over(overlay);
     let mut tree = gathering.load(&gathering.inputs, progress)?;
     let renders = Renders::new(&law.render, &workspace.settings.render, environment)?;
-    let done = gathering.render(&renders, progress)?;
+    let done = gathering.render(&renders, &tree, progress)?;
     let (sources, findings, notes) = done.settle(&mut tree);
     gathering.findings.extend(findings);
     let mut compiled = Law::compile(tree.files.iter());
@@ -210,7 +211,7 @@ impl<'w> Gathering<'w> {
     }
 
     /// Renders what brings forth any of what is judged. Standard input and files from elsewhere lie beside nothing.
-    fn render(&self, renders: &Renders<'_>, progress: &Progress) -> Result<Done, RunError> {
+    fn render(&self, renders: &Renders<'_>, tree: &runner::Tree, progress: &Progress) -> Result<Done, RunError> {
         if !renders.is_on() {
             return Ok(Done::default());
         }
@@ -222,8 +223,14 @@ impl<'w> Gathering<'w> {
         let judged: HashSet<&str> = below().filter(|it| it.roles.judged).map(|it| &*it.entry.path).collect();
         let store = Store::disk(self.root.clone(), &self.prefix, self.options.max_bytes);
         let paths = below().map(|it| &*it.entry.path);
-        let units = renders.units(&store, paths, |unit| unit.reads.iter().any(|it| judged.contains(&**it)));
-        renders.render(&store, units, progress)
+        let files = tree.files.iter().filter(|file| judged.contains(&**file.file.path()));
+        let documents = files.flat_map(|file| &file.documents).filter(|it| it.subject.is_some());
+        let deployed = deployed(&store, documents.flat_map(|it| objects(it.document.root())), &self.prefix);
+        let units =
+            renders.units(&store, paths, deployed.units, |unit| unit.reads.iter().any(|it| judged.contains(&**it)));
+        let mut done = renders.render(&store, units, "rendered", progress)?;
+        done.findings.extend(deployed.findings);
+        Ok(done)
     }
 
     fn load(&self, inputs: &[Input], progress: &Progress) -> Result<runner::Tree, RunError> {
