@@ -9,6 +9,7 @@ mod action;
 mod baseline;
 mod change;
 mod check;
+mod cmp;
 mod compat;
 mod corpus;
 mod divided;
