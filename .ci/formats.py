@@ -4,8 +4,9 @@
     .ci/formats.py PROGRAM
 
 Reports of an honest tree, a hostile one and an empty one: SARIF against the schema of OASIS (which the crate serde-sarif
-carries), JUnit against the XSD of Jenkins (which the source of pytest carries) but for three attributes, GitLab's and policy reports against
-.ci/schemas. action.yml, workflows and examples against the schemas of schemastore.org (which check-jsonschema carries).
+carries), JUnit against the XSD of Jenkins (which the source of pytest carries) but for three attributes, OpenReports
+against the CustomResourceDefinitions of openreports.io (which its module for Go carries), GitLab's and policy reports
+against .ci/schemas, which ask for more than what is published. action.yml, workflows and examples against the schemas of schemastore.org (which check-jsonschema carries).
 Packages come once into target/ci-formats.
 """
 
@@ -22,6 +23,22 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 HOME = ROOT / "target/ci-formats"
 PACKAGES = ["check-jsonschema==0.39.0", "xmlschema==4.3.2"]
 PYTEST = "9.2.0"
+OPENREPORTS = "github.com/openreports/reports-api@v0.2.1"
+OPENREPORTS_SUM = "h1:g9KS3yle9Y1elmww4TK9EkD1rl6inIaiIJPX6e+u680="
+# A definition as JSON Schema: a field that it doesn't know, which an API server drops, is an error.
+CONVERT = """
+import json, sys
+from ruamel.yaml import YAML
+def close(schema):
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+        for it in schema.values():
+            close(it)
+schema = YAML(typ="safe").load(open(sys.argv[1]))["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+close(schema)
+json.dump(schema, open(sys.argv[2], "w"))
+"""
 
 POLICY = """apiVersion: kyverno.io/v1
 kind: {kind}
@@ -72,6 +89,20 @@ def tools():
     return python, pathlib.Path(manifests[0]).parent / "src/schema.json", HOME / "junit-10.xsd"
 
 
+def openreports(python):
+    """The schema of each kind of openreports.io, from its definitions."""
+    command = ["go", "mod", "download", "-json", OPENREPORTS]
+    ran = subprocess.run(command, cwd=HOME, check=True, capture_output=True, env={**os.environ, "GONOSUMDB": "*"})
+    module = json.loads(ran.stdout)
+    assert module["Sum"] == OPENREPORTS_SUM, f"{OPENREPORTS} is another: {module['Sum']}"
+    schemas = {}
+    for kind, name in {"Report": "reports", "ClusterReport": "clusterreports"}.items():
+        schemas[kind] = HOME / f"{kind}.json"
+        definition = pathlib.Path(module["Dir"]) / f"config/crd/openreports.io_{name}.yaml"
+        subprocess.run([python, "-c", CONVERT, definition, schemas[kind]], check=True)
+    return schemas
+
+
 def write(top, path, text):
     path = top / path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +129,7 @@ def tree(top, text, odd_name):
 def main():
     admit = os.path.abspath(sys.argv[1])
     python, sarif, xsd = tools()
+    reports = openreports(python)
     check = [python, "-m", "check_jsonschema"]
 
     def validate(schema, *files):
@@ -163,6 +195,9 @@ def main():
                     file = pathlib.Path(place) / f"{format}-{n}.yaml"
                     file.write_text(document)
                     validate(ROOT / ".ci/schemas/policyreport.json", file)
+                    if format == "openreports":
+                        kind = next(it.removeprefix("kind: ") for it in document.splitlines() if it.startswith("kind: "))
+                        validate(reports[kind], file)
             print(f"{name}: {len(run['results'])} results, {len(issues)} issues")
 
 

@@ -12,7 +12,10 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{RunError, apply, baseline, cel, check, cmp, exceptions, explain, hook, jp, lint, merge, test},
+    commands::{
+        RunError, apply, baseline, cel, check, cmp, completions, config, exceptions, explain, hook, jp, lint, merge,
+        test,
+    },
     runner::quietly,
     source::Environment,
 };
@@ -39,6 +42,9 @@ enum Command {
     Exceptions(exceptions::ExceptionsArgs),
     /// The page of a rule of governance
     Explain(explain::ExplainArgs),
+    /// What admit.yaml may say, and which settings count
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// What Git runs before something happens
     #[command(subcommand)]
     Hook(hook::HookCommand),
@@ -53,6 +59,10 @@ enum Command {
     Apply(Box<apply::ApplyArgs>),
     /// Run suites of `kyverno test`
     Test(test::TestArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of a command
+    Man(completions::ManArgs),
 }
 
 /// Runs the program: parses `args` (the first is the program's name), does what they ask, gives the exit code.
@@ -93,18 +103,15 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         Command::Lint(args) => lint::run(&args, now(), &environment()?),
         Command::Exceptions(args) => exceptions::run(&args, now(), &environment()?, &mut anstream::stdout()),
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
+        Command::Config(command) => config::run(&command, &environment()?, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
         Command::Cmp(command) => cmp::run(&command, now(), &environment()?, &mut io::stdout()),
-        Command::Jp(args) => jp::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
-            let code = error.exit_code();
-            RunError::new(error.to_string()).with_code(code)
-        }),
-        Command::Cel(args) => cel::run(&args, now(), &mut io::stdin(), &mut io::stdout()).map_err(|error| {
-            let code = error.exit_code();
-            RunError::new(error.to_string()).with_code(code)
-        }),
+        Command::Jp(args) => Ok(jp::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
+        Command::Cel(args) => Ok(cel::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
         Command::Apply(args) => apply::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
         Command::Test(args) => test::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),
+        Command::Completions(args) => completions::completions::<Cli>(&args, &mut io::stdout()),
+        Command::Man(args) => completions::man::<Cli>(&args, &mut io::stdout()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
         evaluation::{self, Inputs, Judged},
         exceptions,
         load::{Loader, Object, PayloadForm, Policies},
+        mutations,
         report::{self, Api, Form},
         table::Paint,
         user_info,
@@ -118,7 +119,7 @@ pub(crate) struct ApplyArgs {
     /// Definitions of custom resources, which say what kinds live outside of namespaces
     #[arg(long, value_name = "PATH", value_delimiter = ',')]
     pub(crate) crd_paths: Vec<String>,
-    /// Fail on what Kyverno lets pass in silence: no policy, no resource
+    /// Fail on what Kyverno lets pass in silence: no policy, no resource, no rule that says anything
     #[arg(long)]
     pub(crate) strict: bool,
     /// Leave out the line that says how much is applied to how much
@@ -234,9 +235,10 @@ struct Loaded {
 /// Runs `admit apply`; `now` is the time in nanoseconds since 1970.
 pub(crate) fn run(args: &ApplyArgs, now: i128, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, RunError> {
     args.refused.check()?;
-    let notices = Notices::default();
+    let notices = Notices::new(args.strict);
     let loaded = load(args, &notices)?;
     let judged = evaluate(args, &loaded, now)?;
+    note_nothing(&loaded, &judged, &notices);
     let counts = Counts::of(&judged, &loaded.policies.invalid);
     write(args, &loaded, &judged, counts, out, err).map_err(|error| output(&error))?;
     if let Some(path) = &args.output {
@@ -248,9 +250,7 @@ pub(crate) fn run(args: &ApplyArgs, now: i128, out: &mut dyn Write, err: &mut dy
         // Nobody reads the notices of a run whose standard error is gone.
         let _ = writeln!(err, "{notice}");
     }
-    let limit = if args.strict { Weight::Warning } else { Weight::Error };
-    let unloaded = worst.is_some_and(|worst| worst >= limit);
-    exit_code(args, counts, unloaded, out).map_err(|error| output(&error))
+    exit_code(args, counts, worst == Some(Weight::Error), out).map_err(|error| output(&error))
 }
 
 fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
@@ -269,7 +269,10 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     if let Some(path) = &args.values_file {
         values = loader.documents(path).first().map(|it| Values::read(it.root(), notices)).unwrap_or_default();
     }
-    args.set.iter().for_each(|pair| values.set(pair, notices));
+    for pair in &args.set {
+        let refused = |text: String| RunError::new(text).hint("write `--set name=value`").with_code(1);
+        values.set(pair, notices).map_err(refused)?;
+    }
     values.check(notices);
     let user = args.userinfo.as_ref().and_then(|path| {
         let documents = loader.documents(path);
@@ -305,12 +308,6 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     } else {
         args.exception.iter().for_each(|path| loader.exceptions(path, &mut policies));
     }
-    let n_policies = policies.set.heads().count() + policies.invalid.len();
-    for (what, n) in [("policy", n_policies), ("resource", resources.len())] {
-        if n == 0 {
-            notices.say(Weight::Warning, "", format!("no {what} was found, so nothing is checked"));
-        }
-    }
     note_duplicates(&resources, notices);
     loader.define_kinds(&mut policies);
     let objects = resources.iter().chain(&others).cloned().collect();
@@ -326,6 +323,21 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
         context.fill(&mut cluster);
     }
     Ok(Loaded { policies, resources, others, objects, values, user, cluster })
+}
+
+/// Says when a run is green only since there was nothing to do.
+fn note_nothing(loaded: &Loaded, judged: &Judged, notices: &Notices) {
+    let n_policies = loaded.policies.set.heads().count() + loaded.policies.invalid.len();
+    let why = if n_policies == 0 {
+        "no policy was found"
+    } else if loaded.resources.is_empty() {
+        "no resource was found"
+    } else if judged.rows.is_empty() && loaded.policies.invalid.is_empty() {
+        "no rule says anything of any resource"
+    } else {
+        return;
+    };
+    notices.say(Weight::Warning, "", format!("{why}, so nothing is checked"));
 }
 
 /// Says which objects are given more than once; each of them is judged.
@@ -404,7 +416,9 @@ fn write(
         let paint = if args.remove_color { Paint::Plain } else { Paint::Colours };
         violations::draw(judged, objects, args.detailed_results, paint)
     } else {
-        violations::blocks(judged, objects) + &counts.line()
+        // What goes into a file is not printed as well.
+        let changes = if args.output.is_none() { mutations::blocks(judged, objects) } else { String::new() };
+        changes + &violations::blocks(judged, objects) + &counts.line()
     };
     out.write_all(text.as_bytes())
 }

@@ -7,17 +7,17 @@
 use std::{
     fmt::Write as _,
     io::{Read, Write},
-    path::PathBuf,
 };
 
-use super::input::{self, InputError};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::input::{self, InputArgs, PrintArgs, TryError};
 use crate::{
     document::Integers,
     expr::{
         Arena,
         cel::{
-            CompileError, Environment, EvalError, Expected, Family, Function, Library, Nowhere, Program, Root, Scope,
-            Value, functions, literal,
+            Environment, Expected, Family, Function, Library, Nowhere, Program, Root, Scope, Value, functions, literal,
         },
     },
 };
@@ -25,151 +25,55 @@ use crate::{
 /// Arguments of `admit cel`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CelArgs {
-    /// The expression; read from standard input when absent
-    pub(crate) expression: Option<String>,
-    /// JSON or YAML document that is `object`; standard input when absent
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    input: InputArgs,
     /// The kind of policy whose functions and variables there are; else all
-    #[arg(short, long, value_name = "KIND")]
-    pub(crate) kind: Option<Kind>,
+    #[arg(short, long, value_name = "KIND", value_parser = kinds())]
+    kind: Option<Family>,
     /// Integers of the document are floats, as in Kyverno's command line; else integers, as at admission
     #[arg(long)]
-    pub(crate) floats: bool,
-    /// List all functions
-    #[arg(long, conflicts_with_all = ["expression", "input", "explain", "tree"])]
-    pub(crate) list: bool,
-    /// Describe a function
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["expression", "input", "tree"])]
-    pub(crate) explain: Option<String>,
-    /// Print the compiled expression instead of evaluating
-    #[arg(long)]
-    pub(crate) tree: bool,
-    /// Print JSON without white space
-    #[arg(short, long)]
-    pub(crate) compact: bool,
-    /// Print a string without quotes
-    #[arg(short, long)]
-    pub(crate) unquoted: bool,
+    floats: bool,
 }
 
-/// The kinds of policies as the command line names them.
-#[expect(clippy::enum_variant_names, reason = "they are the names of the kinds")]
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub(crate) enum Kind {
-    /// Kyverno's `ValidatingPolicy`
-    ValidatingPolicy,
-    /// Kyverno's `MutatingPolicy`
-    MutatingPolicy,
-    /// Kyverno's `GeneratingPolicy`
-    GeneratingPolicy,
-    /// Kyverno's `ImageValidatingPolicy`
-    ImageValidatingPolicy,
-    /// Kyverno's `DeletingPolicy`
-    DeletingPolicy,
-    /// Kubernetes' `ValidatingAdmissionPolicy`
-    ValidatingAdmissionPolicy,
-    /// Kubernetes' `MutatingAdmissionPolicy`
-    MutatingAdmissionPolicy,
-    /// `validate.cel` of a `ClusterPolicy`
-    ClusterPolicy,
-}
-
-impl Kind {
-    fn family(self) -> Family {
-        match self {
-            Kind::ValidatingPolicy => Family::ValidatingPolicy,
-            Kind::MutatingPolicy => Family::MutatingPolicy,
-            Kind::GeneratingPolicy => Family::GeneratingPolicy,
-            Kind::ImageValidatingPolicy => Family::ImageValidatingPolicy,
-            Kind::DeletingPolicy => Family::DeletingPolicy,
-            Kind::ValidatingAdmissionPolicy => Family::ValidatingAdmissionPolicy,
-            Kind::MutatingAdmissionPolicy => Family::MutatingAdmissionPolicy,
-            Kind::ClusterPolicy => Family::ClusterPolicy,
-        }
-    }
-}
-
-/// Why `admit cel` has no answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CelError {
-    /// The input could not be read or parsed, or the output not written.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// Expression and document can't both come from standard input.
-    #[error("no expression given, and the document is read from standard input")]
-    NoExpression,
-    /// The expression does not compile.
-    #[error("{}", source.printed(expression))]
-    Compile {
-        /// The expression.
-        expression: String,
-        /// What is wrong.
-        source: CompileError,
-    },
-    /// The expression has no value.
-    #[error("error evaluating the expression: {0}")]
-    Evaluation(#[source] EvalError),
-    /// There is no function of that name.
-    #[error("unknown function `{name}`{hint}")]
-    UnknownFunction {
-        /// The name asked for.
-        name: String,
-        /// A similar name, if there is one.
-        hint: String,
-    },
-}
-
-impl CelError {
-    /// The exit code: 1 when the expression is at fault, 2 when the command is.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            CelError::Compile { .. } | CelError::Evaluation(_) => 1,
-            CelError::Input(_) | CelError::NoExpression | CelError::UnknownFunction { .. } => 2,
-        }
-    }
+/// The kinds of policies by name.
+fn kinds() -> impl TypedValueParser<Value = Family> {
+    PossibleValuesParser::new(Family::ALL.map(Family::name)).map(|name| {
+        let named = Family::ALL.into_iter().find(|family| family.name() == name);
+        named.expect("a name that is possible")
+    })
 }
 
 /// Runs `admit cel`; `now` is the time for `time.now` in nanoseconds since 1970.
-pub(crate) fn run(args: &CelArgs, now: i128, stdin: &mut dyn Read, out: &mut dyn Write) -> Result<u8, CelError> {
+pub(crate) fn run(args: &CelArgs, now: i128, stdin: &mut dyn Read, out: &mut dyn Write) -> Result<u8, TryError> {
     let text = answer(args, now, stdin)?;
     input::write(out, &text)?;
     Ok(0)
 }
 
-fn answer(args: &CelArgs, now: i128, stdin: &mut dyn Read) -> Result<String, CelError> {
-    if args.list {
+fn answer(args: &CelArgs, now: i128, stdin: &mut dyn Read) -> Result<String, TryError> {
+    if args.input.list {
         return Ok(list());
     }
-    if let Some(name) = &args.explain {
+    if let Some(name) = &args.input.explain {
         return explain(name);
     }
-    let expression = match &args.expression {
-        Some(text) => text.clone(),
-        None if args.input.is_none() && !args.tree => return Err(CelError::NoExpression),
-        None => input::read(stdin, "standard input")?,
-    };
-    let expression = expression.trim();
-    let environment = args.kind.map_or_else(Environment::playground, |kind| Environment::new(kind.family()));
-    let program = Program::compile(expression, &environment, Expected::Any)
-        .map_err(|source| CelError::Compile { expression: expression.to_owned(), source })?;
+    let expression = args.input.expression(stdin)?;
+    let environment = args.kind.map_or_else(Environment::playground, Environment::new);
+    let program = Program::compile(&expression, &environment, Expected::Any)
+        .map_err(|error| TryError::Expression(error.printed(&expression)))?;
     let mut text = format!("# {}\n", expression.replace('\n', "\n# "));
-    if args.tree {
+    if args.input.tree {
         text.push_str(&program.tree());
         return Ok(text);
     }
-    let (content, name) = match &args.input {
-        Some(path) => (input::read_file(path)?, path.display().to_string()),
-        None => (input::read(stdin, "standard input")?, "standard input".to_owned()),
-    };
+    let (content, name) = input::read_input(args.input.input.as_deref(), stdin)?;
     let mut document = input::document(&content, &name)?;
     document.set_integers(if args.floats { Integers::Floats } else { Integers::Exact });
     let arena = Arena::new();
     let mut scope = Scope::new(&arena, &Nowhere, &[], now);
     scope.set(Root::Object, Value::from(document.root()));
-    let result = program.evaluate(&scope).map_err(CelError::Evaluation)?;
-    text.push_str(&print(result, &arena, args));
+    let result = program.evaluate(&scope).map_err(|error| TryError::evaluation("the expression", error))?;
+    text.push_str(&print(result, &arena, args.input.print));
     text.push('\n');
     if matches!(result, Value::Bool(false))
         && let Some(evidence) = program.evidence(&scope)
@@ -186,16 +90,16 @@ fn answer(args: &CelArgs, now: i128, stdin: &mut dyn Read) -> Result<String, Cel
 }
 
 /// JSON, or an expression for what JSON has no form for.
-fn print<'v>(value: Value<'v>, arena: &'v Arena, args: &CelArgs) -> String {
+fn print<'v>(value: Value<'v>, arena: &'v Arena, form: PrintArgs) -> String {
+    if let Value::String(text) = value
+        && let Some(text) = form.text(text)
+    {
+        return text;
+    }
     match value {
-        Value::String(text) if args.unquoted => text.to_owned(),
         Value::Optional(_) | Value::Opaque(_) | Value::Type(_) | Value::Bytes(_) => literal(value),
         Value::Timestamp(_) | Value::Duration(_) => literal(value),
-        _ => match value.to_expr(arena) {
-            Some(json) if args.compact => json.to_json(),
-            Some(json) => input::indented(&json.to_json()),
-            None => literal(value),
-        },
+        _ => value.to_expr(arena).map_or_else(|| literal(value), |json| form.json(json.to_json())),
     }
 }
 
@@ -222,7 +126,7 @@ fn describe(library: Library, function: &Function) -> String {
     )
 }
 
-fn explain(name: &str) -> Result<String, CelError> {
+fn explain(name: &str) -> Result<String, TryError> {
     let found: Vec<_> = functions()
         .filter(|(_, function)| function.name() == name)
         .map(|(library, function)| describe(library, function))
@@ -230,12 +134,7 @@ fn explain(name: &str) -> Result<String, CelError> {
     if !found.is_empty() {
         return Ok(found.join("\n"));
     }
-    let near = functions()
-        .map(|(_, function)| (strsim::damerau_levenshtein(name, function.name()), function.name()))
-        .filter(|(distance, _)| *distance <= 2)
-        .min();
-    let hint = near.map_or_else(String::new, |(_, near)| format!("; is it `{near}`?"));
-    Err(CelError::UnknownFunction { name: name.to_owned(), hint })
+    Err(TryError::unknown_function(name, functions().map(|(_, function)| function.name())))
 }
 
 #[cfg(test)]

@@ -1,158 +1,178 @@
 //! `admit jp`: tries a JMESPath expression in Kyverno's dialect on a file or on standard input.
 //!
 //! In: an expression and a JSON or YAML document. Out: the result as JSON below a line with the expression, or the
-//! syntax tree, or descriptions of functions. A missing key is an error with exit code 1, as in Kyverno.
+//! syntax tree, or descriptions of functions. A missing key is an error with exit code 1, as in Kyverno. `query`, `parse`
+//! and `function` are the forms of `kyverno jp`; an expression that is one of these words is written `@.query`.
 
 use std::{
     io::{Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use super::input::{self, InputError};
+use super::input::{self, InputArgs, PrintArgs, TryError};
 use crate::{
     document::Integers,
     expr::{
         Arena, Value,
-        jmespath::{self, EvalError, Expression, Function, ParseError, ValueScope},
+        jmespath::{self, Expression, Function, ValueScope},
     },
 };
 
 /// Arguments of `admit jp`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct JpArgs {
-    /// The expression; read from standard input when absent
-    pub(crate) expression: Option<String>,
-    /// JSON or YAML document to evaluate it on; standard input when absent
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    /// List all functions
-    #[arg(long, conflicts_with_all = ["expression", "input", "explain", "tree"])]
-    pub(crate) list: bool,
-    /// Describe a function
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["expression", "input", "tree"])]
-    pub(crate) explain: Option<String>,
-    /// Print the syntax tree instead of evaluating
-    #[arg(long)]
-    pub(crate) tree: bool,
-    /// Print JSON without white space
-    #[arg(short, long)]
-    pub(crate) compact: bool,
-    /// Print a string without quotes
-    #[arg(short, long)]
-    pub(crate) unquoted: bool,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(subcommand)]
+    form: Option<Form>,
 }
 
-/// Why `admit jp` has no answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum JpError {
-    /// The input could not be read or parsed, or the output not written.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// Expression and document can't both come from standard input.
-    #[error("no expression given, and the document is read from standard input")]
-    NoExpression,
-    /// The expression does not parse.
-    #[error("failed to compile JMESPath: {expression}, error: {source}\n{expression}\n{marker}")]
-    Syntax {
-        /// The expression, its line breaks turned to spaces.
-        expression: String,
-        /// A caret below the place.
-        marker: String,
-        /// What is wrong.
-        source: ParseError,
+/// The forms of `kyverno jp`.
+#[derive(Debug, clap::Subcommand)]
+enum Form {
+    /// Evaluate expressions, as `kyverno jp query` does
+    Query {
+        /// The expressions; read from standard input when there is none and no file
+        expressions: Vec<String>,
+        /// Files with an expression each
+        #[arg(short, long = "query", value_name = "FILE")]
+        query: Vec<PathBuf>,
+        /// JSON or YAML document to evaluate them on; standard input when absent
+        #[arg(short, long, value_name = "FILE")]
+        input: Option<PathBuf>,
+        #[command(flatten)]
+        print: PrintArgs,
     },
-    /// The expression has no value.
-    #[error("error evaluating JMESPath expression: {0}")]
-    Evaluation(#[source] EvalError),
-    /// There is no function of that name.
-    #[error("unknown function `{name}`{hint}")]
-    UnknownFunction {
-        /// The name asked for.
-        name: String,
-        /// A similar name, if there is one.
-        hint: String,
+    /// Print the trees of expressions, as `kyverno jp parse` does
+    Parse {
+        /// The expressions; read from standard input when there is none and no file
+        expressions: Vec<String>,
+        /// Files with an expression each
+        #[arg(short, long, value_name = "FILE")]
+        file: Vec<PathBuf>,
     },
-}
-
-impl JpError {
-    /// The exit code: 1 when the expression is at fault, 2 when the command is.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            JpError::Syntax { .. } | JpError::Evaluation(_) => 1,
-            JpError::Input(_) | JpError::NoExpression | JpError::UnknownFunction { .. } => 2,
-        }
-    }
+    /// Describe functions, as `kyverno jp function` does; without a name all
+    Function {
+        /// The functions
+        names: Vec<String>,
+    },
 }
 
 /// Runs `admit jp`; `now` is the time for `time_now` in nanoseconds since 1970.
-pub(crate) fn run(args: &JpArgs, now: i128, stdin: &mut dyn Read, out: &mut dyn Write) -> Result<u8, JpError> {
-    let text = answer(args, now, stdin)?;
+pub(crate) fn run(args: &JpArgs, now: i128, stdin: &mut dyn Read, out: &mut dyn Write) -> Result<u8, TryError> {
+    let text = match &args.form {
+        None => answer(&args.input, now, stdin)?,
+        Some(Form::Query { expressions, query, input, print }) => {
+            let input = input.as_deref();
+            let expressions = match gather(expressions, query)? {
+                none if none.is_empty() && input.is_none() => return Err(TryError::NoExpression),
+                none if none.is_empty() => vec![input::read_input(None, stdin)?.0],
+                some => some,
+            };
+            evaluate(&expressions, input, *print, now, stdin)?
+        }
+        Some(Form::Parse { expressions, file }) => {
+            let expressions = match gather(expressions, file)? {
+                none if none.is_empty() => vec![input::read_input(None, stdin)?.0],
+                some => some,
+            };
+            let trees: Result<Vec<String>, TryError> = expressions.iter().map(|text| tree(text.trim())).collect();
+            trees?.concat()
+        }
+        Some(Form::Function { names }) if names.is_empty() => list(),
+        Some(Form::Function { names }) => {
+            let described: Result<Vec<String>, TryError> = names.iter().map(|name| explain(name)).collect();
+            described?.join("\n")
+        }
+    };
     input::write(out, &text)?;
     Ok(0)
 }
 
-fn answer(args: &JpArgs, now: i128, stdin: &mut dyn Read) -> Result<String, JpError> {
+/// The expressions as given, and those of the files.
+fn gather(expressions: &[String], files: &[PathBuf]) -> Result<Vec<String>, TryError> {
+    let mut out = expressions.to_vec();
+    for path in files {
+        out.push(input::read_file(path)?);
+    }
+    Ok(out)
+}
+
+fn answer(args: &InputArgs, now: i128, stdin: &mut dyn Read) -> Result<String, TryError> {
     if args.list {
-        let all: Vec<_> = jmespath::list_functions().into_iter().map(describe).collect();
-        return Ok(all.join("\n"));
+        return Ok(list());
     }
     if let Some(name) = &args.explain {
         return explain(name);
     }
-    let expression = match &args.expression {
-        Some(text) => text.clone(),
-        None if args.input.is_none() && !args.tree => return Err(JpError::NoExpression),
-        None => input::read(stdin, "standard input")?,
-    };
-    let expression = expression.trim();
-    let parsed = Expression::parse(expression).map_err(|source| syntax_error(expression, source))?;
+    let expression = args.expression(stdin)?;
     if args.tree {
-        return Ok(format!("# {expression}\n{}", parsed.tree()));
+        return tree(&expression);
     }
-    let (input, name) = match &args.input {
-        Some(path) => (input::read_file(path)?, path.display().to_string()),
-        None => (input::read(stdin, "standard input")?, "standard input".to_owned()),
-    };
+    evaluate(&[expression], args.input.as_deref(), args.print, now, stdin)
+}
+
+/// The result of each expression below a line with it.
+fn evaluate(
+    expressions: &[String],
+    input: Option<&Path>,
+    print: PrintArgs,
+    now: i128,
+    stdin: &mut dyn Read,
+) -> Result<String, TryError> {
+    let parsed: Result<Vec<Expression>, TryError> = expressions.iter().map(|text| parse(text.trim())).collect();
+    let parsed = parsed?;
+    let (input, name) = input::read_input(input, stdin)?;
     let arena = Arena::new();
     let value = parse_input(&arena, &input, &name)?;
-    let result = parsed.evaluate(&ValueScope { value, now }, &arena).map_err(JpError::Evaluation)?;
-    Ok(format!("# {expression}\n{}\n", print(result, args)))
-}
-
-fn syntax_error(expression: &str, source: ParseError) -> JpError {
-    let before = expression.get(..source.offset()).unwrap_or(expression);
-    let marker = format!("{}^", " ".repeat(before.chars().count()));
-    let expression = expression.replace(['\n', '\r', '\t'], " ");
-    JpError::Syntax { expression, marker, source }
-}
-
-fn print(value: Value<'_>, args: &JpArgs) -> String {
-    match value {
-        Value::String(text) if args.unquoted => text.to_owned(),
-        _ if args.compact => value.to_json(),
-        _ => input::indented(&value.to_json()),
+    let mut out = String::new();
+    for (expression, parsed) in expressions.iter().zip(&parsed) {
+        let result = parsed.evaluate(&ValueScope { value, now }, &arena);
+        let result = result.map_err(|error| TryError::evaluation("JMESPath expression", error))?;
+        let text = match result {
+            Value::String(text) => print.text(text),
+            _ => None,
+        };
+        let text = text.unwrap_or_else(|| print.json(result.to_json()));
+        out.extend(["# ", expression.trim(), "\n", &text, "\n"]);
     }
+    Ok(out)
+}
+
+fn tree(expression: &str) -> Result<String, TryError> {
+    Ok(format!("# {expression}\n{}", parse(expression)?.tree()))
+}
+
+fn parse(expression: &str) -> Result<Expression, TryError> {
+    Expression::parse(expression).map_err(|error| {
+        let before = expression.get(..error.offset()).unwrap_or(expression);
+        let marker = format!("{}^", " ".repeat(before.chars().count()));
+        let expression = expression.replace(['\n', '\r', '\t'], " ");
+        TryError::Expression(format!(
+            "failed to compile JMESPath: {expression}, error: {error}\n{expression}\n{marker}"
+        ))
+    })
+}
+
+fn list() -> String {
+    let all: Vec<_> = jmespath::list_functions().into_iter().map(describe).collect();
+    all.join("\n")
 }
 
 fn describe(function: &Function) -> String {
     format!("Name: {}\n  Signature: {}\n  Note:      {}\n", function.name, function.signature(), function.note)
 }
 
-fn explain(name: &str) -> Result<String, JpError> {
-    if let Some(function) = jmespath::find_function(name) {
-        return Ok(describe(function));
+fn explain(name: &str) -> Result<String, TryError> {
+    match jmespath::find_function(name) {
+        Some(function) => Ok(describe(function)),
+        None => Err(TryError::unknown_function(name, jmespath::list_functions().into_iter().map(|it| it.name))),
     }
-    let near = jmespath::list_functions()
-        .into_iter()
-        .map(|function| (strsim::damerau_levenshtein(name, function.name), function.name))
-        .filter(|(distance, _)| *distance <= 2)
-        .min();
-    let hint = near.map_or_else(String::new, |(_, near)| format!("; is it `{near}`?"));
-    Err(JpError::UnknownFunction { name: name.to_owned(), hint })
 }
 
 /// Reads JSON, or else YAML as Kubernetes reads it: the first document.
-fn parse_input<'v>(arena: &'v Arena, text: &str, what: &str) -> Result<Value<'v>, JpError> {
+fn parse_input<'v>(arena: &'v Arena, text: &str, what: &str) -> Result<Value<'v>, TryError> {
     if let Ok(json) = serde_json::from_str(text) {
         return Ok(Value::from_json(arena, &json, Integers::Floats));
     }
@@ -227,6 +247,34 @@ mod tests {
     fn trees_are_printed_without_input() {
         assert_eq!(jp(&["--tree", "a"], "").1, "# a\nASTField {\n  value: \"a\"\n}\n");
         assert_eq!(jp(&["--tree"], " a \n").1, "# a\nASTField {\n  value: \"a\"\n}\n");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the files that the commands read")]
+    fn the_forms_of_kyverno_are_known() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let file = |name: &str, text: &str| {
+            let path = scratch.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            path.display().to_string()
+        };
+        let (input, query) = (file("input.yaml", "a: { b: x }\n"), file("query.txt", "a.b\n"));
+        assert_eq!(
+            jp(&["query", "-c", "a", "a.b"], "a: { b: x }"),
+            (0, "# a\n{\"b\":\"x\"}\n# a.b\n\"x\"\n".to_owned())
+        );
+        assert_eq!(jp(&["query", "-u", "-i", &input, "-q", &query], "").1, "# a.b\nx\n");
+        assert_eq!(jp(&["query", "-i", &input], "a.b").1, "# a.b\n\"x\"\n");
+        assert_eq!(jp(&["query", "-i", &input, "a.c"], "").0, 1);
+        assert_eq!(jp(&["query"], "{}").0, 2);
+        let field = |name: &str| format!("# {name}\nASTField {{\n  value: \"{name}\"\n}}\n");
+        assert_eq!(jp(&["parse", "a", "b"], "").1, field("a") + &field("b"));
+        assert_eq!(jp(&["parse"], "a").1, field("a"));
+        assert!(jp(&["parse", "-f", &query], "").1.starts_with("# a.b\nASTSubexpression {\n"));
+        let (_, two) = jp(&["function", "truncate", "split"], "");
+        assert!(two.starts_with("Name: truncate\n") && two.contains("\n\nName: split\n"), "{two}");
+        assert_eq!(jp(&["function"], ""), jp(&["--list"], ""));
+        assert_eq!(jp(&["function", "trunkate"], "").0, 2);
     }
 
     #[test]

@@ -5,6 +5,8 @@ pub(crate) mod baseline;
 pub(crate) mod cel;
 pub(crate) mod check;
 pub(crate) mod cmp;
+pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod exceptions;
 pub(crate) mod explain;

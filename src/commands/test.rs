@@ -14,7 +14,7 @@ use super::RunError;
 use crate::{
     compat::{
         Notice, Notices, Weight,
-        case::{self, Case},
+        case::{self, Case, Manner},
         check::{Checked, Mark},
         load::Loader,
         selector::Selector,
@@ -51,7 +51,7 @@ pub(crate) struct TestArgs {
     /// Fail when there is no suite
     #[arg(long)]
     pub(crate) require_tests: bool,
-    /// Fail on what Kyverno lets pass: unknown rules and resources, policies that can't be read
+    /// Fail on what Kyverno lets pass: unknown rules and resources, policies that can't be read, nothing compared
     #[arg(long)]
     pub(crate) strict: bool,
     /// Threads; 0 means one for each core
@@ -81,13 +81,14 @@ pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn
     let Some(form) = Form::parse(&args.output_format, paint) else {
         return Err(RunError::new("invalid format, expected (json, yaml, markdown, junit)").with_code(1));
     };
-    let notices = Notices::default();
+    let manner = Manner { selector, strict: args.strict, now };
+    let notices = Notices::new(args.strict);
     let suites = find(args, &notices)?;
     let loading = notices.take();
     let mut worst = say(&loading, err);
     let run = |_: usize, found: &Found| {
-        let notices = Notices::default();
-        let case = case::run(&found.suite, &found.file, &selector, now, &notices);
+        let notices = Notices::new(args.strict);
+        let case = case::run(&found.suite, &found.file, &manner, &notices);
         (case, notices.take())
     };
     let cases = runner::on_threads(args.jobs, || runner::each(&suites, run))
@@ -131,12 +132,12 @@ pub(crate) fn run(args: &TestArgs, now: i128, out: &mut dyn Write, err: &mut dyn
     if !failed.is_empty() {
         let _ = writeln!(err, "Error: {} tests failed", failed.len());
     }
-    if suites.is_empty() && args.require_tests {
-        let _ = writeln!(err, "Error: no tests found");
+    if all.is_empty() && (args.strict || (suites.is_empty() && args.require_tests)) {
+        let what = if suites.is_empty() { "no tests found" } else { "the tests that were found compare nothing" };
+        let _ = writeln!(err, "Error: {what}");
         return Ok(1);
     }
-    let limit = if args.strict { Weight::Warning } else { Weight::Error };
-    Ok(u8::from(!failed.is_empty() || worst.is_some_and(|worst| worst >= limit)))
+    Ok(u8::from(!failed.is_empty() || worst == Some(Weight::Error)))
 }
 
 /// The suites below the directories.

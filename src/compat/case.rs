@@ -26,8 +26,20 @@ pub(crate) struct Case {
     pub counts: (usize, usize, usize),
 }
 
-/// Runs the suite of a file; `now` is the time in nanoseconds since 1970.
-pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i128, notices: &Notices) -> Case {
+/// How the suites of a run are looked at.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    /// Which expectations are looked at.
+    pub selector: Selector,
+    /// What Kyverno lets pass fails: names of rules and resources that nothing has, policies that can't be read.
+    pub strict: bool,
+    /// The time of the run in nanoseconds since 1970.
+    pub now: i128,
+}
+
+/// Runs the suite of a file.
+pub(crate) fn run(suite: &Suite, file: &Arc<File>, manner: &Manner, notices: &Notices) -> Case {
+    let Manner { selector, strict, now } = manner;
     let results: Vec<Expectation> = suite.results.iter().filter_map(|it| selector.select(it)).collect();
     if results.is_empty() {
         return Case::default();
@@ -64,7 +76,7 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
         user: user.as_ref(),
         operation: None,
         audit_warn: false,
-        now,
+        now: *now,
     };
     let mut runs: Vec<(Option<Operation>, Judged)> = Vec::new();
     let mut checked = Vec::new();
@@ -82,6 +94,7 @@ pub(crate) fn run(suite: &Suite, file: &Arc<File>, selector: &Selector, now: i12
             targets: &targets,
             judged: &runs[position].1,
             wanted: &wanted,
+            strict: *strict,
         };
         checked.extend(check::check(expected, run, notices));
     }

@@ -2,7 +2,8 @@
 //!
 //! In: an expectation and the rows of a run. Out: a line of the table for each comparison. As in Kyverno a resource
 //! that an expectation names and nobody knows makes it ask about every resource, and a rule that says nothing counts
-//! as held; both are said in a notice, since they are mistakes more often than not.
+//! as held; both are said in a notice, since they are mistakes more often than not, and in a strict run each is a line
+//! that fails.
 
 use std::sync::Arc;
 
@@ -105,6 +106,8 @@ pub(crate) struct Run<'r> {
     pub judged: &'r Judged,
     /// Objects to compare with.
     pub wanted: &'r Wanted,
+    /// What Kyverno lets pass fails.
+    pub strict: bool,
 }
 
 impl Run<'_> {
@@ -117,21 +120,21 @@ impl Run<'_> {
 /// Compares one expectation with a run.
 pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<Checked> {
     let name = expected.policy.rsplit('/').next().unwrap_or_default();
-    let selected = select(expected, run, notices);
+    let odd = Odd { expected, run, notices };
+    let mut out = Vec::new();
+    let selected = select(&odd, &mut out);
     let of_kind = |index: &usize| run.object(*index).identity().kind == expected.kind;
     if !expected.kind.is_empty() && !selected.is_empty() && !selected.iter().any(of_kind) {
-        let text = format!(
-            "no resource that is checked here is a `{}`; as in Kyverno its kind makes no difference",
-            expected.kind
-        );
-        notices.at(Weight::Warning, run.file, expected.at, text);
+        let text = format!("no resource that is checked here is a `{}`", expected.kind);
+        let resource = title(run.object(selected[0]));
+        out.extend(odd.say("Wrong kind", resource, text, "as in Kyverno its kind makes no difference"));
     }
     let heads: Vec<usize> = (0..run.judged.heads.len()).filter(|it| run.judged.heads[*it].name == name).collect();
     if heads.is_empty() {
         let invalid = run.invalid.iter().find(|it| it.name == name);
-        return vec![missing(expected, run, &selected, invalid)];
+        out.push(missing(expected, run, &selected, invalid));
+        return out;
     }
-    let mut out = Vec::new();
     for &resource in &selected {
         for &policy in &heads {
             let rows = run.judged.rows.iter().filter(|row| row.resource == resource && row.policy == policy);
@@ -140,17 +143,42 @@ pub(crate) fn check(expected: &Expectation, run: Run<'_>, notices: &Notices) -> 
             let rows: Vec<&Row> = rows.filter(|row| !has_rules || is_rule(&row.rule, &expected.rule)).collect();
             // Of another object that no rule has changed nobody asks.
             if rows.is_empty() && resource < run.resources.len() {
-                out.push(excluded(expected, run, resource, policy, notices));
+                out.push(excluded(&odd, resource, policy));
             }
-            out.extend(rows.into_iter().flat_map(|row| compare(expected, run, row, notices)));
+            out.extend(rows.into_iter().flat_map(|row| compare(&odd, row)));
         }
     }
     out
 }
 
-/// Indexes of the resources that an expectation asks about.
-fn select(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<usize> {
-    let warn = |text: String| notices.at(Weight::Warning, run.file, expected.at, text);
+/// What is odd about an expectation, though Kyverno counts it as held.
+struct Odd<'r> {
+    expected: &'r Expectation,
+    run: Run<'r>,
+    notices: &'r Notices,
+}
+
+impl Odd<'_> {
+    /// Says what is odd and what is done `instead`; in a strict run it is a line that fails, and nothing is done instead.
+    fn say(&self, reason: &str, resource: String, text: String, instead: &str) -> Option<Checked> {
+        let Self { expected, run, notices } = self;
+        let whole = if run.strict { text.clone() } else { format!("{text}; {instead}") };
+        notices.at(Weight::Warning, run.file, expected.at, whole);
+        run.strict.then(|| Checked {
+            policy: expected.policy.clone(),
+            rule: expected.rule.clone(),
+            resource,
+            mark: Mark::Fail,
+            reason: reason.to_owned(),
+            message: text,
+        })
+    }
+}
+
+/// Indexes of the resources that an expectation asks about; lines for names that nothing has.
+fn select(odd: &Odd<'_>, out: &mut Vec<Checked>) -> Vec<usize> {
+    let Odd { expected, run, .. } = odd;
+    let mut unknown = Vec::new();
     let objects = || run.resources.iter().chain(run.targets);
     let mut selected = vec![false; run.resources.len() + run.targets.len()];
     for name in expected.resources.iter().flatten() {
@@ -161,7 +189,7 @@ fn select(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<usize>
             }
         }
         if !found {
-            warn(format!("no resource is called `{name}`"));
+            unknown.push(name);
         }
     }
     // Kyverno: without the field `resources` the field `resourceSpecs` is not read.
@@ -170,13 +198,14 @@ fn select(expected: &Expectation, run: Run<'_>, notices: &Notices) -> Vec<usize>
             *selected |= is_specified(object, spec);
         }
     }
-    if selected.contains(&true) {
-        return (0..selected.len()).filter(|index| selected[*index]).collect();
+    let any = selected.contains(&true);
+    let instead =
+        if any { "as in Kyverno only the others are checked" } else { "as in Kyverno all are checked instead" };
+    for name in unknown {
+        let text = format!("no resource is called `{name}`");
+        out.extend(odd.say("Unknown resource", name.clone(), text, instead));
     }
-    if expected.resources.as_ref().is_some_and(|names| !names.is_empty()) {
-        warn("none of the resources exists; as in Kyverno every resource is checked instead".to_owned());
-    }
-    (0..selected.len()).collect()
+    (0..selected.len()).filter(|index| selected[*index] || (!any && out.is_empty())).collect()
 }
 
 fn is_named(object: &Object, name: &str) -> bool {
@@ -204,6 +233,7 @@ fn is_rule(computed: &str, expected: &str) -> bool {
 
 fn missing(expected: &Expectation, run: Run<'_>, selected: &[usize], invalid: Option<&InvalidPolicy>) -> Checked {
     let (mark, reason) = match invalid {
+        Some(invalid) if invalid.readable && run.strict => (Mark::Fail, "Invalid Policy"),
         Some(invalid) if invalid.readable => (Mark::Skip, "Invalid Policy"),
         Some(_) => (Mark::Fail, "Not evaluated"),
         None => (Mark::Fail, "Not found"),
@@ -218,17 +248,16 @@ fn missing(expected: &Expectation, run: Run<'_>, selected: &[usize], invalid: Op
     }
 }
 
-fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize, notices: &Notices) -> Checked {
+fn excluded(odd: &Odd<'_>, resource: usize, policy: usize) -> Checked {
+    let Odd { expected, run, .. } = odd;
     let rules = run.policies.classic.get(policy).map(|policy| &policy.rules);
     if let Some(rules) = rules.filter(|rules| !rules.iter().any(|rule| is_rule(&rule.name, &expected.rule))) {
         let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
-        let text = format!(
-            "policy `{}` has no rule `{}`, only {}; as in Kyverno this counts as held",
-            expected.policy,
-            expected.rule,
-            names.join(", ")
-        );
-        notices.at(Weight::Warning, run.file, expected.at, text);
+        let text = format!("policy `{}` has no rule `{}`, only {}", expected.policy, expected.rule, names.join(", "));
+        let resource = title(run.object(resource));
+        if let Some(line) = odd.say("Unknown rule", resource, text, "as in Kyverno this counts as held") {
+            return line;
+        }
     }
     Checked {
         policy: expected.policy.clone(),
@@ -241,7 +270,8 @@ fn excluded(expected: &Expectation, run: Run<'_>, resource: usize, policy: usize
 }
 
 /// The lines for what a rule says: one, or one for each object that it makes where a suite expects some.
-fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -> Vec<Checked> {
+fn compare(odd: &Odd<'_>, row: &Row) -> Vec<Checked> {
+    let Odd { expected, run, .. } = odd;
     let found = row.status.as_str();
     // Kyverno: an object that differs makes the result a failure, which a suite may expect.
     let counts = found == expected.result || (expected.result == "fail" && found == "pass");
@@ -251,13 +281,12 @@ fn compare(expected: &Expectation, run: Run<'_>, row: &Row, notices: &Notices) -
         return line(Compared::Equal, resource).into_iter().collect();
     }
     if let (Some(path), Some(patched)) = (&expected.patched, &row.effect.patched) {
-        return line(compare_object(expected, run, path, patched, notices), resource).into_iter().collect();
+        return line(compare_object(odd, path, patched), resource).into_iter().collect();
     }
     if expected.generated.is_empty() || row.effect.generated.is_empty() {
         return line(Compared::Equal, resource).into_iter().collect();
     }
-    let of_object =
-        |generated: &Json| line(compare_any(expected, run, generated, notices), identity(generated).join("/"));
+    let of_object = |generated: &Json| line(compare_any(odd, generated), identity(generated).join("/"));
     row.effect.generated.iter().filter_map(of_object).collect()
 }
 
@@ -292,14 +321,15 @@ enum Compared {
 }
 
 /// A generated object against the files that may hold it.
-fn compare_any(expected: &Expectation, run: Run<'_>, generated: &Json, notices: &Notices) -> Compared {
+fn compare_any(odd: &Odd<'_>, generated: &Json) -> Compared {
+    let Odd { expected, run, .. } = odd;
     let mut last = Compared::Silent;
     for path in &expected.generated {
         let holds = run.wanted.find(path, generated).is_some() || expected.generated.len() == 1;
         if !holds && run.wanted.has(path) {
             continue;
         }
-        last = compare_object(expected, run, path, generated, notices);
+        last = compare_object(odd, path, generated);
         if matches!(last, Compared::Equal) {
             break;
         }
@@ -307,7 +337,8 @@ fn compare_any(expected: &Expectation, run: Run<'_>, generated: &Json, notices: 
     last
 }
 
-fn compare_object(expected: &Expectation, run: Run<'_>, path: &str, found: &Json, notices: &Notices) -> Compared {
+fn compare_object(odd: &Odd<'_>, path: &str, found: &Json) -> Compared {
+    let Odd { expected, run, notices } = odd;
     if !run.wanted.has(path) {
         return Compared::Broken(format!("{path} holds no object"));
     }
@@ -315,7 +346,7 @@ fn compare_object(expected: &Expectation, run: Run<'_>, path: &str, found: &Json
         return differences(wanted, found).map_or(Compared::Equal, Compared::Differs);
     }
     let text = format!("{path} has no {}", identity(found).join("/"));
-    if expected.fail_on_missing {
+    if expected.fail_on_missing || run.strict {
         return Compared::Broken(text);
     }
     notices.at(Weight::Warning, run.file, expected.at, format!("{text}; as in Kyverno it is not compared"));
@@ -338,6 +369,10 @@ mod tests {
 
     /// Policy, rule, resource, mark and reason of each line, and the notices.
     fn checked(expected: &Expectation) -> (Vec<String>, Vec<String>) {
+        checked_with(expected, false)
+    }
+
+    fn checked_with(expected: &Expectation, strict: bool) -> (Vec<String>, Vec<String>) {
         let (mut judged, resources) = testing::judged();
         judged.rows[1].effect = Effect { patched: Some(serde_json::json!({"kind": "Pod"})), generated: Vec::new() };
         let policies = testing::policies(testing::POLICIES);
@@ -357,6 +392,7 @@ mod tests {
             targets: &[],
             judged: &judged,
             wanted: &Wanted { files },
+            strict,
         };
         let notices = Notices::default();
         let lines = check(expected, run, &notices);
@@ -396,7 +432,24 @@ mod tests {
         );
         let (lines, notices) = checked(&expect("host", "ipc", "wbe", "fail"));
         assert_eq!(lines, ["ipc v1/Pod/shop/web Pass Ok"]);
-        assert_eq!(notices.len(), 2, "{notices:?}");
+        assert_eq!(notices, ["no resource is called `wbe`; as in Kyverno all are checked instead"]);
+    }
+
+    #[test]
+    fn what_kyverno_lets_pass_is_a_line_that_fails_in_a_strict_run() {
+        let line = |expected| checked_with(&expected, true).0.join("\n");
+        assert_eq!(line(expect("host", "ipc", "web", "fail")), "ipc v1/Pod/shop/web Pass Ok");
+        assert_eq!(line(expect("host", "icp", "web", "fail")), "icp v1/Pod/shop/web Fail Unknown rule");
+        assert_eq!(line(expect("host", "ipc", "wbe", "fail")), "ipc wbe Fail Unknown resource");
+        assert_eq!(line(expect("refused", "ipc", "web", "pass")), "ipc v1/Pod/shop/web Fail Invalid Policy");
+        let mut secret = expect("host", "ipc", "web", "fail");
+        secret.kind = "Secret".to_owned();
+        assert_eq!(line(secret), "ipc v1/Pod/shop/web Fail Wrong kind\nipc v1/Pod/shop/web Pass Ok");
+        let mut two = expect("host", "ipc", "web", "fail");
+        two.resources = Some(vec!["web".to_owned(), "wbe".to_owned()]);
+        assert_eq!(line(two), "ipc wbe Fail Unknown resource\nipc v1/Pod/shop/web Pass Ok");
+        let (_, notices) = checked_with(&expect("host", "ipc", "wbe", "fail"), true);
+        assert_eq!(notices, ["no resource is called `wbe`"]);
     }
 
     #[test]

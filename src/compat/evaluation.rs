@@ -135,7 +135,8 @@ pub(crate) fn evaluate(inputs: Inputs<'_>, resources: &[Object]) -> Judged {
     }
     let known = || resources.iter().chain(inputs.targets).enumerate().filter(|(_, object)| object.payload.is_none());
     let (places, nodes) = known().map(|(index, object)| (index, object.node())).unzip();
-    let targets = Targets { places, nodes };
+    let n_judged = resources.iter().filter(|object| object.payload.is_none()).count();
+    let targets = Targets { places, nodes, n_judged };
     let for_payloads = inputs.policies.rules_for_payloads();
     let rows = runner::each(resources, |index, object| {
         let rules = match &object.payload {
@@ -153,6 +154,20 @@ struct Targets<'i> {
     /// Their indexes for rows.
     places: Vec<usize>,
     nodes: Vec<Node<'i>>,
+    /// How many of them are themselves judged: they come first.
+    n_judged: usize,
+}
+
+impl<'i> Targets<'i> {
+    /// The objects that rules of a policy may change, each with the index for its row.
+    fn of(&self, found: Found<'_>) -> (&[usize], &[Node<'i>]) {
+        let first = match found {
+            Found::Classic(..) => 0,
+            // Kyverno: such a policy changes nothing but what it is given for that.
+            Found::Cel(..) => self.n_judged,
+        };
+        (&self.places[first..], &self.nodes[first..])
+    }
 }
 
 /// One resource while policies judge it.
@@ -164,28 +179,34 @@ struct Evaluating<'i> {
 }
 
 impl<'i> Evaluating<'i> {
-    /// What the rules for its kind say of the resource: those that change it first, in the order of their policies.
+    /// What the rules for its kind say of the resource: policies with rules first, then those in CEL; of either, what
+    /// changes it comes before what judges it, in the order of the policies.
     fn run(mut self, object: &Object, rules: &[RuleRef]) -> Vec<Row> {
         let policies = self.inputs.policies;
         let by_policy = || rules.chunk_by(|a, b| a.policy_index() == b.policy_index());
         let is_mutation = |rule: &RuleRef| policies.get(*rule).changes();
         let mut changed: Option<Object> = None;
-        for rules in by_policy().filter(|rules| rules.iter().any(is_mutation)) {
+        let is_classic = |rules: &&[RuleRef]| matches!(policies.get(rules[0]), Found::Classic(..));
+        let (classic, in_cel): (Vec<_>, Vec<_>) = by_policy().partition(is_classic);
+        for of_kind in [classic, in_cel] {
+            for rules in of_kind.iter().filter(|rules| rules.iter().any(is_mutation)) {
+                let object = changed.as_ref().unwrap_or(object);
+                match runner::quietly(|| self.mutate(object, rules)) {
+                    Ok(Left::Same) => {}
+                    Ok(Left::Changed(object)) => changed = Some(object),
+                    // Kyverno: after a rule that can't be applied nothing more is said of the resource.
+                    Ok(Left::Nothing) => return self.rows,
+                    Err(message) => self.panicked(rules, &message),
+                }
+            }
             let object = changed.as_ref().unwrap_or(object);
-            match runner::quietly(|| self.mutate(object, rules)) {
-                Ok(Left::Same) => {}
-                Ok(Left::Changed(object)) => changed = Some(object),
-                // Kyverno: after a rule that can't be applied nothing more is said of the resource.
-                Ok(Left::Nothing) => return self.rows,
-                Err(message) => self.panicked(rules, &message),
+            for rules in of_kind {
+                if let Err(message) = runner::quietly(|| self.judge(object, rules)) {
+                    self.panicked(rules, &message);
+                }
             }
         }
         let object = changed.as_ref().unwrap_or(object);
-        for rules in by_policy() {
-            if let Err(message) = runner::quietly(|| self.judge(object, rules)) {
-                self.panicked(rules, &message);
-            }
-        }
         let makes = |rule: &RuleRef| policies.get(*rule).makes();
         for rules in by_policy().filter(|rules| rules.iter().any(makes)) {
             if let Err(message) = runner::quietly(|| self.generate(object, rules)) {
@@ -219,7 +240,8 @@ impl<'i> Evaluating<'i> {
         let object = replaced.as_ref().unwrap_or(object);
         let request = request(self.inputs, object, given, &arena);
         let world = self.world();
-        let mutated = engine::mutate::mutate(world, rules, &request, &self.targets.nodes, OnFailure::Stop);
+        let (places, nodes) = self.targets.of(found);
+        let mutated = engine::mutate::mutate(world, rules, &request, nodes, OnFailure::Stop);
         let left = mutated.document.map(|document| {
             let document = Arc::new(document);
             Object::new(&document, document.root().id())
@@ -231,8 +253,8 @@ impl<'i> Evaluating<'i> {
             let mut row = row(self.inputs, self.index, position, found, outcome);
             row.effect.patched = Some(match targets.next_if(|changed| changed.outcome == n) {
                 Some(changed) => {
-                    row.resource = self.targets.places[changed.target];
-                    let node = changed.document.as_ref().map_or(self.targets.nodes[changed.target], Document::root);
+                    row.resource = places[changed.target];
+                    let node = changed.document.as_ref().map_or(nodes[changed.target], Document::root);
                     Value::from(node).to_serde()
                 }
                 None => patched.clone(),
@@ -241,7 +263,7 @@ impl<'i> Evaluating<'i> {
         }
         self.rows.append(&mut rows);
         match left {
-            _ if mutated.failed => Left::Nothing,
+            _ if mutated.failed && matches!(found, Found::Classic(..)) => Left::Nothing,
             Some(object) => Left::Changed(object),
             None => Left::Same,
         }

@@ -19,7 +19,11 @@ use crate::{
     },
     finding::ResourceRef,
     k8s::scope,
-    policy::{error::Problem, set::PolicySet},
+    policy::{
+        error::Problem,
+        kinds::{self, Family},
+        set::PolicySet,
+    },
     source::{self, At, Entry, Options, Reader},
     span::File,
 };
@@ -118,6 +122,10 @@ impl Policies {
 
     /// Adds a policy.
     fn add(&mut self, object: &Object, notices: &Notices) {
+        if kinds::find(object.node()).is_some_and(|kind| kind.family == Family::Cleanup) {
+            let text = "a policy that only deletes says nothing of a resource, passed over";
+            notices.at(Weight::Note, object.node().file(), object.node().span(), text);
+        }
         let Err(errors) = self.set.add(&object.document, object.id) else { return };
         for error in &errors {
             notices.policy(Weight::Warning, error);

@@ -14,6 +14,7 @@ pub(crate) mod evaluation;
 pub(crate) mod exceptions;
 mod fields;
 pub(crate) mod load;
+pub(crate) mod mutations;
 mod notice;
 mod overrides;
 pub(crate) mod report;

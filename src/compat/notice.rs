@@ -16,7 +16,7 @@ use crate::{
 pub(crate) enum Weight {
     /// For the record.
     Note,
-    /// Something is odd; counts with `--strict`.
+    /// Something is odd; an error with `--strict`.
     Warning,
     /// Something that was asked for could not be done.
     Error,
@@ -58,11 +58,20 @@ impl fmt::Display for Notice {
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     list: RefCell<Vec<Notice>>,
+    strict: bool,
 }
 
 impl Notices {
+    /// No notices yet; with `strict` every warning is an error.
+    pub(crate) fn new(strict: bool) -> Self {
+        Self { strict, ..Self::default() }
+    }
+
     /// Adds a notice; the same one is never said twice.
-    pub(crate) fn add(&self, notice: Notice) {
+    pub(crate) fn add(&self, mut notice: Notice) {
+        if self.strict && notice.weight == Weight::Warning {
+            notice.weight = Weight::Error;
+        }
         let mut list = self.list.borrow_mut();
         if !list.contains(&notice) {
             list.push(notice);
@@ -120,5 +129,10 @@ mod tests {
         assert_eq!(notices.worst(), Some(Weight::Warning));
         let all: Vec<String> = notices.take().iter().map(ToString::to_string).collect();
         assert_eq!(all, ["warning: a.yaml:2:1: odd thing"]);
+        let strict = Notices::new(true);
+        strict.say(Weight::Warning, "", "odd");
+        strict.say(Weight::Note, "", "known");
+        let all: Vec<String> = strict.take().iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["error: odd", "note: known"]);
     }
 }

@@ -250,9 +250,13 @@ fn is_written_as_block(value: &Json) -> bool {
 
 /// `key: value`, the value in block style below it where it has parts.
 fn entry(key: &str, value: &Json, indent: usize) -> String {
+    stepped_entry(key, value, indent, 2)
+}
+
+fn stepped_entry(key: &str, value: &Json, indent: usize, step: usize) -> String {
     let key = inline(&Json::from(key));
     if is_written_as_block(value) {
-        format!("{key}:\n{}", block(value, indent + 2))
+        format!("{key}:\n{}", stepped(value, indent + step, step))
     } else {
         format!("{key}: {}", inline(value))
     }
@@ -261,6 +265,11 @@ fn entry(key: &str, value: &Json, indent: usize) -> String {
 /// An object as YAML that every reader takes for the same, with a line break at its end.
 pub(crate) fn yaml(value: &Json) -> String {
     block(value, 0) + "\n"
+}
+
+/// The same with four blanks a level, as Kyverno prints it.
+pub(crate) fn wide_yaml(value: &Json) -> String {
+    stepped(value, 0, 4) + "\n"
 }
 
 /// A value on one line. A text stands without quotes only if it reads back as that text: `yes` and `012` would not.
@@ -282,13 +291,18 @@ fn inline(value: &Json) -> String {
 
 /// A value in block style, each line behind `indent` blanks, without the last line break.
 fn block(value: &Json, indent: usize) -> String {
+    stepped(value, indent, 2)
+}
+
+/// A value in block style, `step` more blanks with each level of maps.
+fn stepped(value: &Json, indent: usize, step: usize) -> String {
     let blanks = " ".repeat(indent);
     let lines: Vec<String> = match value {
         Json::Object(map) if !map.is_empty() => {
-            map.iter().map(|(key, value)| format!("{blanks}{}", entry(key, value, indent))).collect()
+            map.iter().map(|(key, value)| format!("{blanks}{}", stepped_entry(key, value, indent, step))).collect()
         }
         Json::Array(items) if !items.is_empty() => {
-            items.iter().map(|item| format!("{blanks}- {}", block(item, indent + 2).trim_start())).collect()
+            items.iter().map(|item| format!("{blanks}- {}", stepped(item, indent + 2, step).trim_start())).collect()
         }
         scalar => vec![format!("{blanks}{}", inline(scalar))],
     };
@@ -315,6 +329,12 @@ mod tests {
     #[test]
     fn what_does_not_change_is_written_as_it_was() {
         assert_eq!(rewritten(POD, |_| {}), POD);
+    }
+
+    #[test]
+    fn what_kyverno_prints_has_four_blanks_a_level() {
+        let object = serde_json::json!({ "spec": { "items": [{ "a": "b", "c": { "d": 1 } }] } });
+        assert_eq!(wide_yaml(&object), "spec:\n    items:\n        - a: b\n          c:\n              d: 1\n");
     }
 
     #[test]

@@ -149,7 +149,7 @@ const FIELDS: [&str; 21] = [
     "results",
 ];
 
-const RESULT_FIELDS: [&str; 19] = [
+const RESULT_FIELDS: [&str; 23] = [
     "policy",
     "rule",
     "resources",
@@ -169,6 +169,11 @@ const RESULT_FIELDS: [&str; 19] = [
     "isMutatingPolicy",
     "isGeneratingPolicy",
     "isDeletingPolicy",
+    // What Kyverno read before 1.15, and refuses since.
+    "resource",
+    "namespace",
+    "status",
+    "patchedResource",
 ];
 
 impl Suite {
@@ -233,15 +238,36 @@ fn expectation(node: Node<'_>, notices: &Notices) -> Option<Expectation> {
             name: text("name"),
         })
     };
+    let old = |old: &'static str, new: &'static str| -> Option<String> {
+        let found = fields.get(old)?;
+        let (weight, text) = if fields.get(new).is_some() {
+            (Weight::Error, format!("`{old}` is the old name of `{new}`, which is there, too"))
+        } else {
+            (Weight::Warning, format!("`{old}` is read as `{new}`; Kyverno refuses the old name"))
+        };
+        notices.at(weight, found.file(), found.key_span(), text);
+        Some(fields.string(old).to_owned())
+    };
+    let status = old("status", "result");
+    let mut resources = old("resource", "resources").map(|name| vec![name]);
+    resources = fields.get("resources").map(|_| fields.strings("resources")).or(resources);
+    if let Some(found) = fields.get("namespace") {
+        let text = "`namespace` is read as a part of the names in `resources`; Kyverno refuses the field";
+        notices.at(Weight::Warning, found.file(), found.key_span(), text);
+        let namespace = fields.string("namespace");
+        for name in resources.iter_mut().flatten().filter(|name| !namespace.is_empty() && !name.contains('/')) {
+            *name = format!("{namespace}/{name}");
+        }
+    }
     Some(Expectation {
         policy: fields.string("policy").to_owned(),
         rule: fields.string("rule").to_owned(),
-        resources: fields.get("resources").map(|_| fields.strings("resources")),
+        resources,
         specs: fields.list("resourceSpecs").filter_map(spec).collect(),
         kind: fields.string("kind").to_owned(),
-        result: fields.string("result").to_owned(),
+        result: Some(fields.string("result").to_owned()).filter(|it| !it.is_empty()).or(status).unwrap_or_default(),
         operation,
-        patched: optional("patchedResources"),
+        patched: optional("patchedResources").or(old("patchedResource", "patchedResources")),
         generated,
         clone_source: optional("cloneSourceResource"),
         fail_on_missing: fields.boolean("failOnMissingResources"),
@@ -315,19 +341,43 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_and_the_rest_is_read() {
         let (suite, notices) = read(
-            "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nresults:\n- { policy: p, status: pass, operation: PATCH }\n\
+            "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nresults:\n- { policy: p, outcome: pass, operation: PATCH }\n\
              - { policy: q, result: pass }\n",
         );
         assert_eq!(suite.results.len(), 2);
         assert_eq!(
             notices,
             [
-                "error: file.yaml:4:16: unknown field `status` in a result",
+                "error: file.yaml:4:16: unknown field `outcome` in a result",
                 "error: file.yaml:4:3: `PATCH` is no operation: CREATE, UPDATE or DELETE",
             ]
         );
         let (_, notices) = read("{ name: old, policies: [] }");
         assert_eq!(notices.len(), 2, "{notices:?}");
+    }
+
+    #[test]
+    fn old_fields_of_a_result_are_read_and_said() {
+        let (suite, notices) = read(
+            "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nresults:\n\
+             - { policy: p, resource: web, namespace: shop, status: fail, patchedResource: p.yaml }\n\
+             - { policy: p, resources: [db], status: fail, result: pass }\n",
+        );
+        let [one, two] = &suite.results[..] else { panic!("{suite:?}") };
+        assert_eq!(one.resources, Some(vec!["shop/web".to_owned()]));
+        assert_eq!((one.result.as_str(), one.patched.as_deref()), ("fail", Some("p.yaml")));
+        assert_eq!(two.result, "pass");
+        let old = |text| format!("warning: file.yaml:4:{text}");
+        assert_eq!(
+            notices,
+            [
+                old("48: `status` is read as `result`; Kyverno refuses the old name"),
+                old("16: `resource` is read as `resources`; Kyverno refuses the old name"),
+                old("31: `namespace` is read as a part of the names in `resources`; Kyverno refuses the field"),
+                old("62: `patchedResource` is read as `patchedResources`; Kyverno refuses the old name"),
+                "error: file.yaml:5:33: `status` is the old name of `result`, which is there, too".to_owned(),
+            ]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Notices, Weight, fields::Fields};
 use crate::{
+    cluster::NamespaceLabels,
     document::Node,
     expr::{Arena, Value},
     policy::Operation,
@@ -121,20 +122,22 @@ impl Values {
         }
     }
 
-    /// Adds what `--set` gives: `key=value`, several separated by commas.
-    pub(crate) fn set(&mut self, text: &str, notices: &Notices) {
-        for pair in text.split(',') {
-            match pair.split_once('=') {
-                // Kyverno: of two values for one name the first counts, and the object itself is not changed so.
-                Some((key, _)) if key.contains("request.object.") || self.has_global(key.trim()) => {
-                    notices.say(Weight::Warning, "", format!("`--set {pair}` has no effect"));
-                }
-                Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => {
-                    self.globals.push((key.trim().to_owned(), Json::from(value.trim())));
-                }
-                _ => notices.say(Weight::Warning, "", format!("`--set {pair}` is no `key=value`, passed over")),
+    /// Adds what `--set` gives: `key=value`, several separated by commas; `Err` names what is no such pair.
+    pub(crate) fn set(&mut self, text: &str, notices: &Notices) -> Result<(), String> {
+        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let named = pair.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+            let Some((key, value)) = named.filter(|(key, _)| !key.is_empty()) else {
+                return Err(format!("`--set {pair}` is no `key=value`"));
+            };
+            // Kyverno: of two values for one name the first counts, an empty one never does, and the object itself is
+            // not changed so.
+            if key.contains("request.object.") || value.is_empty() || self.has_global(key) {
+                notices.say(Weight::Warning, "", format!("`--set {pair}` has no effect"));
+            } else {
+                self.globals.push((key.to_owned(), Json::from(value)));
             }
         }
+        Ok(())
     }
 
     fn has_global(&self, name: &str) -> bool {
@@ -164,15 +167,15 @@ impl Values {
     }
 
     /// The labels of a namespace, if the values know it.
-    pub(crate) fn namespace_labels<'v>(&self, namespace: &str, arena: &'v Arena) -> Option<Value<'v>> {
+    pub(crate) fn namespace_labels<'v>(&self, namespace: &str, arena: &'v Arena) -> Option<NamespaceLabels<'v>> {
         let integers = crate::document::Integers::Floats;
         let whole = self.namespaces.iter().find(|(name, _)| name == namespace);
         if let Some((_, object)) = whole {
             let labels = object.pointer("/metadata/labels").unwrap_or(&Json::Null);
-            return Some(Value::from_json(arena, labels, integers));
+            return Some(NamespaceLabels::written(Some(Value::from_json(arena, labels, integers))));
         }
         let (_, labels) = self.namespace_labels.iter().find(|(name, _)| name == namespace)?;
-        Some(Value::from_json(arena, labels, integers))
+        Some(NamespaceLabels::written(Some(Value::from_json(arena, labels, integers))))
     }
 }
 
@@ -247,7 +250,7 @@ subresources:
     fn labels_of_whole_namespaces_go_before_selectors() {
         let (values, _) = read(VALUES);
         let arena = Arena::new();
-        let labels = |namespace| values.namespace_labels(namespace, &arena).map(Value::to_json);
+        let labels = |namespace| values.namespace_labels(namespace, &arena).map(|it| it.value(&arena).to_json());
         assert_eq!(labels("shop"), Some("{\"tier\":\"three\"}".to_owned()));
         assert_eq!(labels("other"), Some("{\"tier\":\"two\"}".to_owned()));
         assert_eq!(labels("unknown"), None);
@@ -256,10 +259,15 @@ subresources:
     #[test]
     fn only_pairs_are_set() {
         let (mut values, notices) = (Values::default(), Notices::default());
-        values.set("a=1, b.c=x=y,,d=,e,a=2,request.object.spec.x=1", &notices);
+        values.set("a=1, b.c=x=y,,d=,a=2,request.object.spec.x=1,", &notices).expect("pairs");
         let pairs: Vec<String> = values.globals.iter().map(|(name, value)| format!("{name} {value}")).collect();
         assert_eq!(pairs, ["a \"1\"", "b.c \"x=y\""]);
-        assert_eq!(notices.take().len(), 5);
+        let said: Vec<String> = notices.take().into_iter().map(|notice| notice.text).collect();
+        let has_no_effect = |pair: &str| format!("`--set {pair}` has no effect");
+        assert_eq!(said, ["d=", "a=2", "request.object.spec.x=1"].map(has_no_effect));
+        for text in ["e", "a=1,e", "=x"] {
+            assert!(values.set(text, &notices).is_err(), "{text}");
+        }
     }
 
     const POLICY: &str = r#"

@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use super::file::ConfigError;
+use super::{file::ConfigError, limits::ExceptionLimits};
 use crate::{
-    document::{self, Limits, Node},
+    document::Node,
     expr::Value,
     policy::error::nearest,
     span::{File, Span},
 };
+
+pub(crate) use super::keys::suggestion;
 
 /// What a repository says of the rules that govern exceptions and policies.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Governance {
     pub on_invalid: OnInvalid,
     /// Which side of a change holds the exceptions.
     pub exceptions_from: ExceptionsFrom,
+    /// Which exceptions count at all.
+    pub limits: ExceptionLimits,
     file: Option<Arc<File>>,
 }
 
@@ -41,9 +45,9 @@ pub(crate) enum OnInvalid {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ExceptionsFrom {
     /// Those from before it; what it brings counts once it is merged.
-    #[default]
     Base,
-    /// Those after it, as far as they break no rule.
+    /// Those after it, as far as they break no rule and say who owns them, why they are there and when they end.
+    #[default]
     New,
     /// Those from before it where a policy refuses, else those after it.
     BaseForEnforce,
@@ -56,6 +60,16 @@ impl OnInvalid {
 impl ExceptionsFrom {
     const NAMES: [(&'static str, Self); 3] =
         [("base", Self::Base), ("new", Self::New), ("base-for-enforce", Self::BaseForEnforce)];
+
+    /// Whether a change from `self` to `other` has more of what a change brings count in it.
+    pub(crate) fn is_loosened_by(self, other: Self) -> bool {
+        let counts = |it: Self| match it {
+            Self::Base => 0,
+            Self::BaseForEnforce => 1,
+            Self::New => 2,
+        };
+        counts(self) < counts(other)
+    }
 }
 
 /// `governance.rules.ID`.
@@ -73,6 +87,20 @@ pub(crate) struct RuleEntry {
     pub options: serde_json::Map<String, serde_json::Value>,
     /// Where each option stands.
     pub option_spans: Vec<(String, Span)>,
+}
+
+impl RuleEntry {
+    /// What says nothing of a rule.
+    pub(crate) fn of(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            at: Span::default(),
+            enabled: None,
+            severity: None,
+            options: serde_json::Map::new(),
+            option_spans: Vec::new(),
+        }
+    }
 }
 
 /// How much a rule weighs.
@@ -131,56 +159,26 @@ impl Governance {
         ConfigError::new(path, line, column, message.into(), hint)
     }
 
-    /// Reads the block of the file at `path`; the rest of the file is not looked at.
-    pub(super) fn read(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let file = File::new(path, bytes.to_vec());
-        let parsed = document::parse(&file, &Limits::default());
-        let mut out = Self { file: Some(file), ..Self::default() };
-        // Text that doesn't parse was refused before.
-        let Some(document) = parsed.documents.first() else { return Ok(out) };
-        let Some(block) = document.root().get("governance").filter(|node| !node.is_null()) else { return Ok(out) };
-        out.known(block, "governance", &["rules", "allow", "onInvalidException", "exceptionsFrom"])?;
-        out.on_invalid = out.word(block, "onInvalidException", &OnInvalid::NAMES)?;
-        out.exceptions_from = out.word(block, "exceptionsFrom", &ExceptionsFrom::NAMES)?;
-        if let Some(rules) = block.get("rules").filter(|node| !node.is_null()) {
-            out.map(rules, "governance.rules")?;
-            for (id, node) in rules.entries() {
-                let entry = out.rule(id, node)?;
-                out.rules.push(entry);
-            }
+    /// Reads what a file says, whose keys are known to be right.
+    pub(super) fn read(file: Arc<File>, root: Node<'_>) -> Result<Self, ConfigError> {
+        let limits = ExceptionLimits::read(root.get("exceptions"));
+        let mut out = Self { file: Some(file), limits, ..Self::default() };
+        let Some(block) = root.get("governance").filter(|node| !node.is_null()) else { return Ok(out) };
+        out.on_invalid = word(block, "onInvalidException", &OnInvalid::NAMES);
+        out.exceptions_from = word(block, "exceptionsFrom", &ExceptionsFrom::NAMES);
+        for (id, node) in block.get("rules").into_iter().flat_map(Node::entries) {
+            let entry = out.rule(id, node)?;
+            out.rules.push(entry);
         }
-        if let Some(allow) = block.get("allow").filter(|node| !node.is_null()) {
-            if !allow.is_list() {
-                return Err(out.error(allow.span(), "`governance.allow` must be a list", None));
-            }
-            for node in allow.items() {
-                let entry = out.allow(node)?;
-                out.allow.push(entry);
-            }
+        for node in block.get("allow").into_iter().flat_map(Node::items) {
+            let entry = out.allow(node)?;
+            out.allow.push(entry);
         }
         Ok(out)
     }
 
-    /// One of a few words, or the default where none is written.
-    fn word<T: Copy + Default>(&self, block: Node<'_>, key: &str, words: &[(&str, T)]) -> Result<T, ConfigError> {
-        let Some(node) = block.get(key).filter(|it| !it.is_null()) else { return Ok(T::default()) };
-        let found = words.iter().find(|(word, _)| node.as_str() == Some(word));
-        found.map(|(_, value)| *value).ok_or_else(|| {
-            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let hint = suggestion(node.as_str().unwrap_or_default(), &names);
-            self.error(node.span(), format!("`{key}` is none of the words that it can be"), Some(hint))
-        })
-    }
-
     fn rule(&self, id: &str, node: Node<'_>) -> Result<RuleEntry, ConfigError> {
-        let mut out = RuleEntry {
-            id: id.to_owned(),
-            at: node.key_span(),
-            enabled: None,
-            severity: None,
-            options: serde_json::Map::new(),
-            option_spans: Vec::new(),
-        };
+        let mut out = RuleEntry { at: node.key_span(), ..RuleEntry::of(id) };
         // `EXC029:` with nothing behind it says nothing.
         if node.is_null() {
             return Ok(out);
@@ -216,76 +214,54 @@ impl Governance {
     }
 
     fn allow(&self, node: Node<'_>) -> Result<Allow, ConfigError> {
-        self.known(node, "an entry of `allow`", &["rule", "exception", "path", "reason", "until"])?;
-        let text = |key: &str| -> Result<Option<String>, ConfigError> {
-            let Some(value) = node.get(key).filter(|it| !it.is_null()) else { return Ok(None) };
-            let wrong = || self.error(value.span(), format!("`{key}` must be a string"), None);
-            value.as_str().map(str::to_owned).ok_or_else(wrong).map(Some)
-        };
-        let missing = |key: &str| self.error(node.span(), format!("an entry of `allow` lacks `{key}`"), None);
-        let rule = text("rule")?.ok_or_else(|| missing("rule"))?;
-        let reason = text("reason")?.filter(|it| !it.trim().is_empty()).ok_or_else(|| missing("reason"))?;
-        let (exception, path) = (text("exception")?, text("path")?);
+        let text = |key: &str| node.str_at(&[key]).map(str::to_owned);
+        let (exception, path) = (text("exception"), text("path"));
         if exception.is_none() && path.is_none() {
             return Err(self.error(node.span(), "an entry of `allow` names an `exception` or a `path`", None));
         }
-        let until = match node.get("until") {
-            None => None,
-            Some(value) => {
-                let wrong = || {
-                    let hint = "write a date, as in `until: 2026-12-31`".to_owned();
-                    self.error(value.span(), "`until` is no date", Some(hint))
-                };
-                Some(value.as_str().and_then(|text| text.parse().ok()).ok_or_else(wrong)?)
-            }
-        };
-        let rule_at = node.get("rule").map_or(node.span(), Node::span);
-        Ok(Allow { rule, rule_at, exception, path, reason, until })
+        Ok(Allow {
+            rule: text("rule").unwrap_or_default(),
+            rule_at: node.get("rule").map_or(node.span(), Node::span),
+            exception,
+            path,
+            reason: text("reason").unwrap_or_default(),
+            until: node.str_at(&["until"]).and_then(|text| text.parse().ok()),
+        })
     }
 
     fn map(&self, node: Node<'_>, what: &str) -> Result<(), ConfigError> {
         if node.is_map() { Ok(()) } else { Err(self.error(node.span(), format!("`{what}` must be a map"), None)) }
     }
-
-    fn known(&self, node: Node<'_>, what: &str, keys: &[&str]) -> Result<(), ConfigError> {
-        self.map(node, what)?;
-        match node.entries().find(|(key, _)| !keys.contains(key)) {
-            None => Ok(()),
-            Some((key, value)) => {
-                let hint = suggestion(key, keys);
-                Err(self.error(value.key_span(), format!("unknown field `{key}` in {what}"), Some(hint)))
-            }
-        }
-    }
 }
 
-/// What to do about an unknown word.
-pub(crate) fn suggestion(unknown: &str, known: &[&str]) -> String {
-    match nearest(unknown, known.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None if known.is_empty() => format!("remove `{unknown}`"),
-        None => format!("known are `{}`", known.join("`, `")),
-    }
+/// One of a few words, or the default where none is written.
+fn word<T: Copy + Default>(block: Node<'_>, key: &str, words: &[(&str, T)]) -> T {
+    words.iter().find(|(word, _)| block.str_at(&[key]) == Some(word)).map(|(_, value)| *value).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
+
+    fn read(text: &str) -> Result<Governance, ConfigError> {
+        Settings::parse("admit.yaml", text.as_bytes()).map(|it| it.governance)
+    }
 
     fn error(text: &str) -> String {
-        let error = Governance::read("admit.yaml", text.as_bytes()).unwrap_err();
+        let error = read(text).unwrap_err();
         format!("{error} | {}", error.hint().unwrap_or_default())
     }
 
     #[test]
     fn rules_are_read_with_their_options() {
         let text = "governance:\n  rules:\n    EXC014: { severity: warning, minLiteralPrefix: 5 }\n    EXC029:\n";
-        let it = Governance::read("admit.yaml", text.as_bytes()).unwrap();
+        let it = read(text).unwrap();
         assert_eq!((it.rules.len(), it.rules[0].severity), (2, Some(Level::Warning)));
         assert_eq!(it.rules[0].options["minLiteralPrefix"], 5);
-        let it = Governance::read("admit.yaml", b"governance: { rules: { EXC014: { severity: off } } }").unwrap();
+        let it = read("governance: { rules: { EXC014: { severity: off } } }").unwrap();
         assert_eq!(it.rules[0].severity, Some(Level::Off));
-        assert!(Governance::read("admit.yaml", b"# nothing\n").unwrap().rules.is_empty());
+        assert!(read("# nothing\n").unwrap().rules.is_empty());
     }
 
     #[test]
@@ -301,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_allowed_may_end() {
         let text = "governance:\n  allow:\n  - { rule: EXC019, exception: a/b, reason: agent, until: 2026-12-31 }\n";
-        let it = Governance::read("admit.yaml", text.as_bytes()).unwrap();
+        let it = read(text).unwrap();
         assert_eq!(it.allow[0].until.map(|it| it.to_string()), Some("2026-12-31".to_owned()));
     }
 }

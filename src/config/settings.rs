@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use globset::{GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{
-    file::{self, Below, ConfigError, Guarded, Side},
+    file::{self, ConfigError},
     governance::Governance,
 };
-use crate::engine::UserInfo;
+use crate::{document::Node, engine::UserInfo};
 
 /// What a repository says of how it wants to be judged.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +108,7 @@ impl Guard {
     /// # Errors
     /// The one that is no glob.
     pub(crate) fn parse(globs: &[String]) -> Result<Self, String> {
-        globs.iter().cloned().map(Guarded::try_from).collect::<Result<Vec<_>, _>>().map(Self::new)
+        globs.iter().map(|it| file::refs(it)).collect::<Result<Vec<_>, _>>().map(Self::new)
     }
 
     /// Every ref.
@@ -116,13 +116,13 @@ impl Guard {
         Self::parse(&["refs/**".to_owned()]).unwrap_or_default()
     }
 
-    fn new(globs: Vec<Guarded>) -> Self {
+    fn new(globs: Vec<Glob>) -> Self {
         if globs.is_empty() {
             return Self::default();
         }
         let mut set = GlobSetBuilder::new();
         for glob in globs {
-            set.add(glob.0);
+            set.add(glob);
         }
         // Each glob is fine by itself; together they can only be too many, and then every branch is guarded.
         Self(set.build().ok())
@@ -145,39 +145,51 @@ impl Guard {
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
     pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let file::File { policies, exceptions, include, exclude, trust, guard, userinfo, render, .. } =
-            file::parse(path, bytes)?;
-        let trust = match trust {
-            None | Some(Side::Base) => Trust::Base,
-            Some(Side::Both) => Trust::Both,
-            Some(Side::Proposed) => Trust::Head,
-            Some(Side::Operator) => Trust::Operator,
+        let (file, document) = file::parse(path, bytes)?;
+        let Some(document) = document else { return Ok(Self::default()) };
+        let root = document.root();
+        let texts = |key: &str| texts(root.get(key).filter(|it| it.is_list()));
+        // Words that are none, and globs that are none, were refused with their places.
+        let trust = match root.str_at(&["trust"]) {
+            Some("head") => Trust::Head,
+            Some(word) => Trust::ALL.iter().find(|it| it.0 == word).map(|it| it.1).unwrap_or_default(),
+            None => Trust::default(),
         };
-        let texts = |list: Vec<Below>| list.into_iter().map(|it| it.0).collect();
         Ok(Self {
-            policies: texts(policies),
-            exceptions: texts(exceptions),
-            include: texts(include),
-            exclude: texts(exclude),
+            policies: texts("policies"),
+            exceptions: texts("exceptions"),
+            include: texts("include"),
+            exclude: texts("exclude"),
             trust,
-            guard: Guard::new(guard),
-            user: userinfo.map(|user| UserInfo {
-                username: user.username,
-                uid: String::new(),
-                groups: user.groups,
-                roles: user.roles,
-                cluster_roles: user.cluster_roles,
-            }),
-            render: Rendering {
-                when: match render.mode {
-                    None | Some(file::When::Auto) => When::Auto,
-                    Some(file::When::Never) => When::Never,
-                    Some(file::When::Always) => When::Always,
-                },
-                exclude: texts(render.exclude),
-                roots: texts(render.roots),
-            },
-            governance: Governance::read(path, bytes)?,
+            guard: Guard::parse(&texts("guard")).unwrap_or_default(),
+            user: root.get("userinfo").filter(|it| it.is_map()).map(user),
+            render: root.get("render").filter(|it| it.is_map()).map(rendering).unwrap_or_default(),
+            governance: Governance::read(file, root)?,
         })
+    }
+}
+
+/// The strings of a list; none where there is none.
+pub(super) fn texts(list: Option<Node<'_>>) -> Vec<String> {
+    list.into_iter().flat_map(Node::items).filter_map(Node::as_str).map(str::to_owned).collect()
+}
+
+fn rendering(node: Node<'_>) -> Rendering {
+    let mode = node.str_at(&["mode"]);
+    Rendering {
+        when: When::ALL.iter().find(|it| Some(it.0) == mode).map(|it| it.1).unwrap_or_default(),
+        exclude: texts(node.get("exclude")),
+        roots: texts(node.get("roots")),
+    }
+}
+
+fn user(node: Node<'_>) -> UserInfo {
+    let texts = |key: &str| texts(node.get(key));
+    UserInfo {
+        username: node.str_at(&["username"]).unwrap_or_default().to_owned(),
+        uid: String::new(),
+        groups: texts("groups"),
+        roles: texts("roles"),
+        cluster_roles: texts("clusterRoles"),
     }
 }

@@ -343,7 +343,7 @@ impl<'d> Node<'d> {
     }
 
     /// Entries of a map, in the order of the file; nothing for other kinds.
-    pub(crate) fn entries(self) -> impl Iterator<Item = (&'d str, Self)> + 'd {
+    pub(crate) fn entries(self) -> impl Iterator<Item = (&'d str, Self)> + Clone + 'd {
         let next = match self.raw().payload {
             Payload::Map { first, .. } => first,
             _ => NONE,

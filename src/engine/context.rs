@@ -5,12 +5,12 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use super::{World, cel::matching::Target, images, pod_security::LastPod, request::Request};
+use super::{World, cel::matching::Target, images, pod_security::LastPod, request::Request, unsettled::Missed};
 use crate::{
-    cluster::{Cluster, Lookup},
+    cluster::{Answer, Cluster, Lookup},
     document::{Document, Integers},
     expr::{
-        Arena, Map, Value,
+        Arena, Map, Partial, Value,
         jmespath::{EvalError, Expression, Scope},
         template::{Path, Template},
     },
@@ -35,6 +35,8 @@ pub(crate) struct Session<'v> {
     images: RefCell<Option<Result<Option<Value<'v>>, EvalError>>>,
     /// The Pod that rules for pod security look at.
     pub pod: LastPod<'v>,
+    /// What look-ups hung on that is not held.
+    pub(super) missed: Missed<'v>,
 }
 
 impl<'v> Session<'v> {
@@ -51,6 +53,7 @@ impl<'v> Session<'v> {
             root: OnceCell::new(),
             images: RefCell::default(),
             pod: LastPod::default(),
+            missed: Missed::new(arena),
         }
     }
 
@@ -65,6 +68,14 @@ impl<'v> Session<'v> {
         self.target.get_or_init(target).as_ref()
     }
 
+    /// A look-up, after a note of what it hung on.
+    fn noted(&self, (found, missing): Answer<'v>) -> Lookup<'v> {
+        if let Some(missing) = missing {
+            self.missed.note(&missing);
+        }
+        found
+    }
+
     fn images(&self) -> Result<Option<Value<'v>>, EvalError> {
         let mut cached = self.images.borrow_mut();
         cached
@@ -76,7 +87,13 @@ impl<'v> Session<'v> {
     }
 }
 
-/// The value of `request`.
+/// Who asks, for messages about what takes to know it.
+pub(crate) const WHO_ASKS: &str = "who makes the request (--userinfo or admit.yaml says it)";
+
+/// What no manifest tells of a request, for messages.
+pub(crate) const MADE_UP: &str = "what the API server makes up for each request";
+
+/// The value of `request`. What only a cluster knows stands in it as unknown.
 fn request_value<'v>(request: &'v Request<'v>, cluster: &Cluster, arena: &'v Arena) -> Value<'v> {
     let mut entries: Vec<(&'v str, Value<'v>)> = Vec::new();
     if let Some(node) = request.object {
@@ -115,13 +132,25 @@ fn request_value<'v>(request: &'v Request<'v>, cluster: &Cluster, arena: &'v Are
         }
     }
     if !cluster.is_command_line() {
+        let mut unknown = vec![("uid", MADE_UP), ("options", MADE_UP)];
+        if request.user.is_none() {
+            let of_user = ["username", "uid", "groups", "extra"].map(|name| (name, WHO_ASKS));
+            entries.push(("userInfo", partial(arena, &[], &of_user)));
+            unknown.extend(["roles", "clusterRoles"].map(|name| (name, WHO_ASKS)));
+        }
         entries.extend(admission_entries(request, arena));
+        return partial(arena, &entries, &unknown);
     }
     Value::map_in(arena, &entries)
 }
 
-/// What the API server says of a request, and Kyverno's command line doesn't know. What the server makes up for each
-/// request, such as its `uid`, is left out: no manifest tells.
+/// A map of which a part is known.
+fn partial<'v>(arena: &'v Arena, known: &[(&'v str, Value<'v>)], unknown: &[(&'v str, &'v str)]) -> Value<'v> {
+    let (known, unknown) = (arena.alloc_slice_copy(known), arena.alloc_slice_copy(unknown));
+    Value::Map(Map::Partial(arena.alloc(Partial { known, unknown })))
+}
+
+/// What the API server says of a request, and Kyverno's command line doesn't know.
 fn admission_entries<'v>(request: &'v Request<'v>, arena: &'v Arena) -> [(&'v str, Value<'v>); 7] {
     let kind = request.kind();
     let group_version = |last: (&'v str, Value<'v>)| {
@@ -153,7 +182,12 @@ pub(crate) fn merge<'v>(under: Value<'v>, over: Value<'v>, arena: &'v Arena) -> 
             None => entries.push((key, value)),
         }
     }
-    Value::map_in(arena, &entries)
+    // What is given is known.
+    let unknown: Vec<_> = match a {
+        Map::Partial(map) => map.unknown.iter().filter(|(key, _)| b.get(key).is_none()).copied().collect(),
+        Map::Node(_) | Map::Entries(_) => Vec::new(),
+    };
+    if unknown.is_empty() { Value::map_in(arena, &entries) } else { partial(arena, &entries, &unknown) }
 }
 
 /// One context entry while its rule is evaluated.
@@ -308,24 +342,30 @@ impl<'v, 's> RuleScope<'v, 's> {
         };
         match &entry.source {
             Source::Variable { value, jmes_path, default } => {
-                let tree =
-                    |tree: &'v crate::expr::template::Tree| tree.resolve(loading.document, &Path::Root, self, arena);
+                let tree = |tree: &'v crate::expr::template::Tree| {
+                    tree.resolve(loading.document, &Path::Root, self, arena).map_err(|error| match error.query() {
+                        Some(EvalError::Indeterminate { missing }) => {
+                            EvalError::Indeterminate { missing: missing.clone() }
+                        }
+                        _ => failed(error.to_string()),
+                    })
+                };
                 let query = match jmes_path {
                     Some(template) => Some(text(template)?),
                     None => None,
                 };
                 let result = match (value, query) {
-                    (Some(value), None) => tree(value).map_err(|error| error.to_string()),
-                    (Some(value), Some(query)) => tree(value)
-                        .map_err(|error| error.to_string())
-                        .and_then(|value| self.query(&query, Some(value)).map_err(|error| error.to_string())),
-                    (None, Some(query)) => match self.query(&query, None) {
-                        Err(error @ (EvalError::Indeterminate { .. } | EvalError::LimitExceeded { .. })) => {
-                            return Err(error);
-                        }
-                        other => other.map_err(|error| error.to_string()),
-                    },
+                    (Some(value), None) => tree(value),
+                    (Some(value), Some(query)) => tree(value).and_then(|value| self.query(&query, Some(value))),
+                    (None, Some(query)) => self.query(&query, None),
                     (None, None) => Ok(Value::Null),
+                };
+                // A default is for what a cluster lacks, not for what is not known here.
+                let result = match result {
+                    Err(error @ (EvalError::Indeterminate { .. } | EvalError::LimitExceeded { .. })) => {
+                        return Err(error);
+                    }
+                    other => other.map_err(|error| error.to_string()),
                 };
                 let fallback = || match default {
                     Some(default) => tree(default).ok().filter(|value| !value.is_null()),
@@ -352,7 +392,9 @@ impl<'v, 's> RuleScope<'v, 's> {
                 let cluster = self.session.cluster;
                 let known = match cluster.response(method, &url, arena) {
                     Some(known) => known,
-                    None if url_path.is_some() && method == "GET" => cluster.api(&url, arena),
+                    None if url_path.is_some() && method == "GET" => {
+                        self.session.noted(cluster.api(&url, self.session.world.policies.plurals(), arena))
+                    }
                     None => Lookup::Unknown,
                 };
                 let fetched = match known {
@@ -386,6 +428,7 @@ impl<'v, 's> RuleScope<'v, 's> {
                         let text = "failed to fetch data for APICall: failed to GET resource with raw url";
                         failed(format!("{text}: {url}: {why}"))
                     }),
+                    Err(error @ EvalError::Indeterminate { .. }) => Err(error),
                     Err(error) => fallback().map(Some).ok_or_else(|| failed(error.to_string())),
                 }
             }
@@ -398,8 +441,9 @@ impl<'v, 's> RuleScope<'v, 's> {
             }
             Source::Global { name, jmes_path } => {
                 let name = text(name)?;
-                let found =
-                    answer(self.session.cluster.global(&name, arena), format!("the global context entry {name}"))?;
+                let plurals = self.session.world.policies.plurals();
+                let found = self.session.noted(self.session.cluster.global(&name, plurals, arena));
+                let found = answer(found, format!("the global context entry {name}"))?;
                 match (found, jmes_path) {
                     (Some(value), Some(query)) => {
                         let query = text(query)?;
@@ -446,6 +490,13 @@ impl<'v> Scope<'v> for RuleScope<'v, '_> {
         let known = match name {
             "request" => Some(self.session.root()),
             "images" => self.session.images()?,
+            "serviceAccountName" | "serviceAccountNamespace"
+                if supplied.is_none()
+                    && self.session.request.user.is_none()
+                    && !self.session.cluster.is_command_line() =>
+            {
+                return Err(EvalError::unknown(WHO_ASKS));
+            }
             "serviceAccountName" | "serviceAccountNamespace" => self.session.request.user.map(|user| {
                 let mut parts = user.username.strip_prefix("system:serviceaccount:").unwrap_or("").splitn(2, ':');
                 let (namespace, account) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));

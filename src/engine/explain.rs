@@ -3,7 +3,7 @@
 //! In: what `evaluate` takes, and one rule. Out: the steps in the order in which Kyverno takes them, each with its place.
 //! Nothing here decides: each step asks what evaluation asks.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     Outcome, Request, Status, World,
@@ -31,7 +31,8 @@ use crate::{
 /// One step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `context`, `check`, `value`.
+    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `element`,
+    /// `context`, `missing`, `check`, `value`.
     pub part: &'static str,
     /// What came of it.
     pub text: String,
@@ -56,6 +57,7 @@ pub(crate) struct Explanation {
 
 /// Explains one rule.
 pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<'v>, arena: &'v Arena) -> Explanation {
+    let reference = rule;
     let found = world.policies.get(rule);
     let outcome = if found.changes() {
         mutate::mutate(world, &[rule], request, &[], OnFailure::GoOn).outcomes.pop()
@@ -78,6 +80,12 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
     let is_of_kind = |filter: &Filter| subject.holds(filter, Reader::Match) != Err(Mismatch::Kind);
     out.is_for_other_kinds = !rule.matching.filters.iter().any(is_of_kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
+    if let Some(first) = reached_before(world, reference, policy, request, arena) {
+        let text = format!("not reached, because rule `{first}` applied: `applyRules` is `One`");
+        steps.at("match", text, rule.name_span);
+        out.status = None;
+        return out;
+    }
     let session = Session::new(request, world, arena);
     if !reaches(policy, rule, &subject, &session, steps) {
         return out;
@@ -90,6 +98,7 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
         }
     }
     let Some(outcome) = outcome else { return out };
+    steps.missing(&outcome);
     if outcome.message.starts_with("preconditions not met") || outcome.message.contains("evaluate preconditions") {
         return out;
     }
@@ -101,13 +110,40 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
             }
         }
         // Entries are loaded when the check asks for them.
-        Checking::new(rule, validate, &scope, resource, request.operation, &[]).run();
+        let checking = Checking::new(rule, validate, &scope, resource, request.operation, &[]).noting();
+        checking.run();
+        for seen in checking.seen.into_iter().flat_map(RefCell::into_inner) {
+            let element = shortened(&seen.element);
+            let text = match seen.verdict {
+                Some((status, message)) => format!("{} {element}: {}: {message}", seen.index, status_name(status)),
+                None => format!("{} {element}: does not count", seen.index),
+            };
+            steps.push("element", text, seen.span.map(|span| (Arc::clone(resource.file()), span)));
+        }
     }
     for (name, text) in scope.loaded() {
         steps.push("context", format!("{name}: {}", shortened(&text)), None);
     }
     steps.verdict(&outcome, resource);
     out
+}
+
+/// The rule of a policy after which Kyverno looks at no other, if it stands before this one.
+fn reached_before<'v>(
+    world: World<'v>,
+    reference: RuleRef,
+    policy: &Policy,
+    request: &'v Request<'v>,
+    arena: &'v Arena,
+) -> Option<&'v str> {
+    if !policy.first_rule_only {
+        return None;
+    }
+    let rules = world.policies.rules_for(request.kind());
+    let own: Vec<RuleRef> = rules.into_iter().filter(|it| it.policy_index() == reference.policy_index()).collect();
+    let before: Vec<RuleRef> = own.into_iter().take_while(|it| *it != reference).collect();
+    let decides = |it: &Outcome<'v>| matches!(it.status, Status::Pass | Status::Fail);
+    evaluate(world, &before, request, arena).into_iter().find(decides).map(|it| it.rule)
 }
 
 /// Gathers steps whose places are mostly in one file.
@@ -127,6 +163,13 @@ impl Steps<'_> {
     /// A step in any file.
     pub(super) fn push(&mut self, part: &'static str, text: String, place: Option<(Arc<File>, Span)>) {
         self.steps.push(Step { part, text, place });
+    }
+
+    /// What is not held, and the verdict hangs on.
+    pub(super) fn missing(&mut self, outcome: &Outcome<'_>) {
+        for missing in &outcome.hangs_on {
+            self.push("missing", missing.note(), None);
+        }
     }
 
     /// What came of it, and the value that decides.
@@ -160,20 +203,28 @@ fn reaches<'v>(
         return false;
     }
     for (span, text) in cel::each_condition(session, &policy.gate) {
-        steps.at("match", text, span);
+        steps.at("condition", text, span);
     }
     if matches!(cel::admit(session, &policy.gate), Admittance::Closed | Admittance::Refused(..)) {
         return false;
     }
     block("match", &rule.matching, Reader::Match, subject, steps);
-    let may_hold = subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::DependsOnNamespace;
-    if !may_hold && !subject.matches(&rule.matching, Reader::Match) {
+    if subject.reach(&rule.matching, Reader::Match, |_| None) == Reach::No {
         return false;
     }
     if let Some(exclude) = &rule.exclude {
         block("exclude", exclude, Reader::Exclude, subject, steps);
-        if subject.matches(exclude, Reader::Exclude) {
-            return false;
+        match subject.reach(exclude, Reader::Exclude, |_| None) {
+            Reach::Yes => return false,
+            Reach::DependsOnUser => {
+                steps.at(
+                    "exclude",
+                    "whether it holds depends on who asks, which is not known here".to_owned(),
+                    exclude.span,
+                );
+            }
+            // The filter has said so.
+            Reach::DependsOnNamespace | Reach::No => {}
         }
     }
     !matches!(rule.body, Body::Nothing)

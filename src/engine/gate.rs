@@ -75,14 +75,21 @@ pub(super) fn refused<'v>(
     Some(Outcome { status, evidence, action: Action::Enforce, ..outcome })
 }
 
-/// What a rule says when it is not known whether Kyverno is asked: what lets the request in does so either way.
-pub(super) fn left_open<'v>(outcome: Outcome<'v>, obstacle: &Obstacle) -> Outcome<'v> {
-    match outcome.status {
+/// What a rule says when it is not known whether it applies: what lets the request in does so either way.
+pub(super) fn left_open<'v>(outcomes: Vec<Outcome<'v>>, obstacle: &Obstacle) -> Vec<Outcome<'v>> {
+    let left_open = |outcome: Outcome<'v>| match outcome.status {
         Status::Pass | Status::Skip | Status::Indeterminate => outcome,
-        Status::Fail | Status::Error => Outcome {
-            status: Status::Indeterminate,
-            message: format!("{}; if it holds: {}", obstacle.text, outcome.message),
-            ..outcome
-        },
+        Status::Fail | Status::Error => undone(outcome, obstacle),
+    };
+    outcomes.into_iter().map(left_open).collect()
+}
+
+/// An outcome that may be none at all.
+pub(super) fn undone<'v>(outcome: Outcome<'v>, obstacle: &Obstacle) -> Outcome<'v> {
+    Outcome {
+        status: Status::Indeterminate,
+        message: format!("{}; if it applies: {}", obstacle.text, outcome.message),
+        evidence: Evidence { clause: outcome.evidence.clause.or(Some(obstacle.at)), ..outcome.evidence },
+        ..outcome
     }
 }

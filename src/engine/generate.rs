@@ -110,8 +110,7 @@ impl<'w> Making<'w> {
                     return Some(said);
                 }
                 // What would be made, and maybe is not, is not shown as made.
-                let outcome = gate::left_open(Outcome { status: Status::Error, ..said.outcome }, obstacle);
-                Some(Generated { outcome, objects: Vec::new() })
+                Some(Generated { outcome: gate::undone(said.outcome, obstacle), objects: Vec::new() })
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use super::request::{Request, UserInfo};
 use crate::{
-    cluster::{Cluster, NAME_LABEL},
+    cluster::{Cluster, NAME_LABEL, NamespaceLabels},
     document::Node,
     expr::{Map, Value},
     k8s::{
@@ -150,17 +150,25 @@ impl<'r> Subjected<'r> {
 
     /// Whether the block of an exception holds; `None` where that takes labels of a namespace that are not known.
     pub(crate) fn excepted(&self, block: &Block) -> Option<bool> {
-        if self.matches(block, Reader::Exception) {
-            return Some(true);
+        let holds = |filter: &Filter| match self.holds(filter, Reader::Exception) {
+            Ok(()) => Some(true),
+            Err(Mismatch::NamespaceUnknown) => None,
+            Err(_) => Some(false),
+        };
+        // A filter that decides alone ends the look at the others.
+        let (decisive, mut out) = match block.join {
+            Join::Any => (true, Some(false)),
+            Join::All => (false, Some(!block.filters.is_empty())),
+            Join::Direct => (false, Some(true)),
+        };
+        for filter in &block.filters {
+            match holds(filter) {
+                Some(held) if held == decisive => return Some(decisive),
+                Some(_) => {}
+                None => out = None,
+            }
         }
-        let may_hold =
-            |filter: &Filter| matches!(self.holds(filter, Reader::Exception), Ok(()) | Err(Mismatch::NamespaceUnknown));
-        let may_hold = self.unknown_namespace.is_some()
-            && match block.join {
-                Join::Any => block.filters.iter().any(may_hold),
-                Join::All | Join::Direct => block.filters.iter().all(may_hold) && !block.filters.is_empty(),
-            };
-        if may_hold { None } else { Some(false) }
+        out
     }
 
     /// As [`Subjected::holds`]; `of_kind` tells whether the kinds hold, if that is known, and `ignored` what doesn't count.
@@ -239,20 +247,20 @@ pub(crate) fn selects(selector: &LabelSelector, labels: Option<Value<'_>>) -> bo
         Some(Value::Map(map)) => map,
         _ => Map::Entries(&[]),
     };
-    let pairs: Vec<(&str, &str)> = map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
-    selector.matches(pairs.iter().copied())
+    selector.matches(map.iter().filter_map(|(key, value)| Some((key, value.as_str()?))))
 }
 
 /// Whether a selector holds for the labels of a namespace; of one of which nothing else is known, its name is. `None`
 /// where other labels decide.
 pub(crate) fn selects_namespace(
     selector: &LabelSelector,
-    labels: Option<Value<'_>>,
+    labels: Option<NamespaceLabels<'_>>,
     unknown: Option<&str>,
 ) -> Option<bool> {
-    match unknown {
-        Some(name) => selector.matches_known([(NAME_LABEL, name)].into_iter()),
-        None => Some(selects(selector, labels)),
+    match (unknown, labels) {
+        (Some(name), _) => selector.matches_known([(NAME_LABEL, name)].into_iter()),
+        (None, Some(labels)) => Some(selector.matches(labels.pairs())),
+        (None, None) => Some(selects(selector, None)),
     }
 }
 

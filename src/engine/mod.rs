@@ -19,7 +19,7 @@ pub(crate) mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod pod_security;
 pub(crate) mod request;
-pub(crate) mod unsettled;
+mod unsettled;
 mod validate;
 mod verify_images;
 pub(crate) mod withheld;
@@ -30,7 +30,7 @@ pub(crate) use request::{Request, UserInfo};
 use cel::Admittance;
 use conditions::Wanted;
 use context::{Given, RuleScope, Session, merge};
-use gate::Gatekeeper;
+use gate::{Gatekeeper, Obstacle};
 use matching::{Reach, Reader, Subjected, selects_namespace};
 use near_miss::Partial;
 use unsettled::{Decides, by_namespace};
@@ -83,10 +83,12 @@ pub(crate) fn evaluate<'v>(
     let decides = |it: &Outcome<'_>| matches!(it.status, Status::Pass | Status::Fail);
     let mut gatekeeper = Gatekeeper::default();
     for &reference in rules {
+        let before = out.len();
         let (policy, rule) = match world.policies.get(reference) {
             Found::Classic(policy, rule) => (policy, rule),
             Found::Cel(policy, form) => {
                 out.extend(cel::evaluate(policy, form, &session, reference));
+                note_missed(&mut out[before..], &session);
                 continue;
             }
         };
@@ -100,7 +102,6 @@ pub(crate) fn evaluate<'v>(
         if !matches!(rule.body, Body::Validate(_) | Body::VerifyImages(_)) {
             continue;
         }
-        let before = out.len();
         match gatekeeper.admit(policy, &session) {
             Admittance::Closed => continue,
             Admittance::Refused(status, obstacle) => {
@@ -110,36 +111,55 @@ pub(crate) fn evaluate<'v>(
                 }
             }
             admittance => {
-                evaluate_rule(world, (policy, rule), &session, &subject, reference.kinds(), &mut out);
-                if policy.first_rule_only && out[before..].iter().any(decides) {
+                let reach = applies(policy, rule, &subject, reference.kinds());
+                if reach == Reach::No {
+                    continue;
+                }
+                let mut said = evaluate_rule(world, (policy, rule), &session, &subject);
+                // A rule that maybe says nothing stops no other.
+                if policy.first_rule_only && reach == Reach::Yes && said.iter().any(decides) {
                     done = Some(policy);
                 }
-                if let Admittance::Unknown(obstacle) = admittance {
-                    let said = out.split_off(before);
-                    out.extend(said.into_iter().map(|outcome| gate::left_open(outcome, obstacle)));
+                if reach == Reach::DependsOnUser {
+                    said = gate::left_open(said, &asked_by_whom(rule));
                 }
+                if reach == Reach::DependsOnNamespace {
+                    let settle = |it| by_namespace(it, request, session.cluster, Decides::Rule);
+                    said = said.into_iter().map(settle).collect();
+                }
+                if let Admittance::Unknown(obstacle) = admittance {
+                    said = gate::left_open(said, obstacle);
+                }
+                out.extend(said);
             }
         }
         for outcome in &mut out[before..] {
             outcome.origin = Some(reference);
         }
+        note_missed(&mut out[before..], &session);
     }
     out
 }
 
-/// What one rule says.
+/// Notes in what a rule says what its look-ups hung on.
+fn note_missed(said: &mut [Outcome<'_>], session: &Session<'_>) {
+    let missed = session.missed.take();
+    for outcome in said {
+        outcome.hangs_on.extend(missed.iter().cloned());
+    }
+}
+
+/// What a rule says that applies.
 fn evaluate_rule<'v>(
     world: World<'v>,
     (policy, rule): (&'v Policy, &'v Rule),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
-    out: &mut Vec<Outcome<'v>>,
-) {
+) -> Vec<Outcome<'v>> {
     match &rule.body {
-        Body::Validate(block) => out.extend(validate(world, (policy, rule, block), session, subject, kinds)),
-        Body::VerifyImages(block) => out.extend(verify_images(world, (policy, rule, block), session, subject, kinds)),
-        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => {}
+        Body::Validate(block) => validate(world, (policy, rule, block), session, subject).into_iter().collect(),
+        Body::VerifyImages(block) => verify_images(world, (policy, rule, block), session, subject),
+        Body::Mutate(_) | Body::Generate(_) | Body::Nothing => Vec::new(),
     }
 }
 
@@ -149,34 +169,9 @@ fn validate<'v>(
     (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
 ) -> Option<Outcome<'v>> {
     let request = session.request;
     let resource = request.resource()?;
-    let reach = applies(policy, rule, subject, kinds);
-    if reach == Reach::No {
-        return None;
-    }
-    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
-        return Some(undecided(policy, rule, at, USER_UNKNOWN));
-    }
-    let outcome = evaluate_validate(world, (policy, rule, validate), session, subject, resource)?;
-    Some(match reach {
-        Reach::DependsOnNamespace => by_namespace(outcome, request, session.cluster, Decides::Rule),
-        Reach::Yes | Reach::DependsOnUser | Reach::No => outcome,
-    })
-}
-
-/// What a rule that checks something says of a resource that it matches.
-fn evaluate_validate<'v>(
-    world: World<'v>,
-    (policy, rule, validate): (&'v Policy, &'v Rule, &'v Validate),
-    session: &Session<'v>,
-    subject: &Subjected<'v>,
-    resource: Node<'v>,
-) -> Option<Outcome<'v>> {
-    let request = session.request;
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
     let (action, is_settled) = effective_action(policy, validate, session, subject);
@@ -276,21 +271,12 @@ fn verify_images<'v>(
     (policy, rule, block): (&'v Policy, &'v Rule, &'v VerifyImages),
     session: &Session<'v>,
     subject: &Subjected<'v>,
-    kinds: KindsHold,
 ) -> Vec<Outcome<'v>> {
     let is_command_line = session.cluster.is_command_line();
     let Some(object) = session.request.object else { return Vec::new() };
-    let reach = applies(policy, rule, subject, kinds);
-    if reach == Reach::No {
-        return Vec::new();
-    }
     let mut said = Verifying { policy, rule, block, object, is_command_line }.run();
     if said.is_empty() {
         return said;
-    }
-    if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-        let at = rule.document.node(rule.node).get("match").map_or(rule.node, Node::id);
-        return vec![undecided(policy, rule, at, USER_UNKNOWN)];
     }
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
@@ -318,20 +304,16 @@ fn verify_images<'v>(
             outcome.exceptions.clone_from(&exceptions);
         }
     }
-    let decides = match unsettled {
-        _ if reach == Reach::DependsOnNamespace => Decides::Rule,
-        Some(exception) => Decides::Exception(&exception.key),
-        None => return said,
-    };
+    let Some(exception) = unsettled else { return said };
+    let decides = Decides::Exception(&exception.key);
     said.into_iter().map(|it| by_namespace(it, session.request, session.cluster, decides)).collect()
 }
 
-const USER_UNKNOWN: &str =
-    "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml";
-
-/// Whether a cluster would know who asks, but we don't.
-fn nobody_known(session: &Session<'_>) -> bool {
-    session.request.user.is_none() && !session.cluster.is_command_line()
+/// Why it is not known whether a rule applies that is for some users only.
+fn asked_by_whom(rule: &Rule) -> Obstacle {
+    let text = "the rule asks who makes the request, which is not known here: say it with --userinfo or in admit.yaml"
+        .to_owned();
+    Obstacle { text, at: rule.object().get("match").unwrap_or(rule.object()).key_span() }
 }
 
 /// A rule that matches, but whose verdict takes something that is not here.
@@ -497,35 +479,37 @@ fn skipped_by(exceptions: &[&Exception]) -> String {
 
 /// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,
 /// the policy. Where labels of a namespace that are not known decide, it is the strictest that may be, and not settled.
-fn effective_action(
-    policy: &Policy,
-    validate: &Validate,
+fn effective_action<'p>(
+    policy: &'p Policy,
+    validate: &'p Validate,
     session: &Session<'_>,
     subject: &Subjected<'_>,
 ) -> (Action, bool) {
     let unknown = session.request.unknown_namespace(session.cluster);
-    let overridden = |action: &FailureAction| -> Vec<(Action, Option<bool>)> {
-        let each = action.overrides.iter().filter_map(|it| {
+    let labels = session.request.namespace_labels;
+    let overridden = |action: &'p FailureAction| {
+        action.overrides.iter().filter_map(move |it| {
             let housed = it.namespaces.is_empty() || it.namespaces.iter().any(|ns| ns.matches(subject.namespace()));
-            let labels = session.request.namespace_labels;
             let labelled = it.selector.as_ref().map_or(Some(true), |it| selects_namespace(it, labels, unknown));
             it.action.filter(|_| housed && labelled != Some(false)).map(|action| (action, labelled))
-        });
-        each.collect()
+        })
     };
     let certain = |action: Option<Action>| action.map(|it| (it, Some(true)));
-    let mut possible = Vec::new();
-    let each = overridden(&validate.action).into_iter().chain(certain(validate.action.action));
+    let each = overridden(&validate.action).chain(certain(validate.action.action));
     let each = each.chain(overridden(&policy.action)).chain(certain(policy.action.action));
+    let mut possible: Option<Action> = None;
+    let mut is_settled = true;
     for (action, holds) in each.chain(certain(Some(Action::default()))) {
-        possible.push(action);
+        let before = *possible.get_or_insert(action);
+        is_settled &= before == action;
+        if action == Action::Enforce {
+            possible = Some(action);
+        }
         if holds == Some(true) {
             break;
         }
     }
-    let is_settled = possible.iter().all(|it| *it == possible[0]);
-    let is_strict = possible.contains(&Action::Enforce);
-    (if is_strict { Action::Enforce } else { Action::Audit }, is_settled)
+    (possible.unwrap_or_default(), is_settled)
 }
 
 /// Kyverno: overrides are not consulted here.

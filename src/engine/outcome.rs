@@ -1,7 +1,8 @@
 //! What the engine says of one rule and one resource.
 
-use super::{near_miss::NearMiss, unsettled::Missing, withheld::Reason};
+use super::{near_miss::NearMiss, withheld::Reason};
 use crate::{
+    cluster::Missing,
     policy::{Action, Head, exception::Exception, set::RuleRef},
     span::Span,
 };

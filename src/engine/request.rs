@@ -1,7 +1,7 @@
 //! What is asked: one object, one operation, one user.
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, NamespaceLabels},
     document::Node,
     expr::{Map, Value},
     k8s::gvk::split_api_version,
@@ -22,7 +22,7 @@ pub(crate) struct Request<'r> {
     /// The user who asks, if known.
     pub user: Option<&'r UserInfo>,
     /// Labels of the object's namespace; `None` when nothing is known of the namespace.
-    pub namespace_labels: Option<Value<'r>>,
+    pub namespace_labels: Option<NamespaceLabels<'r>>,
     /// Values that stand in for what only a cluster knows.
     pub supplied: Supplied<'r>,
 }

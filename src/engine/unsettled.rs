@@ -1,38 +1,16 @@
 //! Verdicts that hang on what the repository does not hold.
 //!
 //! In: what a rule says, and what it takes to know whether it counts. Out: the same where it refuses nothing either way,
-//! else that it can't be told. Cases: `tests/engine/match/unknown-namespace*.yaml`.
+//! else that it can't be told. Beside that, what look-ups hung on. Cases: `tests/engine/*/unknown-namespace.yaml`,
+//! `tests/engine/variables/absent.yaml`.
+
+use std::cell::Cell;
 
 use super::{Outcome, Request, Status};
-use crate::cluster::Cluster;
-
-/// Something that the repository does not hold, and that a verdict hangs on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Missing {
-    /// The labels of the Namespace with this name.
-    Namespace(String),
-}
-
-impl Missing {
-    /// What it is, in a few words.
-    pub(crate) fn title(&self) -> String {
-        match self {
-            Missing::Namespace(name) => format!("Namespace `{name}`"),
-        }
-    }
-
-    /// What to do about it.
-    pub(crate) fn help(&self) -> String {
-        match self {
-            Missing::Namespace(_) => {
-                format!(
-                    "add the manifest of {} to the repository, or name a file that holds it by --cluster",
-                    self.title()
-                )
-            }
-        }
-    }
-}
+use crate::{
+    cluster::{Cluster, Missing},
+    expr::Arena,
+};
 
 /// What the labels of a namespace decide.
 #[derive(Clone, Copy, Debug)]
@@ -74,4 +52,46 @@ pub(super) fn by_namespace<'v>(
         out.hangs_on.push(missing);
     }
     out
+}
+
+/// What look-ups of one request hung on that is not held. The list lives in the arena, so that look-ups of every form
+/// of expression can add to it.
+#[derive(Clone, Copy)]
+pub(super) struct Missed<'v> {
+    arena: &'v Arena,
+    last: &'v Cell<Option<&'v Link<'v>>>,
+}
+
+struct Link<'v> {
+    missing: Missing<&'v str>,
+    before: Option<&'v Link<'v>>,
+}
+
+impl<'v> Missed<'v> {
+    /// Nothing yet.
+    pub(super) fn new(arena: &'v Arena) -> Self {
+        Self { arena, last: arena.alloc(Cell::new(None)) }
+    }
+
+    /// Adds one.
+    pub(super) fn note(self, missing: &Missing) {
+        let missing = missing.map(|text| &*self.arena.alloc_str(text));
+        let link = self.arena.alloc(Link { missing, before: self.last.get() });
+        self.last.set(Some(link));
+    }
+
+    /// Takes what was added, each once.
+    pub(super) fn take(self) -> Vec<Missing> {
+        let mut out = Vec::new();
+        let mut at = self.last.take();
+        while let Some(link) = at {
+            let missing = link.missing.map(str::to_owned);
+            if !out.contains(&missing) {
+                out.push(missing);
+            }
+            at = link.before;
+        }
+        out.reverse();
+        out
+    }
 }

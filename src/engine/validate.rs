@@ -110,7 +110,25 @@ pub(crate) struct Checking<'v, 's> {
     pub elements: Cell<usize>,
     /// The elements of foreach that are being looked at, the outermost first.
     pub levels: RefCell<Vec<Level<'v>>>,
+    /// What each element of foreach came to, if somebody asks.
+    pub seen: Option<RefCell<Vec<Seen>>>,
 }
+
+/// What an element of foreach came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Its place in the list, after those of the lists around it.
+    pub index: String,
+    /// The element, as JSON.
+    pub element: String,
+    /// What was said of it; `None` when it doesn't count.
+    pub verdict: Option<(Status, String)>,
+    /// Where it stands in the object, if it does.
+    pub span: Option<Span>,
+}
+
+/// The most elements that are noted for people who ask.
+const MAX_SEEN: usize = 100;
 
 impl<'v, 's> Checking<'v, 's> {
     /// The check of a rule, not yet run.
@@ -123,7 +141,12 @@ impl<'v, 's> Checking<'v, 's> {
         exemptions: &'s [&'v Exception],
     ) -> Self {
         let (elements, levels) = (Cell::new(0), RefCell::default());
-        Self { rule, validate, scope, resource, operation, exemptions, elements, levels }
+        Self { rule, validate, scope, resource, operation, exemptions, elements, levels, seen: None }
+    }
+
+    /// The same check, which notes what comes of the elements of foreach.
+    pub(crate) fn noting(self) -> Self {
+        Self { seen: Some(RefCell::default()), ..self }
     }
 
     /// Runs the check of the rule.
@@ -308,6 +331,8 @@ impl<'v, 's> Checking<'v, 's> {
         match crate::expr::template::resolve_text(&joined, &Path::Root, self.scope, arena) {
             Ok(Value::String(text)) => text.to_owned(),
             Ok(_) => "the produced message didn't resolve to a string, check your policy definition.".to_owned(),
+            // The message says what it takes to know.
+            Err(error) if missing(&error).is_some() => joined.clone(),
             Err(_) => condition_text.to_owned(),
         }
     }
@@ -334,11 +359,14 @@ impl<'v, 's> Checking<'v, 's> {
             match self.for_each(item, depth) {
                 Each::Passed => passed = true,
                 Each::Nothing => {}
+                // What is not known here may hold elements that fail.
+                Each::ListFailed(..) if list_error.as_ref().is_some_and(|(_, missing, _)| missing.is_some()) => {}
                 Each::ListFailed(text, missing) => list_error = Some((text, missing, item.span)),
                 Each::Stopped(verdict) => return Some(verdict),
             }
         }
-        if passed {
+        let is_known = list_error.as_ref().is_none_or(|(_, missing, _)| missing.is_none());
+        if passed && is_known {
             return Some(Verdict::new(Status::Pass, "rule passed"));
         }
         list_error.map(|(text, missing, span)| {
@@ -381,6 +409,7 @@ impl<'v, 's> Checking<'v, 's> {
             self.scope.declare(&item.context, self.document());
             self.levels.borrow_mut().push(Level { list, value: element, index });
             let verdict = self.element(item, element, depth);
+            self.see(element, verdict.as_ref());
             self.levels.borrow_mut().pop();
             self.scope.reset(mark);
             let Some(verdict) = verdict else { continue };
@@ -394,6 +423,22 @@ impl<'v, 's> Checking<'v, 's> {
             }
         }
         if passed { Each::Passed } else { Each::Nothing }
+    }
+
+    /// Notes what came of an element, if somebody asks.
+    fn see(&self, element: Value<'v>, verdict: Option<&Verdict>) {
+        let Some(seen) = &self.seen else { return };
+        if seen.borrow().len() >= MAX_SEEN {
+            return;
+        }
+        let levels = self.levels.borrow();
+        let index: Vec<String> = levels.iter().map(|level| level.index.to_string()).collect();
+        seen.borrow_mut().push(Seen {
+            index: index.join("."),
+            element: element.to_json(),
+            verdict: verdict.map(|it| (it.status, it.message.clone())),
+            span: self.reading(&levels).element().map(|(_, span)| span),
+        });
     }
 
     fn bind(&self, element: Value<'v>, index: usize, depth: usize) {
@@ -485,12 +530,15 @@ impl<'v, 's> Checking<'v, 's> {
     fn failure(&self, text: &str) -> String {
         let Some(message) = &self.validate.message else { return format!("validation error: {text}") };
         let resolved = message.resolve(&Path::Root, self.scope, self.scope.arena());
-        match resolved {
-            Ok(value) => {
-                let message = match value {
-                    Value::String(text) => text.to_owned(),
-                    other => go_text(other),
-                };
+        let message = match resolved {
+            Ok(Value::String(text)) => Ok(text.to_owned()),
+            Ok(other) => Ok(go_text(other)),
+            // The message says what it takes to know.
+            Err(error) if missing(&error).is_some() => Ok(message.source().to_owned()),
+            Err(error) => Err(error),
+        };
+        match message {
+            Ok(message) => {
                 let dot = if message.ends_with('.') { "" } else { "." };
                 format!("validation error: {message}{dot} {text}")
             }

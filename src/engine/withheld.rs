@@ -27,12 +27,14 @@ struct Entry {
 pub(crate) enum Reason {
     /// It breaks these rules.
     Breaks(Vec<String>),
-    /// It comes with the change that is judged, and breaks these rules, if any.
+    /// It comes with the change that is judged, and breaks these rules, if any, each with what it says.
     Arrives(Vec<String>),
     /// The change that is judged takes it away, or replaces it.
     Leaves,
     /// What it would exempt is an exception or a policy.
     Guards,
+    /// Exceptions are switched off, or it is not where they count; in words.
+    Limited(String),
 }
 
 /// What counts in a cluster: every exception.
@@ -65,6 +67,7 @@ impl Reason {
                 format!("exception `{key}` comes with this change and does not count: it breaks {}", rules.join(", "))
             }
             Reason::Leaves => format!("exception `{key}` covered it, and goes or changes with this change"),
+            Reason::Limited(why) => format!("exception `{key}` would cover it, but {why}"),
             Reason::Guards => format!("exception `{key}` does not count: none exempts exceptions or policies"),
         }
     }
@@ -75,7 +78,7 @@ impl Reason {
             Reason::Breaks(_) => Some("mend the exception: what each rule asks for is told by admit explain"),
             Reason::Arrives(rules) if rules.is_empty() => Some("bring the exception first, in a change of its own"),
             Reason::Arrives(_) => Some("mend the exception, and bring it first, in a change of its own"),
-            Reason::Leaves | Reason::Guards => None,
+            Reason::Leaves | Reason::Guards | Reason::Limited(_) => None,
         }
     }
 }

@@ -8,4 +8,4 @@ pub(crate) mod template;
 pub(crate) mod value;
 mod x509;
 
-pub(crate) use value::{Arena, List, Map, Number, Value};
+pub(crate) use value::{Arena, List, Map, Number, Partial, Value};

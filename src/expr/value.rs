@@ -62,6 +62,18 @@ pub(crate) enum Map<'v> {
     Node(Node<'v>),
     /// Computed entries, in any order.
     Entries(&'v [(&'v str, Value<'v>)]),
+    /// A map of which only a part is known.
+    Partial(&'v Partial<'v>),
+}
+
+/// A map of which a cluster knows more than is known here. An expression that reads what is missing, or all of the map, is
+/// indeterminate, so that such a map is never the value of an expression.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Partial<'v> {
+    /// What is known: the entries that the map gives.
+    pub known: &'v [(&'v str, Value<'v>)],
+    /// Keys of what is not, each with what it takes to know it.
+    pub unknown: &'v [(&'v str, &'v str)],
 }
 
 impl<'v> From<Node<'v>> for Value<'v> {
@@ -175,6 +187,19 @@ impl<'v> Value<'v> {
     pub(crate) fn node(self) -> Option<Node<'v>> {
         match self {
             Value::List(List::Node(node)) | Value::Map(Map::Node(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// What it takes to know all of the value, of which a part is not known here. Nodes of documents are known.
+    pub(crate) fn missing(self) -> Option<&'v str> {
+        match self {
+            Value::Map(Map::Partial(map)) => {
+                let first = map.unknown.first().map(|(_, what)| *what);
+                first.or_else(|| map.known.iter().find_map(|(_, it)| it.missing()))
+            }
+            Value::List(List::Items(items)) => items.iter().find_map(|it| it.missing()),
+            Value::Map(Map::Entries(entries)) => entries.iter().find_map(|(_, it)| it.missing()),
             _ => None,
         }
     }
@@ -305,14 +330,16 @@ impl<'v> Map<'v> {
         match self {
             Map::Node(node) => node.len(),
             Map::Entries(entries) => entries.len(),
+            Map::Partial(map) => map.known.len() + map.unknown.len(),
         }
     }
 
-    /// The entries, in the order of the file or of their making.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'v str, Value<'v>)> {
+    /// The entries, in the order of the file or of their making; of a map that is known in part the known ones.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'v str, Value<'v>)> + Clone {
         let (node, entries) = match self {
             Map::Node(node) => (Some(node), &[][..]),
             Map::Entries(entries) => (None, entries),
+            Map::Partial(map) => (None, map.known),
         };
         let nodes = node.into_iter().flat_map(Node::entries).map(|(key, value)| (key, Value::from(value)));
         nodes.chain(entries.iter().copied())
@@ -320,10 +347,18 @@ impl<'v> Map<'v> {
 
     /// The value under `key`.
     pub(crate) fn get(self, key: &str) -> Option<Value<'v>> {
-        match self {
-            Map::Node(node) => node.get(key).map(Value::from),
-            Map::Entries(entries) => entries.iter().find(|(name, _)| *name == key).map(|(_, value)| *value),
-        }
+        let entries = match self {
+            Map::Node(node) => return node.get(key).map(Value::from),
+            Map::Entries(entries) => entries,
+            Map::Partial(map) => map.known,
+        };
+        entries.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
+    }
+
+    /// What it takes to know the value under `key`, if it is not known here.
+    pub(crate) fn missing(self, key: &str) -> Option<&'v str> {
+        let Map::Partial(map) = self else { return None };
+        map.unknown.iter().find(|(name, _)| *name == key).map(|(_, what)| *what)
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn decode(text: &str) -> Result<Any, String> {
     match pem.label.as_str() {
         "CERTIFICATE" => match X509Certificate::from_der(&pem.contents) {
             Ok((_, certificate)) => describe_certificate(&certificate),
-            Err(error) => Err(format!("failed to parse certificate: {error}")),
+            Err(_) => Err("failed to parse certificate: x509: malformed certificate".to_owned()),
         },
         "CERTIFICATE REQUEST" => match X509CertificationRequest::from_der(&pem.contents) {
             Ok((_, request)) => describe_request(&request),

@@ -6,7 +6,7 @@ use super::{Action, Finding, Place, ResourceRef, Severity, Source, Status, Verdi
 use crate::{
     document::{DocumentError, Node, resource::place_of_missing},
     engine::{self, Outcome},
-    policy::{self, PolicyError, error::Problem},
+    policy::{self, PolicyError},
     span::File,
 };
 
@@ -114,6 +114,9 @@ pub(crate) fn from_outcome(outcome: &Outcome<'_>, resource: Node<'_>, files: Fil
         }
     }
     for missing in &outcome.hangs_on {
+        if missing.is_taken_for_absent() {
+            finding = finding.note(missing.note());
+        }
         finding = finding.help(missing.help());
     }
     let is_refused = outcome.status == engine::Status::Fail && outcome.action == policy::Action::Enforce;
@@ -168,11 +171,7 @@ pub(crate) fn from_policy_error(error: &PolicyError) -> Finding {
         () if error.problem.is_schema() => "policy/schema",
         () => "policy/invalid",
     };
-    let severity = match error.problem {
-        Problem::NotApplied { .. } => Severity::Warning,
-        _ => Severity::Error,
-    };
-    let finding = Finding::new(id, severity, Place::new(&error.file, error.at), error.problem.to_string());
+    let finding = Finding::new(id, Severity::Error, Place::new(&error.file, error.at), error.problem.to_string());
     match error.problem.help() {
         Some(help) => finding.help(help),
         None => finding,

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    config::ExceptionLimits,
     config::Settings,
     document::{Document, Node, NodeId},
     finding::{Finding, Place, Severity},
@@ -51,6 +52,8 @@ pub(crate) struct Context<'c> {
     pub change: Option<Change<'c>>,
     /// How files of exceptions were; `None` where nobody asked.
     pub history: Option<&'c History>,
+    /// Which exceptions count at all.
+    pub limits: ExceptionLimits,
     /// The time of the run.
     pub now: jiff::Timestamp,
     by_key: HashMap<&'c str, &'c Policy>,
@@ -275,6 +278,7 @@ impl<'c> Context<'c> {
             is_complete: false,
             change: None,
             history: None,
+            limits: ExceptionLimits::default(),
             now: jiff::Timestamp::from_nanosecond(now).unwrap_or_default(),
             by_key: set.classic.iter().map(|policy| (policy.head.key.as_str(), policy)).collect(),
         }
@@ -299,6 +303,11 @@ impl<'c> Context<'c> {
     /// The object of an effect.
     pub(crate) fn object(&self, effect: &Effect) -> Option<Node<'c>> {
         self.objects.get(effect.object as usize).copied()
+    }
+
+    /// Why an exception doesn't count here, though nothing need be wrong with it.
+    pub(super) fn why_not(&self, item: &Item<'_>) -> Option<String> {
+        self.limits.why_not(item.namespace, item.node.file().path())
     }
 
     /// Exceptions of `kyverno.io`.

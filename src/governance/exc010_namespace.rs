@@ -16,6 +16,9 @@ rule! {
     /// (`exceptionNamespace`), but only warns. An exception without a namespace lands in whichever the tool that applies
     /// it thinks of.
     ///
+    /// The same is told of an exception that does not count at all: where `exceptions` of `admit.yaml`, or a flag, switches
+    /// exceptions off (`enabled: false`) or limits them to `namespaces` and `directories`.
+    ///
     /// ## Fires
     /// ```yaml
     /// governance: { rules: { EXC010: { namespaces: [exceptions-*] } } }
@@ -62,8 +65,8 @@ rule! {
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
-    namespaces: Vec<String>,
+pub(super) struct Options {
+    pub(super) namespaces: Vec<String>,
     require_explicit: bool,
 }
 
@@ -85,6 +88,11 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     };
     let allowed = listed(options.namespaces.iter().map(String::as_str));
     for item in &context.exceptions {
+        if let Some(why) = context.why_not(item) {
+            let finding = out.finding(item, item.span(&["metadata", "namespace"]), format!("it exempts nothing: {why}"));
+            out.add(item, finding.label("does not count").help("move it, or change `exceptions` of admit.yaml"));
+            continue;
+        }
         let at = item.span(&["metadata", "namespace"]);
         if item.namespace.is_empty() {
             if options.require_explicit {

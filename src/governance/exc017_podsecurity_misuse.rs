@@ -110,6 +110,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     }
 }
 
-fn is_standard(rule: &Rule) -> bool {
+/// Whether a rule demands a profile of the pod security standards.
+pub(super) fn is_standard(rule: &Rule) -> bool {
     matches!(&rule.body, Body::Validate(validate) if matches!(validate.check, Check::PodSecurity(_)))
 }

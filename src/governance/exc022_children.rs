@@ -8,7 +8,7 @@ use crate::{
         matching::{Mismatch, Reader, Subjected},
         request::Supplied,
     },
-    expr::{Arena, Value},
+    expr::Value,
     policy::{
         Operation,
         classic::{Policy, Rule},
@@ -102,6 +102,66 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     }
 }
 
+/// The children of a controller that a rule of the same family as `rule` judges: their kinds, each with the rule.
+pub(super) fn judged_children<'p>(
+    context: &Context<'_>,
+    policy: &'p Policy,
+    rule: &Rule,
+    controller: Node<'_>,
+) -> Vec<(&'static str, &'p Rule)> {
+    let all = children(controller.str_at(&["kind"]).unwrap_or_default()).iter();
+    let judged = all.filter_map(|child| {
+        let judge = judge_of(policy, rule, child.1)?;
+        with_child(context, controller, *child, |subject| judges(judge, subject))?.then_some((child.1, judge))
+    });
+    judged.collect()
+}
+
+/// The kinds of what a controller creates.
+pub(super) fn kinds_of_children(kind: &str) -> impl Iterator<Item = &'static str> {
+    children(kind).iter().map(|child| child.1)
+}
+
+/// The rule for a kind that was declared together with `rule`.
+fn judge_of<'p>(policy: &'p Policy, rule: &Rule, kind: &str) -> Option<&'p Rule> {
+    let of_family = |it: &&Rule| {
+        it.declared_name == rule.declared_name
+            && match &it.generated {
+                None => kind == "Pod",
+                Some((_, kinds)) => kinds.contains(&kind),
+            }
+    };
+    policy.rules.iter().find(of_family)
+}
+
+/// Whether a rule is for an object.
+fn judges(rule: &Rule, subject: &Subjected<'_>) -> bool {
+    let excluded = rule.exclude.as_ref().is_some_and(|block| subject.matches(block, Reader::Exclude));
+    subject.matches(&rule.matching, Reader::Match) && !excluded
+}
+
+/// Asks something of a child as the controller will create it.
+fn with_child<T>(
+    context: &Context<'_>,
+    controller: Node<'_>,
+    (api_version, kind, suffix): (&str, &str, &str),
+    ask: impl FnOnce(&Subjected<'_>) -> T,
+) -> Option<T> {
+    let document = child(controller, api_version, kind, suffix)?;
+    let node = document.root();
+    let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
+    let request = Request {
+        operation: Operation::Create,
+        object: Some(node),
+        old_object: None,
+        subresource: "",
+        user: None,
+        namespace_labels: context.cluster.namespace_labels(namespace),
+        supplied: Supplied::default(),
+    };
+    Some(ask(&Subjected::new(&request, node, context.cluster)))
+}
+
 /// Where in the exception a child of an exempted controller is not covered, if it is judged at all and no other exception
 /// covers it: place, cause, and what to do.
 fn gap(
@@ -111,49 +171,35 @@ fn gap(
     policy: &Policy,
     rule: &Rule,
     controller: Node<'_>,
-    (api_version, kind, suffix): (&str, &str, &str),
+    child: (&str, &str, &str),
 ) -> Option<(Span, Option<Mismatch>, String)> {
     let own = context.set.exceptions.get(effect.exception as usize)?;
-    let of_family = |it: &&Rule| {
-        it.declared_name == rule.declared_name
-            && match &it.generated {
-                None => kind == "Pod",
-                Some((_, kinds)) => kinds.contains(&kind),
-            }
-    };
-    let judge = policy.rules.iter().find(of_family)?;
-    let document = child(controller, api_version, kind, suffix)?;
-    let node = document.root();
-    let arena = Arena::new();
-    let namespace = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
-    let request = Request {
-        operation: Operation::Create,
-        object: Some(node),
-        old_object: None,
-        subresource: "",
-        user: None,
-        namespace_labels: context.cluster.namespace_labels(namespace, &arena),
-        supplied: Supplied::default(),
-    };
-    let subject = Subjected::new(&request, node, context.cluster);
-    let excluded = judge.exclude.as_ref().is_some_and(|block| subject.matches(block, Reader::Exclude));
-    if !subject.matches(&judge.matching, Reader::Match) || excluded {
-        return None;
-    }
-    let covers = |it: &crate::policy::exception::Exception| {
-        it.names(&policy.head.key, &judge.name) && subject.matches(&it.matching, Reader::Exception)
-    };
-    let asks_user = own.matching.filters.iter().any(crate::policy::matching::Filter::asks_user);
-    if asks_user || context.set.exceptions.iter().any(covers) {
-        return None;
-    }
-    if !own.names(&policy.head.key, &judge.name) {
-        // A missing rule for Pods is told without looking at objects.
-        judge.generated.as_ref()?;
-        let reference = own.references.iter().find(|it| it.policy == policy.head.key)?;
-        return Some((reference.rules_span, None, format!("add `{}` to `ruleNames`", judge.name)));
-    }
-    let (name, _) = name_of(controller);
+    let judge = judge_of(policy, rule, child.1)?;
+    with_child(context, controller, child, |subject| {
+        let covers = |it: &crate::policy::exception::Exception| {
+            it.names(&policy.head.key, &judge.name) && subject.matches(&it.matching, Reader::Exception)
+        };
+        let asks_user = own.matching.filters.iter().any(crate::policy::matching::Filter::asks_user);
+        if !judges(judge, subject) || asks_user || context.set.exceptions.iter().any(covers) {
+            return None;
+        }
+        if !own.names(&policy.head.key, &judge.name) {
+            // A missing rule for Pods is told without looking at objects.
+            judge.generated.as_ref()?;
+            let reference = own.references.iter().find(|it| it.policy == policy.head.key)?;
+            return Some((reference.rules_span, None, format!("add `{}` to `ruleNames`", judge.name)));
+        }
+        uncovered(item, subject, child.1, name_of(controller).0)
+    })?
+}
+
+/// The field of a filter that keeps an exception from a child of the controller `name`.
+fn uncovered(
+    item: &Item<'_>,
+    subject: &Subjected<'_>,
+    kind: &str,
+    name: &str,
+) -> Option<(Span, Option<Mismatch>, String)> {
     let filters = item.filters();
     filters.iter().find_map(|(filter, node)| {
         let mismatch = subject.holds(filter, Reader::Exception).err()?;

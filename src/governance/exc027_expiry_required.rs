@@ -6,6 +6,7 @@ use super::{
     Context, Out,
     context::listed,
     expiry::{self, Expiry, TTL},
+    metadata,
 };
 use crate::document::{
     Node,
@@ -110,6 +111,10 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                 let is_looked_at = options.keys.iter().any(|it| it == &format!("label:{TTL}"));
                 let date = if is_looked_at && !item.is_cel() { default_end(context.now, max) } else { None };
                 out.add(item, finding.fix([date.and_then(|date| label(item, &date))]));
+            }
+            Some((Expiry::Unreadable, node)) if metadata::is_blank(node.as_str().unwrap_or_default()) => {
+                let finding = out.finding(item, node.span(), format!("`{}` waits to be filled in", node.key()));
+                out.add(item, out.raise(finding).help("write the day on which the exception ends, as `2026-03-31`"));
             }
             Some((Expiry::Unreadable, node)) => {
                 let finding = out.finding(item, node.span(), "this is no time at which an exception could end");

@@ -28,6 +28,22 @@ rule! {
     ///   match: { any: [{ resources: { kinds: [Pod], names: [tool] } }] }
     /// ```
     ///
+    /// What stands in `<>`, as `admit exceptions generate` writes it, waits to be filled in, and is an error whatever the
+    /// rest weighs.
+    /// ```yaml
+    /// apiVersion: kyverno.io/v2
+    /// kind: PolicyException
+    /// metadata:
+    ///   name: tool
+    ///   namespace: delta
+    ///   annotations:
+    ///     example.com/owner: team-delta
+    ///     example.com/reason: <reason> # <-
+    /// spec:
+    ///   exceptions: [{ policyName: host-ns, ruleNames: [no-host-ns] }]
+    ///   match: { any: [{ resources: { kinds: [Pod], names: [tool] } }] }
+    /// ```
+    ///
     /// ## Stays quiet
     /// ```yaml
     /// apiVersion: kyverno.io/v2
@@ -53,14 +69,14 @@ rule! {
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
-    required: Vec<Required>,
+pub(super) struct Options {
+    pub(super) required: Vec<Required>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Required {
-    key: String,
+pub(super) struct Required {
+    pub(super) key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pattern: Option<Pattern>,
 }
@@ -103,6 +119,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         let (found, missing): (Vec<_>, Vec<_>) = options
             .required
             .iter()
+            .filter(|required| metadata::waiting(item, &required.key).is_none())
             .map(|required| (required, metadata::find(item, &required.key)))
             .partition(|(_, node)| node.is_some());
         if !missing.is_empty() {
@@ -116,6 +133,11 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             let keys: Vec<&str> = example.iter().map(String::as_str).filter(|it| !metadata::is_there(item, it)).collect();
             let finding = finding.fix(metadata::skeleton(item, &keys));
             out.add(item, finding.help(format!("add annotations such as `{}`", example.join("`, `"))));
+        }
+        for required in &options.required {
+            let Some(node) = metadata::waiting(item, &required.key) else { continue };
+            let finding = out.finding(item, node.span(), format!("`{}` waits to be filled in", node.key()));
+            out.add(item, out.raise(finding).help("write what is asked for, without the brackets"));
         }
         for (required, node) in found {
             let (Some(pattern), Some(node)) = (&required.pattern, node) else { continue };

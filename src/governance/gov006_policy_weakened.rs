@@ -74,7 +74,8 @@ rule! {
     /// ```
     ///
     /// ## Fix
-    /// Weaken a policy in a change of its own. Where that is agreed on, `governance.allow` lets it through: with the ID, a
+    /// Weaken a policy in a change of its own: alone it weighs as a warning, since otherwise nobody could ever change one.
+    /// Who may is for GOV002 to say. Where that is agreed on, `governance.allow` lets it through: with the ID, a
     /// `path` and a reason.
     GOV006, "policy-weakened", Warning, check
 }
@@ -91,9 +92,9 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             continue;
         };
         let (Some(before), Some(compiled)) = (change.base.policy(&key), context.policy(&key)) else {
-            let told = if before.is_classic() { Vec::new() } else { weaker_elsewhere(before.node, after.node) };
+            let told = if before.is_classic() { Told::default() } else { weaker_elsewhere(before.node, after.node) };
             if !told.is_empty() {
-                let message = format!("policy `{key}` may be weakened: {}", told.join(", "));
+                let message = told.message(&format!("policy `{key}`"));
                 let finding = out.finding_at(after.place(), message).related(before.place(), "as it was");
                 out.add_for(&key, weigh(out, finding));
             }
@@ -104,7 +105,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         }
         let told = weakened(before, compiled);
         if !told.is_empty() {
-            let message = format!("policy `{key}` is weakened: {}", told.join(", "));
+            let message = told.message(&format!("policy `{key}`"));
             let finding = out.finding_at(after.place(), message);
             out.add_for(&key, weigh(out, finding.related(was(before.head.name_span, before), "as it was")));
         }
@@ -116,11 +117,45 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             }
             let told = weaker(before, rule, compiled, now);
             if !told.is_empty() {
-                let message = format!("rule `{}` of `{key}` is weakened: {}", rule.name, told.join(", "));
+                let message = told.message(&format!("rule `{}` of `{key}`", rule.name));
                 let finding = out.finding_at(Place::new(&compiled.head.file, now.name_span), message);
                 out.add_for(&key, weigh(out, finding.related(was(rule.name_span, before), "as it was")));
             }
         }
+    }
+}
+
+/// What there is to tell of a policy or a rule.
+#[derive(Default)]
+struct Told {
+    /// What certainly refuses less.
+    weaker: Vec<String>,
+    /// What may refuse less: it has changed in a way that only people can weigh.
+    changed: Vec<String>,
+}
+
+impl Told {
+    fn is_empty(&self) -> bool {
+        self.weaker.is_empty() && self.changed.is_empty()
+    }
+
+    fn message(&self, of: &str) -> String {
+        let how = if self.weaker.is_empty() { "may be weaker" } else { "is weakened" };
+        format!("{of} {how}: {}", [self.weaker.as_slice(), self.changed.as_slice()].concat().join(", "))
+    }
+
+    fn weaker(&mut self, text: impl Into<String>) {
+        self.weaker.push(text.into());
+    }
+
+    fn changed(&mut self, text: impl Into<String>) {
+        self.changed.push(text.into());
+    }
+
+    /// Takes the one text where the other side covers this one, so that it is certain which is the weaker, or else the
+    /// other text.
+    fn one_of(&mut self, is_certain: bool, weaker: &str, changed: &str) {
+        if is_certain { self.weaker(weaker) } else { self.changed(changed) }
     }
 }
 
@@ -129,11 +164,11 @@ fn was(at: crate::span::Span, policy: &Policy) -> Place {
 }
 
 /// What is weaker in a policy as a whole.
-fn weakened(before: &Policy, after: &Policy) -> Vec<String> {
-    let mut out = Vec::new();
+fn weakened(before: &Policy, after: &Policy) -> Told {
+    let mut out = Told::default();
     for rule in &before.rules {
         if !after.rules.iter().any(|it| it.name == rule.name) {
-            out.push(format!("rule `{}` is gone", rule.name));
+            out.weaker(format!("rule `{}` is gone", rule.name));
         }
     }
     let fails = |policy: &Policy| policy.gate.failure == FailurePolicy::Fail;
@@ -153,7 +188,7 @@ fn weakened(before: &Policy, after: &Policy) -> Vec<String> {
         ("failures are no longer counted", before.head.scored, after.head.scored),
     ] {
         if was && !is {
-            out.push(name.to_owned());
+            out.weaker(name);
         }
     }
     let weight = |policy: &Policy| {
@@ -161,14 +196,14 @@ fn weakened(before: &Policy, after: &Policy) -> Vec<String> {
         ["info", "low", "medium", "high", "critical"].iter().position(|it| *it == severity)
     };
     if weight(after) < weight(before) {
-        out.push("its severity is lower".to_owned());
+        out.weaker("its severity is lower");
     }
     out
 }
 
 /// What is weaker in a rule.
-fn weaker(before: &Policy, rule: &Rule, after: &Policy, now: &Rule) -> Vec<String> {
-    let mut out = Vec::new();
+fn weaker(before: &Policy, rule: &Rule, after: &Policy, now: &Rule) -> Told {
+    let mut out = Told::default();
     actions(before, rule, after, now, &mut out);
     let kinds = |rule: &Rule| -> Vec<String> {
         rule.matching.filters.iter().flat_map(|it| it.kinds_written.iter().cloned()).collect()
@@ -180,47 +215,55 @@ fn weaker(before: &Policy, rule: &Rule, after: &Policy, now: &Rule) -> Vec<Strin
     };
     let lost: Vec<String> = kinds(rule).into_iter().filter(|kind| !covered(kind)).collect();
     if !lost.is_empty() {
-        out.push(format!("`{}` is no longer matched", lost.join("`, `")));
+        out.weaker(format!("`{}` is no longer matched", lost.join("`, `")));
     } else if !cover::block(&now.matching, &rule.matching) {
-        out.push("`match` takes less".to_owned());
+        let is_certain = cover::block(&rule.matching, &now.matching);
+        out.one_of(is_certain, "`match` takes less", "what `match` takes has changed");
     }
     match (&rule.exclude, &now.exclude) {
-        (None, Some(block)) if !block.filters.is_empty() => out.push("`exclude` is new".to_owned()),
-        (Some(was), Some(is)) if !cover::block(was, is) => out.push("`exclude` takes more".to_owned()),
+        (None, Some(block)) if !block.filters.is_empty() => out.weaker("`exclude` is new"),
+        (Some(was), Some(is)) if !cover::block(was, is) => {
+            out.one_of(cover::block(is, was), "`exclude` takes more", "what `exclude` takes has changed");
+        }
         _ => {}
     }
     let part = |rule: &'_ Rule, key: &str| rule.object().get(key).map(|it| cover::json(it, &[]));
     let (was, is) = (rule.object().get("preconditions"), now.object().get("preconditions"));
     match (was, is) {
-        (None, Some(_)) => out.push("`preconditions` is new".to_owned()),
-        _ if !cover::conditions(is, was) => out.push("`preconditions` asks for more".to_owned()),
+        (None, Some(_)) => out.weaker("`preconditions` is new"),
+        _ if !cover::conditions(is, was) => {
+            let is_certain = cover::conditions(was, is);
+            out.one_of(is_certain, "`preconditions` asks for more", "what `preconditions` asks for has changed");
+        }
         _ => {}
     }
     if part(rule, "context") != part(now, "context") {
-        out.push("what its `context` reads has changed".to_owned());
+        out.changed("what its `context` reads has changed");
     }
     match (rule.object().get("validate"), now.object().get("validate")) {
-        (Some(was), Some(is)) if !demands_as_much(is, was) => out.push("what it demands has changed".to_owned()),
-        (Some(_), None) => out.push("it demands nothing any more".to_owned()),
+        (Some(was), Some(is)) if !demands_as_much(is, was) => {
+            out.one_of(demands_as_much(was, is), "it demands less", "what it demands has changed");
+        }
+        (Some(_), None) => out.weaker("it demands nothing any more"),
         _ => {}
     }
     for key in ["celPreconditions", "verifyImages", "mutate", "generate"] {
         if rule.object().get(key).is_some() && part(rule, key) != part(now, key) {
-            out.push(format!("`{key}` has changed"));
+            out.changed(format!("`{key}` has changed"));
         }
     }
     out
 }
 
 /// What becomes of failures: the action of the rule or the policy, and what overrides it for some namespaces.
-fn actions(before: &Policy, rule: &Rule, after: &Policy, now: &Rule, out: &mut Vec<String>) {
+fn actions(before: &Policy, rule: &Rule, after: &Policy, now: &Rule, out: &mut Told) {
     let Body::Validate(was) = &rule.body else { return };
     let action = |policy: &Policy, rule: &Rule| match &rule.body {
         Body::Validate(it) => it.action.action.or(policy.action.action).unwrap_or_default(),
         Body::Mutate(_) | Body::Generate(_) | Body::VerifyImages(_) | Body::Nothing => Action::Audit,
     };
     if action(before, rule) == Action::Enforce && action(after, now) == Action::Audit {
-        out.push("`Enforce` is now `Audit`".to_owned());
+        out.weaker("`Enforce` is now `Audit`");
     }
     let Body::Validate(is) = &now.body else { return };
     let overrides = |policy: &Policy, own: &FailureAction, wanted: Action| -> Vec<String> {
@@ -230,14 +273,14 @@ fn actions(before: &Policy, rule: &Rule, after: &Policy, now: &Rule, out: &mut V
     let lets_go = overrides(after, &is.action, Action::Audit);
     let known = overrides(before, &was.action, Action::Audit);
     if lets_go.iter().any(|it| !known.contains(it)) {
-        out.push("`Audit` overrides it for more namespaces".to_owned());
+        out.weaker("`Audit` overrides it for more namespaces");
     }
     let refuses = overrides(after, &is.action, Action::Enforce);
     if overrides(before, &was.action, Action::Enforce).iter().any(|it| !refuses.contains(it)) {
-        out.push("`Enforce` overrides it for fewer namespaces".to_owned());
+        out.weaker("`Enforce` overrides it for fewer namespaces");
     }
     if is.allow_existing && !was.allow_existing {
-        out.push("old violations are tolerated".to_owned());
+        out.weaker("old violations are tolerated");
     }
 }
 
@@ -270,22 +313,22 @@ fn demands_as_much(is: Node<'_>, was: Node<'_>) -> bool {
 }
 
 /// What is weaker in a policy of another family; what its expressions come to is not told.
-fn weaker_elsewhere(was: Node<'_>, is: Node<'_>) -> Vec<String> {
-    let mut out = Vec::new();
+fn weaker_elsewhere(was: Node<'_>, is: Node<'_>) -> Told {
+    let mut out = Told::default();
     let refuses = |node: Node<'_>| {
         let actions = node.at(&["spec", "validationActions"]);
         actions.is_none_or(|it| it.items().any(|action| action.as_str() == Some("Deny")))
     };
     if refuses(was) && !refuses(is) {
-        out.push("`Deny` is no longer among its actions".to_owned());
+        out.weaker("`Deny` is no longer among its actions");
     }
     let fails = |node: Node<'_>| node.str_at(&["spec", "failurePolicy"]) != Some("Ignore");
     if fails(was) && !fails(is) {
-        out.push("`failurePolicy` is now `Ignore`".to_owned());
+        out.weaker("`failurePolicy` is now `Ignore`");
     }
     let rest = |node: Node<'_>| node.get("spec").map(|it| cover::json(it, &["validationActions", "failurePolicy"]));
     if rest(was) != rest(is) {
-        out.push("what it demands, or of what, has changed".to_owned());
+        out.changed("what it demands, or of what, has changed");
     }
     out
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::{Configs, Context, Out, RULES, codeowners::Codeowners, context::listed};
 use crate::{
     config::{
-        Trust, When,
-        governance::{ExceptionsFrom, OnInvalid},
+        ExceptionLimits, Trust, When,
+        governance::OnInvalid,
     },
     finding::Place,
+    k8s::wildcard,
     span::Span,
 };
 
@@ -53,7 +54,8 @@ rule! {
     /// ```
     ///
     /// ## Fix
-    /// Relax the configuration in a change of its own.
+    /// Relax the configuration in a change of its own: alone it weighs as a warning, since otherwise nobody could ever do
+    /// so. Who may is for GOV002 to say.
     GOV009, "config-weakened", Warning, check
 }
 
@@ -123,7 +125,10 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
     if was.on_invalid == OnInvalid::Ignore && is.on_invalid == OnInvalid::Honour {
         say(out, "governance", key_span(configs, "governance"), "exceptions that break a rule exempt all the same".to_owned());
     }
-    if was.exceptions_from != is.exceptions_from && is.exceptions_from != ExceptionsFrom::Base {
+    for message in loosened(&was.limits, &is.limits) {
+        say(out, "exceptions", key_span(configs, "exceptions"), message);
+    }
+    if was.exceptions_from.is_loosened_by(is.exceptions_from) {
         let message = "exceptions that come with a change count in it";
         say(out, "governance", key_span(configs, "governance"), message.to_owned());
     }
@@ -143,6 +148,25 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         let message = "not every branch is guarded any more";
         say(out, "guard", key_span(configs, "guard"), message.to_owned());
     }
+}
+
+/// Where exceptions count that did not.
+fn loosened(was: &ExceptionLimits, is: &ExceptionLimits) -> Vec<String> {
+    let mut out = Vec::new();
+    if !was.enabled && is.enabled {
+        out.push("exceptions count, which were switched off".to_owned());
+    }
+    for namespace in is.namespaces.iter().filter(|it| !was.namespaces.iter().any(|known| wildcard::matches(known, it))) {
+        out.push(format!("exceptions count in the namespace `{namespace}`"));
+    }
+    if is.directories.is_empty() && !was.directories.is_empty() {
+        out.push("exceptions count in every file".to_owned());
+    }
+    if !was.directories.is_empty() {
+        let new = is.directories.iter().filter(|it| !was.directories.contains(it));
+        out.extend(new.map(|it| format!("exceptions count below `{it}`")));
+    }
+    out
 }
 
 /// Policies and exceptions whose owners change.

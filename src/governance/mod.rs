@@ -9,6 +9,7 @@ pub(crate) mod context;
 mod cover;
 pub(crate) mod effects;
 mod expiry;
+pub(crate) mod generate;
 mod matching;
 mod metadata;
 pub(crate) mod page;
@@ -22,6 +23,8 @@ pub(crate) use effects::{Effect, Effects};
 pub(crate) use settings::Rules;
 
 use std::collections::{BTreeMap, HashSet};
+
+use serde_json::json;
 
 use crate::{
     config::governance::Level,
@@ -147,6 +150,38 @@ pub(crate) fn rule_of(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id).copied()
 }
 
+/// The JSON schema of `governance.rules`. What an option takes is told by its default.
+pub(crate) fn schema() -> serde_json::Value {
+    let mut rules = serde_json::Map::new();
+    for rule in RULES {
+        let defaults = (rule.defaults)();
+        let mut properties = serde_json::Map::new();
+        properties.insert("enabled".to_owned(), json!({ "type": "boolean" }));
+        // YAML reads `off` as false.
+        let words: Vec<serde_json::Value> = Level::NAMES.iter().map(|it| json!(it)).chain([json!(false)]).collect();
+        properties.insert("severity".to_owned(), json!({ "enum": words, "default": rule.level.name() }));
+        for (option, default) in defaults.as_object().into_iter().flatten() {
+            let kind = match default {
+                serde_json::Value::Bool(_) => json!("boolean"),
+                serde_json::Value::Number(_) => json!("integer"),
+                serde_json::Value::String(_) => json!("string"),
+                serde_json::Value::Array(_) => json!("array"),
+                serde_json::Value::Object(_) => json!("object"),
+                serde_json::Value::Null => json!(["null", "boolean", "number", "string", "array", "object"]),
+            };
+            properties.insert(option.clone(), json!({ "type": kind, "default": default }));
+        }
+        let text = json!({
+            "type": ["object", "null"],
+            "description": page::Page::of(rule).summary,
+            "additionalProperties": false,
+            "properties": properties,
+        });
+        rules.insert(rule.id.to_owned(), text);
+    }
+    json!({ "type": "object", "additionalProperties": false, "properties": rules })
+}
+
 /// Runs every rule that is on.
 pub(crate) fn check(context: &Context<'_>, rules: &Rules) -> Vec<Finding> {
     check_keyed(context, rules).into_iter().map(|(_, finding)| finding).collect()
@@ -181,7 +216,8 @@ pub(crate) fn selects_by_labels(set: &PolicySet) -> bool {
 /// Asked are the rules that look at the file alone.
 pub(crate) fn breaches(context: &Context<'_>, rules: &Rules) -> BTreeMap<usize, Vec<String>> {
     let mut out: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    let asked = RULES.iter().filter(|rule| rules.level(rule) == Level::Error && STATIC.contains(&rule.id));
+    // A rule that weighs less may say something that weighs as an error.
+    let asked = RULES.iter().filter(|rule| rules.level(rule) != Level::Off && STATIC.contains(&rule.id));
     for found in asked.flat_map(|rule| rules.run(rule, context)) {
         if let (Some(position), Severity::Error) = (found.counted, found.finding.severity) {
             let ids = out.entry(position).or_default();

@@ -84,6 +84,8 @@ pub(crate) enum State {
     Shadowed,
     /// It exempts nothing.
     Unused,
+    /// Exceptions are switched off, or it is not where they count.
+    Ignored,
     /// Its end is past.
     Expired,
     /// A cluster refuses it.
@@ -101,6 +103,7 @@ impl State {
             State::Needless => "needless",
             State::Shadowed => "shadowed",
             State::Unused => "unused",
+            State::Ignored => "ignored",
             State::Expired => "expired",
             State::Refused => "refused",
             State::Unknown => "unknown",
@@ -170,6 +173,9 @@ fn state(context: &Context<'_>, item: &Item<'_>) -> State {
     if item.refused.iter().any(|error| !error.problem.is_indeterminate()) {
         return State::Refused;
     }
+    if context.why_not(item).is_some() {
+        return State::Ignored;
+    }
     let Some(effects) = context.effects_of(item) else { return State::Unknown };
     let is_needed = |without: Option<Status>| !matches!(without, None | Some(Status::Pass | Status::Skip));
     if effects.is_empty() {
@@ -197,7 +203,7 @@ fn is_idle_in_part(context: &Context<'_>, item: &Item<'_>) -> bool {
 
 /// Whether the policy that an exception written in CEL names is evaluated here.
 fn is_evaluated(context: &Context<'_>, reference: &PolicyRef<'_>) -> bool {
-    context.set.validating.iter().any(|it| it.head.kind == reference.kind && it.head.name == reference.name)
+    context.set.cel().any(|it| it.head.kind == reference.kind && it.head.name == reference.name)
 }
 
 fn exempted(context: &Context<'_>, item: &Item<'_>) -> Vec<Exempted> {

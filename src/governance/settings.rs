@@ -80,6 +80,16 @@ impl Rules {
         self
     }
 
+    /// The same, with some rules off.
+    #[must_use]
+    pub(crate) fn without(mut self, ids: &[&'static str]) -> Self {
+        for id in ids {
+            let entry = self.entries.entry(id).or_insert_with(|| RuleEntry::of(id));
+            entry.enabled = Some(false);
+        }
+        self
+    }
+
     /// How much a rule weighs.
     pub(crate) fn level(&self, rule: &Rule) -> Level {
         let default = if self.all_on && rule.level == Level::Off { Level::Error } else { rule.level };
@@ -103,6 +113,13 @@ impl Rules {
         let written = self.entries.get(rule.id).map(|entry| serde_json::Value::Object(entry.options.clone()));
         // What can't be read was refused by `new`.
         written.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default()
+    }
+
+    /// Every option of a rule with its value, whether it is written or not.
+    pub(crate) fn options_as_written(&self, rule: &Rule) -> serde_json::Map<String, serde_json::Value> {
+        let mut out = (rule.defaults)().as_object().cloned().unwrap_or_default();
+        out.extend(self.entries.get(rule.id).map(|entry| entry.options.clone()).unwrap_or_default());
+        out
     }
 
     /// Runs one rule.

@@ -19,22 +19,75 @@ const HOUR: u64 = 60 * MINUTE;
 /// Magnitude of the smallest duration.
 const LIMIT: u64 = 1 << 63;
 
+/// Why a text is no duration; prints as Go says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DurationError<'t> {
+    text: &'t str,
+    wrong: Wrong<'t>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong<'t> {
+    /// Another form, or out of bounds.
+    Form,
+    /// A number without a unit.
+    NoUnit,
+    /// A unit that there is not.
+    Unit(&'t [u8]),
+}
+
+impl fmt::Display for DurationError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = quote(self.text.as_bytes());
+        match self.wrong {
+            Wrong::Form => write!(f, "time: invalid duration {text}"),
+            Wrong::NoUnit => write!(f, "time: missing unit in duration {text}"),
+            Wrong::Unit(unit) => write!(f, "time: unknown unit {} in duration {text}", quote(unit)),
+        }
+    }
+}
+
+/// A text between quotes, as the errors of Go's package `time` show it: whatever is not printable ASCII by its bytes.
+pub(super) fn quote(text: &[u8]) -> String {
+    use fmt::Write as _;
+    let mut out = String::from("\"");
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=0x7f => out.push(char::from(byte)),
+            // Writing to a string doesn't fail.
+            _ => _ = write!(out, "\\x{byte:02x}"),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Reads a duration; `None` when the text is none or does not fit.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
-    let (negative, mut rest) = match text.as_bytes() {
+    read(text).ok()
+}
+
+/// Reads a duration, or says what is wrong with the text.
+pub(crate) fn read(text: &str) -> Result<Duration, DurationError<'_>> {
+    parse_bytes(text.as_bytes()).map_err(|wrong| DurationError { text, wrong })
+}
+
+fn parse_bytes(text: &[u8]) -> Result<Duration, Wrong<'_>> {
+    let (negative, mut rest) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
     if rest == b"0" {
-        return Some(Duration(0));
+        return Ok(Duration(0));
     }
     if rest.is_empty() {
-        return None;
+        return Err(Wrong::Form);
     }
     let mut total: u64 = 0;
     while !rest.is_empty() {
-        let (whole, whole_len) = leading_integer(rest)?;
+        let (whole, whole_len) = leading_integer(rest).ok_or(Wrong::Form)?;
         rest = &rest[whole_len..];
         let (mut fraction, mut scale, mut fraction_len) = (0, 1.0, 0);
         if let [b'.', after @ ..] = rest {
@@ -42,7 +95,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
             rest = &after[fraction_len..];
         }
         if whole_len == 0 && fraction_len == 0 {
-            return None;
+            return Err(Wrong::Form);
         }
         let unit_len = rest.iter().position(|byte| *byte == b'.' || byte.is_ascii_digit()).unwrap_or(rest.len());
         let unit = match &rest[..unit_len] {
@@ -53,29 +106,30 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
             b"s" => SECOND,
             b"m" => MINUTE,
             b"h" => HOUR,
-            _ => return None,
+            b"" => return Err(Wrong::NoUnit),
+            unit => return Err(Wrong::Unit(unit)),
         };
         rest = &rest[unit_len..];
         if whole > LIMIT / unit {
-            return None;
+            return Err(Wrong::Form);
         }
         let mut part = whole * unit;
         if fraction > 0 {
             part += (fraction as f64 * (unit as f64 / scale)) as u64;
             if part > LIMIT {
-                return None;
+                return Err(Wrong::Form);
             }
         }
         // Go: the sum is checked after the addition, and two halves of 2⁶⁴ wrap to nothing.
         total = total.wrapping_add(part);
         if total > LIMIT {
-            return None;
+            return Err(Wrong::Form);
         }
     }
     if negative {
-        return Some(Duration((total as i64).wrapping_neg()));
+        return Ok(Duration((total as i64).wrapping_neg()));
     }
-    i64::try_from(total).ok().map(Duration)
+    i64::try_from(total).map(Duration).map_err(|_| Wrong::Form)
 }
 
 fn leading_integer(text: &[u8]) -> Option<(u64, usize)> {
@@ -213,6 +267,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_no_duration_is_said_as_go_says_it() {
+        for (text, said) in [
+            ("", r#"time: invalid duration """#),
+            ("1d", r#"time: unknown unit "d" in duration "1d""#),
+            ("1", r#"time: missing unit in duration "1""#),
+            ("0m0", r#"time: missing unit in duration "0m0""#),
+            (".s", r#"time: invalid duration ".s""#),
+            ("1 h", r#"time: unknown unit " h" in duration "1 h""#),
+            ("9223372036854775808ns", r#"time: invalid duration "9223372036854775808ns""#),
+            ("1\u{e9}\"", r#"time: unknown unit "\xc3\xa9\"" in duration "1\xc3\xa9\"""#),
+        ] {
+            assert_eq!(read(text).map_err(|error| error.to_string()), Err(said.to_owned()));
+        }
+    }
 
     #[test]
     fn table() {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::duration::Duration;
+use super::duration::{self, Duration};
 
 /// The layout of RFC 3339.
 pub(crate) const RFC_3339: &str = "2006-01-02T15:04:05Z07:00";
@@ -42,7 +42,7 @@ pub(crate) struct Time {
 
 /// Why a text is no time, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("parsing time {value:?}{reason}")]
+#[error("parsing time {}{reason}", quote(value))]
 pub(crate) struct TimeError {
     value: String,
     reason: String,
@@ -268,6 +268,8 @@ struct Fields {
     nanos: i64,
     afternoon: Option<bool>,
     offset: Option<i64>,
+    /// Seconds east of UTC that a name of a zone shows.
+    shown: i64,
 }
 
 /// What one part came to: the rest of the text, or that it doesn't fit.
@@ -278,15 +280,21 @@ enum Bad {
     Range(&'static str),
 }
 
+fn quote(text: &str) -> String {
+    duration::quote(text.as_bytes())
+}
+
 /// Reads a time by a layout.
 pub(crate) fn parse(layout: &str, value: &str) -> Result<Time, TimeError> {
     let error = |reason: String| TimeError { value: value.to_owned(), reason };
-    let cannot = |rest: &str, what: &str| error(format!(" as {layout:?}: cannot parse {rest:?} as {what:?}"));
+    let cannot = |rest: &str, what: &str| {
+        error(format!(" as {}: cannot parse {} as {}", quote(layout), quote(rest), quote(what)))
+    };
     let mut fields = Fields::default();
     let (mut layout_rest, mut rest) = (layout, value);
     loop {
         let (literal, part, next) = split(layout_rest);
-        rest = skip(rest, literal).ok_or_else(|| cannot(rest, literal))?;
+        rest = skip(rest, literal).map_err(|rest| cannot(rest, literal))?;
         let Some((part, written)) = part else { break };
         rest = match read(part, rest, next, &mut fields) {
             Ok(rest) => rest,
@@ -296,27 +304,27 @@ pub(crate) fn parse(layout: &str, value: &str) -> Result<Time, TimeError> {
         layout_rest = next;
     }
     if !rest.is_empty() {
-        return Err(error(format!(": extra text: {rest:?}")));
+        return Err(error(format!(": extra text: {}", quote(rest))));
     }
     finish(&fields).map_err(|what| error(format!(": {what} out of range")))
 }
 
-/// Skips literal text; blanks in it stand for any number of blanks.
-fn skip<'t>(mut text: &'t str, literal: &str) -> Option<&'t str> {
+/// Skips literal text; blanks in it stand for any number of blanks. `Err` holds what stands where the two part.
+fn skip<'t>(mut text: &'t str, literal: &str) -> Result<&'t str, &'t str> {
     let mut literal = literal;
     while let Some(c) = literal.chars().next() {
         if c == ' ' {
             if !text.is_empty() && !text.starts_with(' ') {
-                return None;
+                return Err(text);
             }
             literal = literal.trim_start_matches(' ');
             text = text.trim_start_matches(' ');
             continue;
         }
-        text = text.strip_prefix(c)?;
+        text = text.strip_prefix(c).ok_or(text)?;
         literal = &literal[c.len_utf8()..];
     }
-    Some(text)
+    Ok(text)
 }
 
 /// A number of at most two digits, or of exactly two.
@@ -349,7 +357,8 @@ fn named<'t>(text: &'t str, names: &[&str], length: Option<usize>) -> Result<(i6
 }
 
 fn fraction(text: &str, n: usize) -> Result<(i64, &str), Bad> {
-    let digits = text.get(1..=n).filter(|it| it.bytes().all(|it| it.is_ascii_digit())).ok_or(Bad::Form)?;
+    let written = text.strip_prefix(['.', ',']).and_then(|it| it.get(..n)).ok_or(Bad::Form)?;
+    let digits = Some(written).filter(|it| it.bytes().all(|it| it.is_ascii_digit())).ok_or(Bad::Form)?;
     let kept = &digits[..n.min(9)];
     let nanos: i64 = kept.parse().map_err(|_| Bad::Form)?;
     Ok((nanos * 10_i64.pow(9 - kept.len() as u32), &text[n + 1..]))
@@ -397,11 +406,9 @@ fn read<'t>(part: Part, text: &'t str, next: &str, fields: &mut Fields) -> Resul
             (at as i64, &text[2..])
         }
         Part::Abbreviation => {
-            let letters = text.bytes().take(5).take_while(u8::is_ascii_uppercase).count();
-            if !(3..=4).contains(&letters) {
-                return Err(Bad::Form);
-            }
-            (0, &text[letters..])
+            let length = zone_name(text).ok_or(Bad::Form)?;
+            let hours = text[..length].strip_prefix("GMT").and_then(|hours| hours.parse().ok());
+            (hours.unwrap_or(0), &text[length..])
         }
         Part::Offset(form) => offset(text, form)?,
         Part::Fraction(n) => fraction(text, n)?,
@@ -431,12 +438,40 @@ fn read<'t>(part: Part, text: &'t str, next: &str, fields: &mut Fields) -> Resul
         }
         Part::HalfUpper | Part::HalfLower => fields.afternoon = Some(value == 1),
         Part::Abbreviation => {
-            fields.offset.get_or_insert(0);
+            fields.shown = value * 3600;
         }
         Part::Offset(_) => fields.offset = Some(value),
         Part::Fraction(_) | Part::AnyFraction => fields.nanos = value,
     }
     Ok(rest)
+}
+
+/// The length of the name of a time zone, of which Go knows only how they look.
+fn zone_name(text: &str) -> Option<usize> {
+    // Hours without a name, or behind `GMT`.
+    let hours = |text: &str| {
+        let digits = text.strip_prefix(['+', '-'])?.bytes().take_while(u8::is_ascii_digit).count();
+        let in_day = text.get(1..=digits)?.parse::<u32>().is_ok_and(|hours| hours <= 23);
+        in_day.then_some(digits + 1)
+    };
+    if text.starts_with("UTC") {
+        return Some(3);
+    }
+    if text.starts_with("ChST") || text.starts_with("MeST") {
+        return Some(4);
+    }
+    if let Some(rest) = text.strip_prefix("GMT") {
+        return Some(3 + hours(rest).unwrap_or(0));
+    }
+    if text.starts_with(['+', '-']) && text.len() >= 3 {
+        return hours(text);
+    }
+    match text.bytes().take(6).take_while(u8::is_ascii_uppercase).count() {
+        3 => Some(3),
+        4 if text[3..].starts_with('T') || text.starts_with("WITA") => Some(4),
+        5 if text[4..].starts_with('T') => Some(5),
+        _ => None,
+    }
 }
 
 fn offset(text: &str, form: OffsetForm) -> Result<(i64, &str), Bad> {
@@ -449,18 +484,22 @@ fn offset(text: &str, form: OffsetForm) -> Result<(i64, &str), Bad> {
         _ => return Err(Bad::Form),
     };
     let mut rest = &text[1..];
-    let mut total = 0;
-    let units =
-        [(3600, 25, "time zone offset hour"), (60, 60, "time zone offset minute"), (1, 60, "time zone offset second")];
-    for (index, (unit, limit, what)) in units.into_iter().take(form.numbers).enumerate() {
+    let mut values = [0; 3];
+    // The form counts before the range of any part.
+    for (index, value) in values.iter_mut().take(form.numbers).enumerate() {
         if form.colons && index > 0 {
             rest = rest.strip_prefix(':').ok_or(Bad::Form)?;
         }
-        let (value, after) = exactly(rest, 2)?;
+        (*value, rest) = exactly(rest, 2)?;
+    }
+    let mut total = 0;
+    let units =
+        [(3600, 25, "time zone offset hour"), (60, 60, "time zone offset minute"), (1, 60, "time zone offset second")];
+    for (value, (unit, limit, what)) in values.into_iter().zip(units) {
         if value >= limit {
             return Err(Bad::Range(what));
         }
-        (total, rest) = (total + value * unit, after);
+        total += value * unit;
     }
     Ok((sign * total, rest))
 }
@@ -484,8 +523,10 @@ fn finish(fields: &Fields) -> Result<Time, &'static str> {
         }
         days(fields.year, month, day)
     };
-    let offset = fields.offset.unwrap_or(0);
-    let seconds = date * SECONDS_OF_DAY + hour * 3600 + fields.minute * 60 + fields.second - offset;
+    let east = fields.offset.unwrap_or(0);
+    let seconds = date * SECONDS_OF_DAY + hour * 3600 + fields.minute * 60 + fields.second - east;
+    // Go: the hours behind `GMT` change how a time is shown, not which it is.
+    let offset = fields.offset.unwrap_or(fields.shown);
     Ok(Time { nanos: i128::from(seconds) * NANOS_OF_SECOND + i128::from(fields.nanos), offset })
 }
 
@@ -530,6 +571,33 @@ mod tests {
             ("15:04:05.000", "01:02:03.456", "0000-01-01T01:02:03Z"),
         ] {
             assert_eq!(read(layout, value), expected, "{layout}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_said_as_go_says_it() {
+        for (layout, text, said) in [
+            (RFC_3339, "2023-01-02", r#" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "T""#),
+            (RFC_3339, "x", r#" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006""#),
+            (RFC_3339, "2023-13-02T15:04:05Z", ": month out of range"),
+            (RFC_3339, "2023-02-30T15:04:05Z", ": day out of range"),
+            (RFC_3339, "2023-01-02T15:04:05Z.", r#": extra text: ".""#),
+            (RFC_3339, "2023-01-02T15:04:05-31", r#" as "2006-01-02T15:04:05Z07:00": cannot parse "-31" as "Z07:00""#),
+            ("15:04 MST", "16:05 x", r#" as "15:04 MST": cannot parse "x" as "MST""#),
+            ("5 \u{e9}", "5  \u{e8}", r#" as "5 \xc3\xa9": cannot parse "\xc3\xa8" as " \xc3\xa9""#),
+            ("05.000", "0512345", r#" as "05.000": cannot parse "12345" as ".000""#),
+        ] {
+            let said = format!("parsing time {}{said}", quote(text));
+            assert_eq!(parse(layout, text).map_err(|error| error.to_string()), Err(said));
+        }
+        let shown = |text| parse("2 MST", text).map(|time| time.to_string()).map_err(|error| error.to_string());
+        for (text, expected) in [
+            ("2 GMT+3", "0000-01-02T03:00:00+03:00"),
+            ("2 MEST", "0000-01-02T00:00:00Z"),
+            ("2 CHADT", "0000-01-02T00:00:00Z"),
+            ("2 +05", "0000-01-02T00:00:00Z"),
+        ] {
+            assert_eq!(shown(text), Ok(expected.to_owned()));
         }
     }
 

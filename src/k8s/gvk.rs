@@ -172,6 +172,11 @@ impl Plurals {
         self.defined.insert((group.to_owned(), kind.to_owned()), plural.to_owned());
     }
 
+    /// Whether a kind of this plural is defined.
+    pub(crate) fn defines(&self, group: &str, plural: &str) -> bool {
+        self.defined.iter().any(|((known, _), it)| known == group && it == plural)
+    }
+
     /// The plural of a kind.
     pub(crate) fn of(&self, group: &str, kind: &str) -> String {
         if let Some(builtin) = builtin(group, kind) {

@@ -140,12 +140,15 @@ impl LabelSelector {
             let is_decided = is_known(&it.key) || it.validate().is_err();
             is_decided.then(|| it.holds(known.clone()))
         };
-        let each = self.labels.iter().map(of_label).chain(self.requirements.iter().map(of_requirement));
-        each.fold(Some(true), |all, it| match (all, it) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (None, _) | (_, None) => None,
-            (Some(true), Some(true)) => Some(true),
-        })
+        let mut all = Some(true);
+        for it in self.labels.iter().map(of_label).chain(self.requirements.iter().map(of_requirement)) {
+            match it {
+                Some(false) => return it,
+                None => all = None,
+                Some(true) => {}
+            }
+        }
+        all
     }
 }
 

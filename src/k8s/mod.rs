@@ -5,7 +5,9 @@
 
 pub(crate) mod cron;
 pub(crate) mod duration;
+pub(crate) mod gobase64;
 pub(crate) mod gofloat;
+pub(crate) mod gojson;
 pub(crate) mod goregex;
 pub(crate) mod gotime;
 pub(crate) mod gvk;
@@ -15,4 +17,6 @@ pub(crate) mod merge_keys;
 pub(crate) mod quantity;
 pub(crate) mod scope;
 pub(crate) mod semver;
+pub(crate) mod structure;
+pub(crate) mod types;
 pub(crate) mod wildcard;

@@ -123,12 +123,6 @@ pub(crate) enum Problem {
         /// The kind.
         what: String,
     },
-    /// A kind of policy, or of rule, that changes objects in a cluster before others judge them, but not here.
-    #[error("{what} is not applied by this version of admit: objects are judged without its changes")]
-    NotApplied {
-        /// The kind.
-        what: String,
-    },
     /// A kind or version that is no policy in this release of Kyverno.
     #[error("{kind} is not served as {api_version}")]
     Version {
@@ -154,18 +148,12 @@ impl Problem {
 
     /// Whether the API server's schema already refuses this, so that Kyverno never sees the object.
     pub(crate) fn is_schema(&self) -> bool {
-        !matches!(
-            self,
-            Problem::Invalid { .. }
-                | Problem::Expression { .. }
-                | Problem::NotEvaluated { .. }
-                | Problem::NotApplied { .. }
-        )
+        !matches!(self, Problem::Invalid { .. } | Problem::Expression { .. } | Problem::NotEvaluated { .. })
     }
 
     /// Whether a cluster would take the policy, so that only `admit` doesn't know what it says.
     pub(crate) fn is_indeterminate(&self) -> bool {
-        matches!(self, Problem::NotEvaluated { .. } | Problem::NotApplied { .. })
+        matches!(self, Problem::NotEvaluated { .. })
     }
 
     /// What to do about it.
@@ -195,7 +183,7 @@ impl Problem {
             Problem::Type { found: "a boolean" | "a number", wanted: "a string", .. } => {
                 Some("put the value in quotes".to_owned())
             }
-            Problem::Type { .. } | Problem::NotApplied { .. } => None,
+            Problem::Type { .. } => None,
         }
     }
 }

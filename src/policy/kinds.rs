@@ -25,6 +25,10 @@ pub(crate) enum Admission {
     Policy,
     /// `ValidatingAdmissionPolicyBinding`.
     Binding,
+    /// `MutatingAdmissionPolicy`.
+    MutatingPolicy,
+    /// `MutatingAdmissionPolicyBinding`.
+    MutatingBinding,
 }
 
 /// The kinds of `policies.kyverno.io`.
@@ -60,7 +64,10 @@ pub(crate) struct PolicyKind {
 /// Versions of `policies.kyverno.io`.
 const CEL_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha1"];
 
-static KINDS: [PolicyKind; 12] = [
+/// Versions of the mutating policies of Kubernetes, whichever of them a cluster serves.
+const MUTATING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha1"];
+
+static KINDS: [PolicyKind; 14] = [
     PolicyKind {
         group: "kyverno.io",
         versions: &["v1"],
@@ -99,17 +106,34 @@ static KINDS: [PolicyKind; 12] = [
     cel(&["GeneratingPolicy", "NamespacedGeneratingPolicy"], &schema::GENERATING_POLICY, Cel::Generating),
     cel(&["DeletingPolicy", "NamespacedDeletingPolicy"], &schema::DELETING_POLICY, Cel::Deleting),
     cel(&["PolicyException"], &schema::CEL_EXCEPTION, Cel::Exception),
-    admission(&["ValidatingAdmissionPolicy"], &schema::ADMISSION_POLICY, Admission::Policy),
-    admission(&["ValidatingAdmissionPolicyBinding"], &schema::ADMISSION_BINDING, Admission::Binding),
+    admission(&["ValidatingAdmissionPolicy"], &["v1"], &schema::ADMISSION_POLICY, Admission::Policy),
+    admission(&["ValidatingAdmissionPolicyBinding"], &["v1"], &schema::ADMISSION_BINDING, Admission::Binding),
+    admission(
+        &["MutatingAdmissionPolicy"],
+        MUTATING_VERSIONS,
+        &schema::MUTATING_ADMISSION_POLICY,
+        Admission::MutatingPolicy,
+    ),
+    admission(
+        &["MutatingAdmissionPolicyBinding"],
+        MUTATING_VERSIONS,
+        &schema::MUTATING_ADMISSION_BINDING,
+        Admission::MutatingBinding,
+    ),
 ];
 
 const fn cel(names: &'static [&'static str], schema: &'static Object, cel: Cel) -> PolicyKind {
     PolicyKind { group: "policies.kyverno.io", versions: CEL_VERSIONS, names, schema, family: Family::Cel(cel) }
 }
 
-const fn admission(names: &'static [&'static str], schema: &'static Object, admission: Admission) -> PolicyKind {
+const fn admission(
+    names: &'static [&'static str],
+    versions: &'static [&'static str],
+    schema: &'static Object,
+    admission: Admission,
+) -> PolicyKind {
     let family = Family::Admission(admission);
-    PolicyKind { group: "admissionregistration.k8s.io", versions: &["v1"], names, schema, family }
+    PolicyKind { group: "admissionregistration.k8s.io", versions, names, schema, family }
 }
 
 /// Group, version and kind of an object.

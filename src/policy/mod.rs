@@ -7,6 +7,8 @@
 pub(crate) mod cel;
 pub(crate) mod classic;
 pub(crate) mod cleanup;
+mod definition;
+pub(crate) mod draft;
 pub(crate) mod error;
 pub(crate) mod exception;
 pub(crate) mod fields;

@@ -4,14 +4,14 @@
 //! through [`PolicySet::rules_for`], so that a rule costs nothing for a kind that it can't match. A policy written in CEL
 //! has one rule without a name for each of its forms.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
 use super::{
     Head, Measure, cel,
     classic::{self, Body, Check, Policy, Rule, model::FailureAction},
-    cleanup,
+    cleanup, definition,
     error::{PolicyError, Problem},
     exception::{self, Exception},
     fields::Problems,
@@ -24,7 +24,9 @@ use crate::{
     k8s::{
         gvk,
         scope::{Scope, Scopes},
+        structure::{Place, Shape},
     },
+    span::Span,
 };
 
 /// Compiled policies and exceptions.
@@ -32,13 +34,17 @@ use crate::{
 pub(crate) struct PolicySet {
     /// `ClusterPolicy` and `Policy`, in load order.
     pub classic: Vec<Policy>,
+    /// `MutatingAdmissionPolicy`, in load order.
+    pub admission_mutating: Vec<cel::Policy>,
+    /// `MutatingPolicy` and `NamespacedMutatingPolicy`, in load order.
+    pub mutating: Vec<cel::Policy>,
     /// `ValidatingAdmissionPolicy`, in load order.
     pub admission: Vec<cel::Policy>,
     /// `ValidatingPolicy` and `NamespacedValidatingPolicy`, in load order.
     pub validating: Vec<cel::Policy>,
     /// `GeneratingPolicy` and `NamespacedGeneratingPolicy`, in load order.
     pub generating: Vec<cel::Policy>,
-    /// `ValidatingAdmissionPolicyBinding`, in load order.
+    /// `ValidatingAdmissionPolicyBinding` and `MutatingAdmissionPolicyBinding`, in load order.
     pub bindings: Vec<cel::Binding>,
     /// `PolicyException` of both groups, in load order.
     pub exceptions: Vec<Exception>,
@@ -46,9 +52,22 @@ pub(crate) struct PolicySet {
     by_policy: FxHashMap<String, Vec<u32>>,
     /// Positions of the exceptions of `policies.kyverno.io` that name a policy, by its name.
     by_name: FxHashMap<String, Vec<u32>>,
+    /// The custom kinds that are defined, by group and kind.
+    definitions: FxHashMap<(String, String), Definition>,
     measure: Measure,
     scopes: Scopes,
     plurals: gvk::Plurals,
+    /// What objects of custom kinds look like, by group and kind, for each version.
+    shapes: FxHashMap<(String, String), Vec<(String, Shape)>>,
+}
+
+/// What a `CustomResourceDefinition` says of the versions of a kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    /// The versions that are served.
+    pub served: Vec<String>,
+    /// Whether a webhook converts between them; else they differ in nothing but the version.
+    pub converts: bool,
 }
 
 /// A rule of a set, by position. For which kind it was found makes no difference.
@@ -57,6 +76,19 @@ pub(crate) struct RuleRef {
     policy: u32,
     rule: u32,
     kinds: KindsHold,
+}
+
+impl PartialOrd for RuleRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The order of evaluation.
+impl Ord for RuleRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.policy, self.rule).cmp(&(other.policy, other.rule))
+    }
 }
 
 impl PartialEq for RuleRef {
@@ -136,7 +168,18 @@ impl<'s> Found<'s> {
 
     /// Whether it changes objects before others judge them.
     pub(crate) fn changes(self) -> bool {
-        matches!(self, Found::Classic(_, rule) if matches!(rule.body, Body::Mutate(_)))
+        match self {
+            Found::Classic(_, rule) => matches!(rule.body, Body::Mutate(_)),
+            Found::Cel(policy, _) => policy.mutates(),
+        }
+    }
+
+    /// Where the name of the rule stands; of a policy written in CEL that of the policy.
+    pub(crate) fn name_span(self) -> Span {
+        match self {
+            Found::Classic(_, rule) => rule.name_span,
+            Found::Cel(policy, _) => policy.head.name_span,
+        }
     }
 
     /// Whether it makes other objects.
@@ -202,15 +245,37 @@ impl PolicySet {
         if let (Some(group), Some(kind)) = (group, kind) {
             let is_cluster = object.str_at(&["spec", "scope"]) == Some("Cluster");
             self.scopes.define(group, kind, if is_cluster { Scope::Cluster } else { Scope::Namespaced });
+            let versions = object.at(&["spec", "versions"]).into_iter().flat_map(Node::items);
+            let served = versions.filter(|it| it.get("served").and_then(Node::as_bool) != Some(false));
+            let definition = Definition {
+                served: served.filter_map(|it| it.str_at(&["name"])).map(str::to_owned).collect(),
+                converts: object.str_at(&["spec", "conversion", "strategy"]) == Some("Webhook"),
+            };
+            self.definitions.insert((group.to_owned(), kind.to_owned()), definition);
             if let Some(plural) = object.str_at(&["spec", "names", "plural"]) {
                 self.plurals.define(group, kind, plural);
             }
+            self.shapes.insert((group.to_owned(), kind.to_owned()), definition::versions(object));
         }
+    }
+
+    /// The definition of a custom kind, if there is one.
+    pub(crate) fn definition(&self, group: &str, kind: &str) -> Option<&Definition> {
+        self.definitions.get(&(group.to_owned(), kind.to_owned()))
     }
 
     /// What kinds are called in URLs.
     pub(crate) fn plurals(&self) -> &gvk::Plurals {
         &self.plurals
+    }
+
+    /// The top of an object of a kind, for those that join it with another; `None` for a kind of which nothing is known.
+    pub(crate) fn shape(&self, group: &str, version: &str, kind: &str) -> Option<Place<'_>> {
+        if let Some(place) = Place::of_kind(group, version, kind) {
+            return Some(place);
+        }
+        let versions = self.shapes.get(&(group.to_owned(), kind.to_owned()))?;
+        versions.iter().find(|(known, _)| known == version).map(|(_, shape)| Place::Custom(shape))
     }
 
     /// Compiles a policy or exception and adds it; gives what is wrong with it otherwise.
@@ -289,14 +354,14 @@ impl PolicySet {
                             self.except(exception);
                         }
                     }
-                    Cel::ImageValidating | Cel::Mutating | Cel::Deleting => {
+                    Cel::Mutating => {
+                        let policy = cel::mutating::policy(document, node, problems);
+                        self.mutating.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Cel::ImageValidating | Cel::Deleting => {
                         cel::decode::other(object, kind, problems);
-                        if problems.is_empty() {
-                            match kind {
-                                Cel::ImageValidating => problems.at(at, not_evaluated(object)),
-                                Cel::Mutating => problems.at(at, not_applied(object)),
-                                _ => {}
-                            }
+                        if problems.is_empty() && kind == Cel::ImageValidating {
+                            problems.at(at, not_evaluated(object));
                         }
                     }
                 }
@@ -310,7 +375,11 @@ impl PolicySet {
                         let policy = cel::admission::policy(document, node, self.measure, problems);
                         self.admission.extend(policy.filter(|_| problems.is_empty()));
                     }
-                    Admission::Binding => {
+                    Admission::MutatingPolicy => {
+                        let policy = cel::admission::mutating(document, node, self.measure, problems);
+                        self.admission_mutating.extend(policy.filter(|_| problems.is_empty()));
+                    }
+                    Admission::Binding | Admission::MutatingBinding => {
                         let binding = cel::admission::binding(object, problems);
                         self.bindings.extend(binding.filter(|_| problems.is_empty()));
                     }
@@ -351,11 +420,12 @@ impl PolicySet {
         let selects = |block: &Block| block.filters.iter().any(|filter| filter.namespace_selector.is_some());
         let overrides = |action: &FailureAction| action.overrides.iter().any(|it| it.selector.is_some());
         self.rules().any(|rule| {
-            let acts = matches!(&rule.body, Body::Validate(validate) if overrides(&validate.action));
+            // Any expression in CEL may read the namespace of the object.
+            let acts = matches!(&rule.body, Body::Validate(validate)
+                if overrides(&validate.action) || matches!(validate.check, Check::Cel(_)));
             selects(&rule.matching) || rule.exclude.as_ref().is_some_and(selects) || acts
         }) || self.exceptions.iter().any(|it| selects(&it.matching))
             || self.classic.iter().any(|it| overrides(&it.action))
-            // Any expression may read the namespace of the object.
             || self.cel().next().is_some()
     }
 
@@ -363,9 +433,13 @@ impl PolicySet {
         self.classic.iter().flat_map(|policy| &policy.rules)
     }
 
-    /// Policies written in CEL, those of Kubernetes first.
+    /// Policies written in CEL, in the order of evaluation.
     pub(crate) fn cel(&self) -> impl Iterator<Item = &cel::Policy> {
-        self.admission.iter().chain(&self.validating).chain(&self.generating)
+        self.cel_lists().into_iter().flatten()
+    }
+
+    fn cel_lists(&self) -> [&[cel::Policy]; 5] {
+        [&self.admission_mutating, &self.mutating, &self.admission, &self.validating, &self.generating]
     }
 
     /// What every policy is called, in the order of evaluation.
@@ -397,7 +471,8 @@ impl PolicySet {
             (_, cel::Mode::Http | cel::Mode::Envoy) => false,
             // Kyverno: its command line takes what a binding matches for all that the policy matches.
             (cel::Engine::Kubernetes, _) if by_command_line && self.bindings_of(policy).next().is_some() => true,
-            _ => form.constraints.cover(resource),
+            _ if by_command_line => form.constraints.cover(resource),
+            _ => form.constraints.cover(resource) || form.constraints.cover_converted(resource),
         }
     }
 
@@ -448,7 +523,8 @@ impl PolicySet {
 
     /// The bindings of a policy of Kubernetes, in load order.
     pub(crate) fn bindings_of<'s>(&'s self, policy: &'s cel::Policy) -> impl Iterator<Item = &'s cel::Binding> {
-        self.bindings.iter().filter(|it| it.policy == policy.head.name)
+        let binds = |it: &&cel::Binding| it.policy == policy.head.name && it.mutates == policy.mutates();
+        self.bindings.iter().filter(binds)
     }
 
     /// Every rule that exists for a kind, whether or not it matches it.
@@ -467,7 +543,14 @@ impl PolicySet {
         if let Some(policy) = self.classic.get(policy) {
             return Found::Classic(policy, &policy.rules[rule]);
         }
-        let policy = self.cel().nth(policy - self.classic.len()).expect("the set gave the reference out");
+        let mut at = policy - self.classic.len();
+        let lists = self.cel_lists();
+        let mut list = 0;
+        while at >= lists[list].len() {
+            at -= lists[list].len();
+            list += 1;
+        }
+        let policy = &lists[list][at];
         Found::Cel(policy, &policy.forms[rule])
     }
 
@@ -496,10 +579,6 @@ fn may_match(rule: &Rule, kind: ResourceKind<'_>) -> bool {
     exists && rule.matching.filters.iter().any(|filter| is_for(filter, kind))
 }
 
-fn not_applied(object: Node<'_>) -> Problem {
-    Problem::NotApplied { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
-}
-
 fn not_evaluated(object: Node<'_>) -> Problem {
     Problem::NotEvaluated { what: object.str_at(&["kind"]).unwrap_or_default().to_owned() }
 }
@@ -512,7 +591,6 @@ fn unknown(object: Node<'_>) -> Problem {
             api_version: object.str_at(&["apiVersion"]).unwrap_or_default().to_owned(),
             instead,
         },
-        None if object.str_at(&["kind"]).is_some_and(|kind| kind.contains("Mutating")) => not_applied(object),
         None => not_evaluated(object),
     }
 }

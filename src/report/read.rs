@@ -1,4 +1,4 @@
-//! JSON reports of divided runs, read back.
+//! JSON reports, read back.
 //!
 //! In: what `json` wrote for a run with `--shard`. Out: the report as it was, and several of them as the one that the
 //! undivided run would have made. Traces are not in JSON, and so are lost.
@@ -62,6 +62,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Report, MergeError> {
     };
     report.rules = whole.rules.into_iter().map(|(id, it)| (id, it.into())).collect();
     Ok(report)
+}
+
+/// What policies hold against objects in a report, of a whole run or of a part.
+pub(crate) fn verdicts(bytes: &[u8]) -> Result<Vec<Verdict>, MergeError> {
+    let whole: Whole = serde_json::from_slice(bytes).map_err(MergeError::NoReport)?;
+    let open = whole.findings.into_iter().filter(|it| it.waived.is_none());
+    open.filter_map(|it| it.verdict.map(verdict)).collect()
 }
 
 /// Joins the reports of all parts of a run; `checked` and `is_root` of the result say what the whole was.

@@ -3,20 +3,23 @@
 //! In: the law and the objects. Out: findings and counts, the same for any number of threads. A panic while an object
 //! is judged is an error finding of that object; the others go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::panic::quietly;
+use super::{
+    absent::{self, Rest},
+    panic::quietly,
+};
 use crate::{
+    cluster::Missing,
     document::{Document, Node},
     engine::{
         self, Outcome, Request, UserInfo, World,
         explain::{Explanation, explain},
         mutate::{self, OnFailure, mutate},
         request::{Supplied, kind_of},
-        unsettled::Missing,
     },
     expr::Arena,
     finding::{
@@ -27,6 +30,7 @@ use crate::{
     governance::effects::{BrokenCondition, Effect, Effects},
     policy::{
         Operation,
+        classic::context::ContextEntry,
         exception::Exception,
         set::{Found, PolicySet, ResourceKind, RuleRef},
     },
@@ -85,6 +89,8 @@ pub(crate) struct Judged {
     pub tolerated: Vec<String>,
     /// What the repository does not hold, and how many verdicts can't be told without it.
     pub missing: BTreeMap<Missing, usize>,
+    /// What passed only since something is taken for absent.
+    pub absent: BTreeSet<Rest>,
 }
 
 /// Judges the subjects on the threads of the pool at hand.
@@ -135,6 +141,7 @@ pub(crate) fn judge<'d>(
         out.traces.extend(part.traces);
         out.waived += part.waived;
         out.tolerated.extend(part.tolerated);
+        out.absent.extend(part.absent);
         for (missing, n) in part.missing {
             *out.missing.entry(missing).or_default() += n;
         }
@@ -143,6 +150,7 @@ pub(crate) fn judge<'d>(
         out.rules = out.rules + part.rules;
     }
     out.effects.sort();
+    out.findings.extend(absent::findings(world.policies, &out.absent));
     out
 }
 
@@ -157,7 +165,9 @@ struct Applicable {
 
 impl Applicable {
     fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let (changing, judging) = policies.rules_for(kind).into_iter().partition(|rule| policies.get(*rule).changes());
+        let rules = policies.rules_for(kind);
+        let changing = mutate::in_order(policies, &rules);
+        let judging = rules.into_iter().filter(|rule| !policies.get(*rule).changes()).collect();
         Self { changing, judging }
     }
 }
@@ -192,9 +202,10 @@ impl<'a> After<'a> {
         let mut finding = finding;
         let mut names = Vec::new();
         for rule in self.changed_by {
-            let Some((policy, rule)) = policies.classic_rule(*rule) else { continue };
-            names.push(format!("`{}/{}`", policy.head.key, rule.name));
-            finding = finding.related(Place::new(&policy.head.file, rule.name_span), "changes the object before");
+            let found = policies.get(*rule);
+            names.push(format!("`{}`", found.title()));
+            let place = Place::new(&found.head().file, found.name_span());
+            finding = finding.related(place, "changes the object before");
         }
         finding.note(format!("judged after {}", names.join(", ")))
     }
@@ -223,7 +234,7 @@ impl<'d> Judging<'d> {
             old_object: subject.old_object,
             subresource: "",
             user: self.user,
-            namespace_labels: world.cluster.namespace_labels(namespace, arena),
+            namespace_labels: world.cluster.namespace_labels(namespace),
             supplied: Supplied { kind: Some(kind), ..Supplied::default() },
         };
         let redaction = Redaction::of([subject.object, subject.old_object]);
@@ -315,6 +326,14 @@ impl<'d> Judging<'d> {
                     *self.out.missing.entry(missing.clone()).or_default() += 1;
                 }
             }
+            if matches!(it.status, engine::Status::Pass | engine::Status::Skip) && it.exceptions.is_empty() {
+                let absent = it.hangs_on.iter().filter(|it| it.is_taken_for_absent());
+                self.out.absent.extend(
+                    it.origin
+                        .into_iter()
+                        .flat_map(|rule| absent.clone().cloned().map(move |missing| Rest { rule, missing })),
+                );
+            }
             if it.tolerated {
                 let title = outcome::resource_ref(resource).title();
                 self.out.tolerated.push(format!("{title} ({}/{})", it.policy.key, it.rule));
@@ -324,6 +343,9 @@ impl<'d> Judging<'d> {
                     let mut finding = after.say(finding, self.world.policies);
                     if let Some(is_own_text) = self.is_careful(it, after) {
                         finding = secret::silence(finding, is_own_text);
+                        if let Some(sought) = self.sought(it).filter(|_| !is_own_text) {
+                            finding.message = format!("{}; not known here: {sought}", finding.message);
+                        }
                     }
                     if let Some(redaction) = redaction {
                         finding = redaction.clean_finding(finding);
@@ -351,6 +373,21 @@ impl<'d> Judging<'d> {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// What a rule looks up, in the policy's own words, when its verdict takes something that is not known here.
+    fn sought(&self, outcome: &Outcome<'_>) -> Option<String> {
+        if outcome.status != engine::Status::Indeterminate {
+            return None;
+        }
+        match self.world.policies.get(outcome.origin?) {
+            Found::Classic(_, rule) => {
+                let sought: Vec<String> = rule.context.iter().filter_map(ContextEntry::sought).collect();
+                let asks_user = || "what the rule asks of the request".to_owned();
+                Some(if sought.is_empty() { asks_user() } else { sought.join(", ") })
+            }
+            Found::Cel(..) => Some("what the policy looks up".to_owned()),
         }
     }
 
@@ -390,13 +427,9 @@ impl<'d> Judging<'d> {
 
     fn panicked(&mut self, rule: RuleRef, resource: Node<'_>, message: &str) {
         let found = self.world.policies.get(rule);
-        let at = match found {
-            Found::Classic(_, rule) => rule.name_span,
-            Found::Cel(policy, _) => policy.head.name_span,
-        };
         let finding = broken(found.title(), resource, message);
         self.out.rules.indeterminate += 1;
-        self.out.findings.push(finding.related(Place::new(&found.head().file, at), "by this rule"));
+        self.out.findings.push(finding.related(Place::new(&found.head().file, found.name_span()), "by this rule"));
     }
 
     /// Notes that what there is to say of an object is lost, at least in part.

@@ -4,6 +4,7 @@
 //! first, all files in parallel; then policies are compiled, once; then objects are judged, in parallel again. The
 //! result is the same whatever the number of threads.
 
+mod absent;
 mod counts;
 mod judge;
 mod law;

@@ -29,8 +29,9 @@ pub(super) fn is_jsonnet_name(name: &str) -> bool {
 
 fn extension(path: &str) -> Option<&str> {
     let path = path.trim_end_matches(|it: char| it == '.' || it.is_whitespace() || it.is_control());
-    let name = path.rsplit_once('/').map_or(path, |(_, last)| last);
-    name.rsplit_once('.').map(|(_, extension)| extension)
+    // Both are ASCII, so that a look from the end at bytes finds the first of them.
+    let at = path.bytes().rposition(|it| matches!(it, b'.' | b'/'))?;
+    path[at..].strip_prefix('.')
 }
 
 /// Include and exclude globs over manifest names. The default takes every manifest name.

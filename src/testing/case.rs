@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{
         self, Outcome, Request, UserInfo, World,
-        mutate::{OnFailure, mutate},
+        mutate::{OnFailure, in_order, mutate},
         request::Supplied,
     },
     expr::Arena,
@@ -83,6 +83,7 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
     let mut manifests: Vec<Arc<Document>> = Vec::new();
     for document in parsed.documents {
         if !matches!(classify(path, document.root(), &Layout::default()), Class::Policy | Class::Exception) {
+            policies.define(document.root());
             let mut document = resource::prepare(document, &is_cluster_scoped);
             if asked(file.position(document.root().span().start).line).command_line {
                 document.set_integers(Integers::Floats);
@@ -133,14 +134,16 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
             },
             subresource: "",
             user: (!user.username.is_empty()).then_some(&user),
-            namespace_labels: cluster.namespace_labels(namespace, &arena),
+            namespace_labels: cluster.namespace_labels(namespace),
             supplied: Supplied::default(),
         };
         let world = World { policies: &policies, cluster, now: NOW, withheld: &engine::withheld::NOTHING };
         let rules = policies.rules_for(request.kind());
         let others: Vec<Node<'_>> = objects().map(|(_, node)| node).collect();
         let on_failure = if asked.command_line { OnFailure::Stop } else { OnFailure::GoOn };
-        let mutated = mutate(world, &rules, &request, &others, on_failure);
+        // Kyverno's command line asks the API server's own policies late; for a cluster they come first.
+        let changing = if asked.command_line { rules.clone() } else { in_order(&policies, &rules) };
+        let mutated = mutate(world, &changing, &request, &others, on_failure);
         for (n, outcome) in mutated.outcomes.iter().enumerate() {
             let target = mutated.targets.iter().find(|changed| changed.outcome == n);
             rows.push(Row::of_outcome(&file, outcome, target.map_or(node, |changed| others[changed.target])));

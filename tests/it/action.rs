@@ -97,7 +97,7 @@ fn run(act: &str, clone: &Scratch, event: &str, payload: &serde_json::Value) -> 
     // The upload is another action: this one notes that it was asked.
     out.write("upload/upload-sarif/action.yml", UPLOAD);
     let at = |path: &str| out.path(path).display().to_string();
-    let local = format!("https://github.com/github/codeql-action@v3={}", at("upload"));
+    let local = format!("https://github.com/github/codeql-action@{}={}", upload(), at("upload"));
     let arguments: &[&str] = &[
         event,
         "-P",
@@ -147,6 +147,13 @@ runs:
       run: test -s \"$FILE\" && cp \"$FILE\" \"$OUT/uploaded\"
       env: { FILE: \"${{ inputs.sarif_file }}\" }
 ";
+
+/// The commit of the action that uploads SARIF.
+fn upload() -> String {
+    let action = fs::read_to_string(Path::new(ROOT).join("action.yml")).expect("the action");
+    let (_, after) = action.split_once("github/codeql-action/upload-sarif@").expect("the upload");
+    after.split_whitespace().next().expect("a commit").to_owned()
+}
 
 fn with() -> String {
     format!("admit: '{ADMIT}'")
@@ -291,6 +298,39 @@ fn secrets_and_untrusted_configuration_do_not_meet() {
     assert_eq!((done.run.code, done.output("result"), done.output("exit-code")), (1, "error", "2"));
     assert_eq!(done.annotations, ["error -"]);
     assert!(done.run.stdout.contains("trust: head in admit.yaml"), "{}", done.run.stdout);
+}
+
+#[test]
+fn secrets_and_untrusted_code_do_not_meet() {
+    let Some(act) = act() else { return };
+    let origin = origin(&with());
+    let checkout =
+        "      - run: git fetch -q origin refs/pull/7/merge && git checkout -q FETCH_HEAD\n      - uses: ./action\n";
+    origin.write(".github/workflows/w.yml", workflow(&with()).replace("      - uses: ./action\n", checkout));
+    let base = origin.commit("the workflow checks out what comes from outside");
+    pull_request(&origin, |it| {
+        it.write("apps/one.yaml", widget("c", "size", "small"));
+    });
+    let payload =
+        serde_json::json!({ "number": 7, "pull_request": { "number": 7, "base": { "ref": "main", "sha": base } } });
+    let done = run(&act, &clone(&origin, "1", &base), "pull_request_target", &payload);
+    assert_eq!((done.run.code, done.output("result"), done.output("exit-code")), (1, "error", "2"));
+    assert_eq!(done.annotations, ["error -"]);
+    assert!(done.run.stdout.contains("the code of the pull request checked out"), "{}", done.run.stdout);
+}
+
+#[test]
+fn what_others_made_is_pinned_by_commit() {
+    let pinned = Regex::new("@[0-9a-f]{40} # v[0-9.]+$").expect("a pattern");
+    let mut n = 0;
+    for file in ["action.yml", ".github/workflows/ci.yml", ".github/workflows/release.yml"] {
+        let text = fs::read_to_string(Path::new(ROOT).join(file)).expect("a file of the action or of CI");
+        for line in text.lines().filter(|line| line.contains("uses: ") && !line.contains("uses: ./")) {
+            assert!(pinned.is_match(line), "{file}: {line}");
+            n += 1;
+        }
+    }
+    assert!(n > 10, "only {n} actions");
 }
 
 #[test]

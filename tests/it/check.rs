@@ -204,9 +204,9 @@ fn settings_say_where_policies_and_exceptions_are() {
     let it = violating();
     it.write("drafts/color.yaml", policy("color", "color", "red"));
     it.write("waivers/b.yaml", exception("b", "size", "b")).write("apps/waiver.yaml", exception("a", "color", "'*'"));
-    it.write("admit.yaml", "policies: [policies/*.yaml]\nexceptions: [waivers]\ninclude: [apps/?.yaml]\n");
+    it.write("admit.yaml", "policies: [policies/*.yaml]\nexceptions: [waivers]\ninclude: ['apps/?.yaml']\n");
     it.admit(&["check", "--no-governance"]).exits(0).says("1 waived by an exception").says("1 policy and 1 exception");
-    it.write("admit.yaml", "policies: [policies]\nexceptions: [apps]\ninclude: [apps/?.yaml]\n");
+    it.write("admit.yaml", "policies: [policies]\nexceptions: [apps]\ninclude: ['apps/?.yaml']\n");
     it.admit(&["check", "--no-governance"]).exits(1).says("error[size/check]");
     it.write("admit.yaml", "policies: [policies, drafts, none]\nexceptions: [apps, waivers]\n");
     it.admit(&["check", "--no-governance"]).exits(0).says("2 policies");
@@ -358,6 +358,49 @@ fn labels_of_namespaces_come_from_the_tree() {
     it.admit(&["check"]).exits(1).says_not("not decided");
     it.admit(&["check", "apps/b.yaml"]).exits(1);
     it.admit_with(widget("c", "size", "huge").as_bytes(), &["check", "-"]).exits(1);
+}
+
+#[test]
+fn expressions_of_a_rule_see_the_namespaces_of_the_tree() {
+    let it = clean();
+    let text = policy("size", "size", "small");
+    let head = text.split("    - name: check").next().unwrap();
+    let rule = "    - name: check
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      validate: { cel: { expressions: [{ expression: \"'open' in namespaceObject.metadata.labels\", message: it is closed }] } }
+";
+    it.write("policies/size.yaml", format!("{head}{rule}"));
+    it.admit(&["check"]).exits(1).says("not decided");
+    it.write("ns.yaml", "{ apiVersion: v1, kind: Namespace, metadata: { name: shop, labels: { open: '' } } }\n");
+    it.admit(&["check"]).exits(0);
+}
+
+#[test]
+fn what_passes_for_want_of_an_object_is_told_once_for_a_rule() {
+    let it = clean();
+    let rule = |resource: &str| {
+        format!(
+            "    - name: check
+      match: {{ any: [{{ resources: {{ kinds: [Widget] }} }}] }}
+      context: [{{ name: those, apiCall: {{ urlPath: /api/v1/namespaces/shop/{resource}, jmesPath: 'items | length(@)' }} }}]
+      validate:
+        message: there are some
+        deny: {{ conditions: {{ any: [{{ key: '{{{{ those }}}}', operator: GreaterThan, value: 0 }}] }} }}
+"
+        )
+    };
+    let text = policy("size", "size", "small");
+    let head = text.split("    - name: check").next().unwrap();
+    it.write("policies/size.yaml", format!("{head}{}", rule("limitranges")));
+    it.write("apps/b.yaml", widget("b", "size", "large"));
+    let run = it.admit(&["check"]).exits(0).says("info[policy/absent]: `size/check` let something pass for want of");
+    run.says("1 for information").says("`limitranges` in the repository");
+    it.admit(&["check", "--explain"]).exits(0).says("the repository does not hold any `limitranges`: taken for absent");
+    // It holds one, if elsewhere.
+    it.write("lr.yaml", "{ apiVersion: v1, kind: LimitRange, metadata: { name: a, namespace: other } }\n");
+    it.admit(&["check"]).exits(0).says("no findings");
+    it.write("policies/size.yaml", format!("{head}{}", rule("pods")));
+    it.admit(&["check"]).exits(1).says("the same in 1 other place").says("name a file that holds the `pods`");
 }
 
 #[test]
@@ -632,7 +675,7 @@ fn who_asks_is_said_by_a_flag_or_the_settings_or_the_rule_is_not_decided() {
     );
     it.admit(&["check", "--userinfo", "jim.yaml"]).exits(0);
     it.write("admit.yaml", "userinfo: { name: jane }\n");
-    it.admit(&["check"]).exits(2).complains("admit.yaml:1:13: userinfo: unknown field `name`");
+    it.admit(&["check"]).exits(2).complains("admit.yaml:1:13: unknown field `name` in userinfo");
 }
 
 #[test]

@@ -225,7 +225,19 @@ fn test_goes_on_and_says_so() {
             "no resource that is checked here is a `Secret`",
         ),
         (row("bad", "").replace("policy: host", "policy: hsot"), 1, "Not found", ""),
-        (row("bad", ", status: fail"), 1, "1 tests passed", "unknown field `status` in a result"),
+        (
+            row("bad", ", status: fail"),
+            1,
+            "1 tests passed",
+            "`status` is the old name of `result`, which is there, too",
+        ),
+        (row("bad", ", outcome: fail"), 1, "1 tests passed", "unknown field `outcome` in a result"),
+        (
+            row("bad", "").replace("resources: [bad]", "namespace: shop, resource: bad").replace("result", "status"),
+            0,
+            "1 tests passed and 0 tests failed",
+            "`resource` is read as `resources`; Kyverno refuses the old name",
+        ),
     ] {
         let world = world();
         suite(&world, &results);
@@ -279,7 +291,30 @@ fn what_kyverno_lets_pass_in_silence_fails_with_strict() {
         "{}",
         ran.stderr
     );
-    assert_eq!(world.admit(&["test", ".", "--strict"]).code, 1);
+    let ran = world.admit(&["test", ".", "--strict"]).exits(1).says("│ Fail   │ Unknown rule │").says("0 tests passed");
+    assert!(ran.stderr.starts_with("error: kyverno-test.yaml:7:3: policy `host` has no rule `icp`"), "{}", ran.stderr);
+    world.admit(&["test", ".", "--strict", "-t", "policy=other"]).exits(1).complains("compare nothing");
+    Scratch::new().admit(&["test", ".", "--strict"]).exits(1).complains("no tests found");
+}
+
+#[test]
+fn a_strict_run_that_judges_nothing_fails_and_says_why() {
+    let world = world();
+    for (args, why) in [
+        ("other.yaml -r good.yaml", "no policy was found, so nothing is checked"),
+        ("policy.yaml -r policy.yaml", "no rule says anything of any resource, so nothing is checked"),
+        ("policy.yaml", "no resource was found, so nothing is checked"),
+    ] {
+        let args: Vec<&str> = ["apply"].into_iter().chain(args.split(' ')).collect();
+        world.admit(&args).exits(0).complains(&format!("warning: {why}"));
+        world.admit(&[&args[..], &["--strict"]].concat()).exits(1).complains(&format!("error: {why}"));
+    }
+}
+
+#[test]
+fn what_is_no_pair_is_not_set() {
+    let ran = world().admit(&["apply", "policy.yaml", "-r", "good.yaml", "--set", "a=b,name"]).exits(1);
+    assert_eq!(ran.stderr, "error: `--set name` is no `key=value`\nhint: write `--set name=value`\n");
 }
 
 #[test]

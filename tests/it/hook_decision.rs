@@ -177,3 +177,20 @@ fn a_secret_stays_one() {
     let log = fs::read_to_string(it.git_dir().join("admit/audit.jsonl")).unwrap();
     assert!(!log.contains("aHVudGVyMg"), "{log}");
 }
+
+#[test]
+fn an_exception_in_the_same_push_counts_if_it_passes_the_governance_of_the_server() {
+    let it = Server::with_base();
+    let complete = exception("b", "size", "b").replace(
+        "shop }\n",
+        "shop, labels: { cleanup.kyverno.io/ttl: '2099-01-31' }, annotations: { a/owner: ann, a/reason: x } }\n",
+    );
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.work.write("exceptions/b.yaml", exception("b", "size", "b"));
+    // The push can't talk its way out.
+    it.work.write("admit.yaml", "governance: { rules: { EXC027: { enabled: false }, EXC029: { enabled: false } } }\n");
+    let push = it.change().refused().says("exception `shop/b` comes with this change").says("EXC029");
+    push.says("`owner`");
+    it.work.remove("admit.yaml").write("exceptions/b.yaml", complete);
+    it.change().accepted();
+}

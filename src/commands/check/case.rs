@@ -11,15 +11,16 @@ use super::{
     standing::{self, Turnover},
 };
 use crate::{
-    cluster::{Cluster, Identity},
+    cluster::{Cluster, Identity, Missing},
+    config::ExceptionLimits,
     document::{
         Node,
         classify::Class,
         resource::{is_object, objects},
     },
-    engine::{UserInfo, World, unsettled::Missing, withheld::NOTHING},
+    engine::{UserInfo, World, withheld::NOTHING},
     finding::{Finding, Severity, secret},
-    governance::{self, Context, Effects, Rules, who::History},
+    governance::{self, Context, Effects, Rules, generate::Wishes, who::History},
     policy::{Head, set::PolicySet},
     render::Sources,
     report::{self, Checked, Progress, Report, Rule, Shard, Summary},
@@ -51,6 +52,8 @@ pub(crate) struct Case {
     pub is_root: bool,
     /// The rules that govern exceptions and policies; `None`: only what a cluster would refuse.
     pub governance: Option<Rules>,
+    /// Which exceptions count at all.
+    pub limits: ExceptionLimits,
     /// How files of exceptions were; `None` where nobody asked.
     pub history: Option<History>,
     /// Where files of a working tree are, by the path that findings show.
@@ -80,7 +83,7 @@ impl Case {
             _ => Said::default(),
         };
         let mut context = self.context(&subjects, None, now);
-        let withheld = standing::withheld(&context, rules, &self.turnover, &said.all);
+        let withheld = standing::withheld(&context, rules, &self.turnover, &said.all, &self.limits);
         let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &withheld };
         let own = self.own(&subjects);
         progress.expect(own.len() as u64);
@@ -169,6 +172,14 @@ impl Case {
         rules.map(|rules| governance::register::rows(&context, rules)).unwrap_or_default()
     }
 
+    /// Exceptions for findings of this case.
+    pub(crate) fn generate(&self, findings: &[&Finding], wishes: &Wishes, now: i128) -> governance::generate::Outcome {
+        let subjects = self.subjects(&mut Vec::new());
+        let rules = self.governance.as_ref();
+        let context = self.context(&subjects, None, now);
+        rules.map(|rules| governance::generate::generate(&context, rules, findings, wishes)).unwrap_or_default()
+    }
+
     /// Looks at the policies and exceptions in what is judged, without judging objects; the flag says whether there was
     /// any.
     pub(crate) fn lint(&self, now: i128) -> (Report, bool) {
@@ -213,6 +224,7 @@ impl Case {
         let is_narrowed = self.sides.as_ref().is_some_and(|it| it.is_narrowed);
         out.elsewhere = (!is_narrowed).then(|| idle_policies(self.tree.files.iter()));
         out.history = self.history.as_ref();
+        out.limits = self.limits.clone();
         out
     }
 

@@ -29,6 +29,7 @@ use part::Part;
 use super::{RunError, baseline::Baseline, output::OutputArgs};
 use crate::{
     compat::{self, Notices, user_info},
+    config::ExceptionLimits,
     document::{self, Limits},
     engine::UserInfo,
     report::{Progress, Report},
@@ -85,6 +86,12 @@ pub(crate) struct LawArgs {
     /// Where exceptions are [default: found in the repository]
     #[arg(long, value_name = "GLOB|PATH", help_heading = "What judges")]
     pub(crate) exceptions: Vec<String>,
+    /// Let no exception count [default: `exceptions.enabled` of admit.yaml]
+    #[arg(long, help_heading = "What judges")]
+    pub(crate) no_exceptions: bool,
+    /// Let exceptions count in namespaces of this name only, with wildcards [default: `exceptions.namespaces` of admit.yaml]
+    #[arg(long, value_name = "NAME", help_heading = "What judges")]
+    pub(crate) exception_namespace: Vec<String>,
     /// What the cluster already holds; what it holds is updated, not created [default: the repository stands in]
     #[arg(long, value_name = "GLOB|PATH", help_heading = "What judges")]
     pub(crate) cluster: Vec<String>,
@@ -96,6 +103,22 @@ impl LawArgs {
     /// The same in a hook: what is pushed is not run through other programs unless a flag asks for it.
     pub(crate) fn in_hook(&self) -> Self {
         Self { render: self.render.unless_asked(), ..self.clone() }
+    }
+}
+
+impl LawArgs {
+    /// Which exceptions count: as the settings say, unless flags do.
+    pub(crate) fn limits(&self, settings: &ExceptionLimits) -> ExceptionLimits {
+        let mut out = settings.clone();
+        out.enabled &= !self.no_exceptions;
+        if !self.exception_namespace.is_empty() {
+            out.namespaces.clone_from(&self.exception_namespace);
+        }
+        // Whoever says where exceptions are says where they count.
+        if !self.exceptions.is_empty() {
+            out.directories.clear();
+        }
+        out
     }
 }
 

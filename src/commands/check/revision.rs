@@ -73,6 +73,7 @@ pub(crate) fn read(
     }
     let governance = Some(Rules::new(&settings.governance).map_err(|error| from_config(&error))?);
     let user = settings.user.clone();
-    let case = Case { law: compiled, tree, user, is_whole: true, is_root: true, governance, ..Case::default() };
+    let limits = law.limits(&settings.governance.limits);
+    let case = Case { law: compiled, tree, user, is_whole: true, is_root: true, governance, limits, ..Case::default() };
     Ok((case, repository, revision))
 }

@@ -102,7 +102,8 @@ impl Sides {
         law.cluster = case.law.cluster.clone();
         let world = World { policies: &law.policies, cluster: &law.cluster, now, withheld: &NOTHING };
         let judged = runner::judge(world, case.user.as_ref(), subjects, Wants::default(), &|_| ());
-        let base = context(unchanged().chain(&self.before), &law_before, subjects, None, now);
+        let mut base = context(unchanged().chain(&self.before), &law_before, subjects, None, now);
+        base.limits = case.limits.clone();
         let rules_before = self.config.as_ref().and_then(|it| Rules::new(&it.before.governance).ok());
         let rules_after = self.config.as_ref().and_then(|it| Rules::new(&it.after.governance).ok());
         let configs = match (&self.config, &rules_before, &rules_after) {
@@ -120,6 +121,7 @@ impl Sides {
         after.change =
             Some(Change { base: &base, changed: &self.changed, law: self.law(), who: self.who.as_ref(), configs });
         after.history = self.history.as_ref();
+        after.limits = case.limits.clone();
         if self.is_narrowed {
             after.elsewhere = None;
         }

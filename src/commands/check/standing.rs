@@ -1,8 +1,10 @@
 //! Which exceptions count for a run, and why others don't.
 //!
+//! Where exceptions are switched off or limited to namespaces and paths, others exempt nothing, as on a cluster.
 //! An exception that breaks a rule weighing as an error exempts nothing, unless the settings honour it. For a change that
-//! is judged by the law from before it, an exception that the change brings doesn't count, unless the settings take those
-//! that break no rule; one that the change takes away never does.
+//! is judged by the law from before it, an exception that the change brings counts only if it breaks no rule of the side
+//! before and says who owns it, why it is there and when it ends; settings may have it wait for the next change. One that
+//! the change takes away never counts.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,7 +12,10 @@ use std::{
 };
 
 use crate::{
-    config::governance::{ExceptionsFrom, OnInvalid},
+    config::{
+        ExceptionLimits,
+        governance::{ExceptionsFrom, OnInvalid},
+    },
     document::{Node, classify::Class, resource::objects},
     engine::withheld::{Reason, Withheld},
     expr::Value,
@@ -108,8 +113,15 @@ pub(super) fn withheld(
     rules: Option<&Rules>,
     turnover: &Turnover,
     said: &[(String, Finding)],
+    limits: &ExceptionLimits,
 ) -> Withheld {
     let mut out = Withheld::default();
+    for (at, exception) in context.set.exceptions.iter().enumerate() {
+        let namespace = exception.object().str_at(&["metadata", "namespace"]).unwrap_or_default();
+        if let Some(why) = limits.why_not(namespace, exception.document.file().path()) {
+            out.withhold(at, Reason::Limited(why), None);
+        }
+    }
     out.guards_law = rules.is_some_and(governance::guards_law);
     for &at in &turnover.leaving {
         out.withhold(at, Reason::Leaves, None);
@@ -122,7 +134,7 @@ pub(super) fn withheld(
     }
     let from = rules.map(|it| it.exceptions_from).unwrap_or_default();
     for arrival in &turnover.arriving {
-        let lacks = if ignores { lacks(arrival, said) } else { Vec::new() };
+        let lacks = lacks(arrival, said);
         let is_fine = lacks.is_empty();
         let (withheld_for, replaced_for) = match from {
             ExceptionsFrom::New if is_fine => (None, Some(None)),
@@ -139,14 +151,20 @@ pub(super) fn withheld(
     out
 }
 
-/// The rules that an exception breaks and that weigh as errors. What is said of its file, of who touched it for instance,
-/// is said of it.
+/// What an exception that comes along with what it exempts is asked for whatever it weighs: an end, an owner, a reason.
+const ASKED: [&str; 2] = ["EXC027", "EXC029"];
+
+/// The rules that an exception breaks and that weigh as errors, or that are asked of what comes along, each with what it
+/// says. What is said of its file, of who touched it for instance, is said of it.
 fn lacks(arrival: &Arrival, said: &[(String, Finding)]) -> Vec<String> {
+    let mut ids: Vec<&str> = Vec::new();
     let mut out: Vec<String> = Vec::new();
     for (key, finding) in said {
         let is_about = finding.primary.path == arrival.path && (*key == arrival.key || finding.id.starts_with("GOV"));
-        if is_about && finding.severity == Severity::Error && !out.contains(&finding.id) {
-            out.push(finding.id.clone());
+        let counts = finding.severity == Severity::Error || ASKED.contains(&finding.id.as_str());
+        if is_about && counts && !ids.contains(&finding.id.as_str()) {
+            ids.push(&finding.id);
+            out.push(format!("{} ({})", finding.id, finding.message));
         }
     }
     out

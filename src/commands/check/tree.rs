@@ -92,7 +92,7 @@ pub(crate) fn read_at(
         gathering.found(law, if names_all { &paths } else { &[] }, judges_all)?;
     }
 
-    let places = gathering.lay_over(overlay);
+    let places = gathering.lay_over(overlay, law)?;
     let mut tree = gathering.load(&gathering.inputs, progress)?;
     let renders = Renders::new(&law.render, &workspace.settings.render, environment)?;
     let done = gathering.render(&renders, &tree, progress)?;
@@ -111,7 +111,7 @@ pub(crate) fn read_at(
         compiled.stand_in(gathering.load(&inputs, progress)?.files.iter());
     }
     let held = if explicit { std::mem::take(&mut compiled.cluster) } else { Cluster::default() };
-    if explicit && (compiled.policies.reads_objects() || compiled.policies.reads_namespaces()) {
+    if explicit {
         // What is judged will be there, too; of an object on both sides that of the cluster counts.
         compiled.stand_in(tree.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter().filter(|file| file.roles.cluster));
@@ -124,6 +124,7 @@ pub(crate) fn read_at(
         None => true,
     };
     let is_root = is_whole && (paths.is_empty() || paths.iter().any(is_top));
+    let limits = law.limits(&workspace.settings.governance.limits).below(&gathering.prefix);
     let history = governance.as_ref().and_then(|rules| gathering.history(&tree, rules));
     Ok(Case {
         law: compiled,
@@ -134,12 +135,32 @@ pub(crate) fn read_at(
         is_whole,
         is_root,
         governance,
+        limits,
         history,
         notes,
         sources,
         places,
         ..Case::default()
     })
+}
+
+/// How findings name a place below the root, which need not be there.
+pub(crate) fn shown(
+    workspace: &Workspace,
+    environment: &Environment,
+    paths: &[PathBuf],
+    place: &Path,
+) -> Result<String, RunError> {
+    let gathering = Gathering::new(workspace, environment, paths)?;
+    let root = workspace.root.as_deref().unwrap_or(&gathering.root);
+    let below = place.strip_prefix(root).or_else(|_| place.strip_prefix(&gathering.root));
+    let below: Arc<str> = with_slashes(below.unwrap_or(place)).into();
+    Ok(gathering.display(&below).to_string())
+}
+
+/// The part of a path or glob before anything special: what it names as it is.
+pub(crate) fn fixed_part(pattern: &str) -> &str {
+    disk::fixed_part(pattern)
 }
 
 /// Entries on their way to the runner, each place once.
@@ -191,8 +212,9 @@ impl<'w> Gathering<'w> {
         who::history(repository, head, tree.files.iter(), &Asks::of(rules).of_tree(), below_root)
     }
 
-    /// Takes other bytes for files, and says where those on the disk are.
-    fn lay_over(&mut self, overlay: &Overlay) -> HashMap<String, PathBuf> {
+    /// Takes other bytes for files, and says where those on the disk are. What is on no disk yet counts as what it would
+    /// be there.
+    fn lay_over(&mut self, overlay: &Overlay, law: &LawArgs) -> Result<HashMap<String, PathBuf>, RunError> {
         let mut places = HashMap::new();
         for input in self.inputs.iter_mut().filter(|it| it.roles.judged) {
             if let At::Worktree(place) | At::Named(place) = &input.entry.at {
@@ -202,12 +224,23 @@ impl<'w> Gathering<'w> {
                 input.entry.at = At::Memory(Arc::clone(bytes));
             }
         }
-        let roles = Roles { judged: true, policies: true, exceptions: true, ..Roles::default() };
+        let settings = &self.workspace.settings;
         for (path, bytes) in overlay.iter().filter(|(path, _)| !places.contains_key(*path)) {
+            let below = path.strip_prefix(&self.prefix).map_or(path.as_str(), |it| it.trim_start_matches('/'));
+            let is_there = |given: &[String], set: &[String]| -> Result<bool, RunError> {
+                let named = if given.is_empty() { set } else { given };
+                Ok(if named.is_empty() { !is_hidden(below) } else { Somewhere::new(named)?.holds(below) })
+            };
+            let roles = Roles {
+                judged: true,
+                policies: is_there(&law.policies, &settings.policies)?,
+                exceptions: is_there(&law.exceptions, &settings.exceptions)?,
+                ..Roles::default()
+            };
             let entry = Entry { path: path.as_str().into(), at: At::Memory(Arc::clone(bytes)) };
             self.inputs.push(Input { entry, roles });
         }
-        places
+        Ok(places)
     }
 
     /// Renders what brings forth any of what is judged. Standard input and files from elsewhere lie beside nothing.

@@ -1,6 +1,7 @@
 //! `admit exceptions`: the register of exceptions, with what each of them really does.
 
 mod added;
+mod generate;
 
 use std::{
     fs,
@@ -24,7 +25,10 @@ use crate::{
 
 /// Arguments of `admit exceptions`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ExceptionsArgs {
+    #[command(subcommand)]
+    command: Option<ExceptionsCommand>,
     /// Files and directories whose objects are looked at [default: the repository]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
@@ -47,6 +51,13 @@ pub(crate) struct ExceptionsArgs {
     pub(crate) jobs: usize,
 }
 
+/// What else there is to do with exceptions.
+#[derive(Debug, clap::Subcommand)]
+enum ExceptionsCommand {
+    /// Write narrow exceptions for findings, and prove that they cover these and nothing else
+    Generate(Box<generate::GenerateArgs>),
+}
+
 /// How to write the register.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum FormatArg {
@@ -67,6 +78,9 @@ pub(crate) fn run(
     environment: &Environment,
     out: &mut (dyn io::Write + Send),
 ) -> Result<u8, RunError> {
+    if let Some(ExceptionsCommand::Generate(args)) = &args.command {
+        return generate::run(args, now, environment, out);
+    }
     let progress = Progress::start(false);
     let work = || read(args, now, environment, &progress);
     let register = runner::on_threads(args.jobs, work).map_err(|error| RunError::from_error(&error))??;

@@ -50,6 +50,12 @@ pub(super) struct Record {
     pub(super) policies: Vec<String>,
     /// Flags that named exceptions.
     pub(super) exceptions: Vec<String>,
+    /// Whether a flag switched exceptions off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) no_exceptions: bool,
+    /// Flags that named the namespaces in which exceptions count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) exception_namespace: Vec<String>,
     /// Flags that named what stands for the cluster.
     pub(super) cluster: Vec<String>,
     /// Milliseconds from the start of the hook to the decision.

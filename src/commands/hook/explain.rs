@@ -101,6 +101,8 @@ fn again(
         policies: record.policies.clone(),
         exceptions: record.exceptions.clone(),
         cluster: record.cluster.clone(),
+        no_exceptions: record.no_exceptions,
+        exception_namespace: record.exception_namespace.clone(),
         ..LawArgs::default()
     };
     let mut bench = Bench {

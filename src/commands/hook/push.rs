@@ -317,6 +317,8 @@ fn record(
         policies: law.policies.clone(),
         exceptions: law.exceptions.clone(),
         cluster: law.cluster.clone(),
+        no_exceptions: law.no_exceptions,
+        exception_namespace: law.exception_namespace.clone(),
         ms: took.as_millis() as u64,
     };
     out.name(std::process::id());

@@ -7,43 +7,71 @@
 use super::{
     Judging, Outcome, Status, Verdict,
     body::{self, Gate},
-    matching::Reach,
+    equivalent::{self, About, As, about, unclear},
+    matching::{Reach, Target},
     names::{Failure, Names, Sight},
     params::{self, Params},
 };
-use crate::policy::{
-    Action,
-    cel::{Binding, Body, Expression, FailurePolicy, Policy, Validation},
+use crate::{
+    policy::{
+        Action,
+        cel::{Binding, Body, Expression, FailurePolicy, Policy, Validation},
+    },
+    span::Span,
 };
 
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Vec<Outcome<'v>> {
-    let (session, policies) = (judging.session, judging.session.world.policies);
+    let (session, name) = (judging.session, &judging.policy.head.name);
     let Some(target) = session.target() else { return Vec::new() };
-    let bindings = || policies.bindings_of(judging.policy);
-    let bound = |binding: &Binding| {
-        binding.resources.as_ref().map_or(Reach::Yes, |resources| Reach::of(target.meets_binding(resources)))
-    };
-    let meets = Reach::of(target.meets(&judging.form.constraints));
-    if judging.is_command_line() {
-        if bindings().next().is_none() {
-            return if meets == Reach::Yes { of_params(judging, None, Action::Enforce) } else { Vec::new() };
+    let bindings = match bindings(judging, target) {
+        Bound::To(bindings) => bindings,
+        Bound::Unclear(what, at, bindings) => {
+            let unclear = |it: &Binding| judging.outcome(name, unclear(what.clone(), at), it.action);
+            return bindings.into_iter().map(unclear).collect();
         }
-        let last = bindings().filter(|it| bound(it) == Reach::Yes).last();
-        return last.map(|binding| of_params(judging, Some(binding), binding.action)).unwrap_or_default();
-    }
-    let of_binding = |binding: &'v Binding| {
-        let reach = meets.and(bound(binding));
-        let said = match reach {
-            Reach::No => Vec::new(),
-            Reach::Yes | Reach::DependsOnNamespace => of_params(judging, Some(binding), binding.action),
-        };
+    };
+    let of_binding = |(reach, version, binding): (Reach, As<'v>, Option<&'v Binding>)| {
+        let said = of_params(judging, binding, (version, binding.map_or(Action::Enforce, |it| it.action)));
         said.into_iter().map(move |it| judging.as_far_as(reach, it))
     };
-    bindings().flat_map(of_binding).collect()
+    bindings.into_iter().flat_map(of_binding).collect()
+}
+
+/// By which bindings a policy is about a request.
+pub(super) enum Bound<'v> {
+    /// By these, as far as that is known, and in which version; without a binding it is so by itself.
+    To(Vec<(Reach, As<'v>, Option<&'v Binding>)>),
+    /// Maybe by these: the text says what is not known, the span which rule asks.
+    Unclear(String, Span, Vec<&'v Binding>),
+}
+
+pub(super) fn bindings<'v>(judging: &Judging<'v, '_>, target: &Target<'v>) -> Bound<'v> {
+    let all = || judging.session.world.policies.bindings_of(judging.policy);
+    if judging.is_command_line() {
+        if all().next().is_none() {
+            let meets = target.meets(&judging.form.constraints).is_ok();
+            return Bound::To(if meets { vec![(Reach::Yes, None, None)] } else { Vec::new() });
+        }
+        let meets = |it: &&Binding| it.resources.as_ref().is_none_or(|it| target.meets_binding(it).is_ok());
+        return Bound::To(all().filter(meets).last().map(|it| (Reach::Yes, None, Some(it))).into_iter().collect());
+    }
+    let bound = |it: &Binding| it.resources.as_ref().map_or(Reach::Yes, |it| equivalent::bound(target, it));
+    match about(judging, target) {
+        About::No => Bound::To(Vec::new()),
+        About::Yes(reach, version) => {
+            let each = all().map(|it| (reach.and(bound(it)), version, Some(it)));
+            Bound::To(each.filter(|(reach, ..)| *reach != Reach::No).collect())
+        }
+        About::Unclear(what, at) => Bound::Unclear(what, at, all().filter(|it| bound(it) != Reach::No).collect()),
+    }
 }
 
 /// An outcome for each object of parameters; one for a policy without.
-fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action: Action) -> Vec<Outcome<'v>> {
+fn of_params<'v>(
+    judging: &Judging<'v, '_>,
+    binding: Option<&'v Binding>,
+    (version, action): (As<'v>, Action),
+) -> Vec<Outcome<'v>> {
     let outcome = |verdict: Verdict| {
         let mut verdict = verdict;
         if let Some(binding) = binding {
@@ -56,13 +84,15 @@ fn of_params<'v>(judging: &Judging<'v, '_>, binding: Option<&'v Binding>, action
     let each = match found {
         Params::None => vec![None],
         Params::Each(each) => each.into_iter().map(Some).collect(),
-        Params::Unbound => return Vec::new(),
+        // Said, since it may be otherwise where there are some.
+        Params::Unbound => return vec![outcome(Verdict::new(Status::Skip, "there are no parameters"))],
         Params::Unknown(what) => return vec![outcome(Failure::Unknown(what).verdict(str::to_owned))],
     };
     let body = &judging.form.body;
     let verdict = |params| {
-        let names =
-            Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads).parameterized(params);
+        let names = Names::new(judging.session, "", Sight::Admission, &body.variables, body.reads)
+            .converted(judging.session, Sight::Admission, version)
+            .parameterized(params);
         verdict(judging.policy, body, &names)
     };
     each.into_iter().map(verdict).map(outcome).collect()

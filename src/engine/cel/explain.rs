@@ -37,10 +37,16 @@ pub(in crate::engine) fn explain<'v>(
     let Some(resource) = request.resource() else { return out };
     let session = Session::new(request, world, arena);
     let Some(target) = session.target() else { return out };
-    out.is_for_other_kinds = target.meets(&form.constraints) == Err(Mismatch::Kind);
+    out.is_for_other_kinds = outcome.is_none() && target.meets(&form.constraints) == Err(Mismatch::Kind);
     let steps = &mut Steps { file: Arc::clone(&policy.head.file), steps: &mut out.steps };
     if policy.mode == Mode::Kubernetes {
-        constraints("match", &form.constraints, target.meets(&form.constraints), steps);
+        match target.meets(&form.constraints) {
+            Err(Mismatch::Kind) if outcome.is_some() => {
+                let text = "holds for the kind in another version, to which a cluster converts the object".to_owned();
+                steps.at("match", text, form.constraints.span);
+            }
+            met => constraints("match", &form.constraints, met, steps),
+        }
     }
     let Some(outcome) = outcome else {
         why_silent(policy, request, world, target, steps);
@@ -64,6 +70,7 @@ pub(in crate::engine) fn explain<'v>(
     };
     let names = Names::new(&session, &policy.head.namespace, sight, &form.body.variables, form.body.reads);
     conditions(&names, &form.body.conditions, steps);
+    steps.missing(&outcome);
     steps.verdict(&outcome, resource);
     out
 }

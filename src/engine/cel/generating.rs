@@ -6,11 +6,11 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Judging, Reach, Verdict,
+    EXCEPTION, Judging, Verdict,
     body::{self, Gate},
+    equivalent::{About, unclear, unconverted},
     exceptions::{self, Exemption, Waivers},
     names::{Failure, Names, Sight},
-    validating::EXCEPTION,
 };
 use crate::{
     engine::{Outcome, Status, generate::Generated},
@@ -25,12 +25,20 @@ const OWN: [&str; 6] = ["uid", "resourceVersion", "generation", "creationTimesta
 const MAX_OBJECTS: usize = 10_000;
 
 pub(super) fn generate<'v>(judging: &Judging<'v, '_>) -> Option<Generated<'v>> {
-    let reach = judging.applies();
-    if matches!(reach, Reach::No) {
-        return None;
+    match judging.applies() {
+        About::No => None,
+        About::Yes(reach, None) => {
+            let made = matched(judging)?;
+            Some(Generated { outcome: judging.as_far_as(reach, made.outcome), ..made })
+        }
+        About::Yes(_, Some(version)) => Some(undone(judging, unconverted(version))),
+        About::Unclear(what, at) => Some(undone(judging, unclear(what, at))),
     }
-    let made = matched(judging)?;
-    Some(Generated { outcome: judging.as_far_as(reach, made.outcome), ..made })
+}
+
+fn undone<'v>(judging: &Judging<'v, '_>, verdict: Verdict) -> Generated<'v> {
+    let outcome = judging.outcome(&judging.policy.head.name, verdict, judging.policy.action);
+    Generated { outcome, objects: Vec::new() }
 }
 
 /// What the policy makes of a request that it is about.
@@ -143,7 +151,9 @@ fn add(mut object: Json, objects: &mut Vec<Json>) -> Result<(), Failure> {
         }
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
-        OWN.into_iter().for_each(|key| drop(metadata.remove(key)));
+        for key in OWN {
+            metadata.remove(key);
+        }
     }
     if objects.len() == MAX_OBJECTS {
         return Err(Failure::Error(format!("more than {MAX_OBJECTS} objects are to be generated")));

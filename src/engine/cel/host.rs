@@ -7,9 +7,9 @@ use std::cell::Cell;
 
 use super::rights;
 use crate::{
-    cluster::{Cluster, Lookup, Resources},
+    cluster::{Cluster, Lookup, Missing, Resources},
     document::Node,
-    engine::{UserInfo, context::Session},
+    engine::{UserInfo, context::Session, unsettled::Missed},
     expr::{
         self, Arena,
         cel::{EvalError, Host, List, Map, Question, Value},
@@ -27,6 +27,7 @@ pub(super) struct Answers<'v> {
     arena: &'v Arena,
     user: Option<&'v UserInfo>,
     now: i128,
+    missed: Missed<'v>,
     /// The namespace of the policy; empty for a policy of the whole cluster.
     home: &'v str,
     /// What expressions made.
@@ -62,10 +63,7 @@ impl<'q> Query<'q> {
 
     /// As the API server names it: `deployments.apps`.
     fn title(self) -> String {
-        match split_api_version(self.api_version).0 {
-            "" => self.plural.to_owned(),
-            group => format!("{}.{group}", self.plural),
-        }
+        self.resources().title()
     }
 }
 
@@ -105,9 +103,9 @@ impl<'v> Host<'v> for Answers<'v> {
 impl<'v> Answers<'v> {
     /// The look-ups of a request, by a policy of the namespace `home`.
     pub(super) fn new(session: &Session<'v>, home: &'v str) -> Self {
-        let Session { cluster, arena, now, request, world, .. } = *session;
+        let Session { cluster, arena, now, request, world, missed, .. } = *session;
         let made = arena.alloc(Cell::new(None));
-        Self { cluster, policies: world.policies, arena, user: request.user, now, home, made }
+        Self { cluster, policies: world.policies, arena, user: request.user, now, missed, home, made }
     }
 
     /// What expressions made, in their order.
@@ -118,7 +116,7 @@ impl<'v> Answers<'v> {
     }
 
     fn objects(self, query: Query<'_>) -> Vec<Node<'v>> {
-        self.cluster.resources(query.resources(), self.policies.plurals()).collect()
+        self.cluster.resources(query.resources(), self.policies.plurals())
     }
 
     /// One object; null where Kyverno's command line knows none.
@@ -129,7 +127,10 @@ impl<'v> Answers<'v> {
         match self.objects(query).into_iter().find(is_it) {
             Some(node) => Ok(Value::from(node)),
             None if self.cluster.is_command_line() => Ok(Value::Null),
-            None => Err(EvalError::indeterminate(format!("{} {}", query.title(), path(query.namespace, name)))),
+            None => {
+                self.missed.note(&Missing::Kind(query.title()));
+                Err(EvalError::indeterminate(format!("{} {}", query.title(), path(query.namespace, name))))
+            }
         }
     }
 
@@ -147,8 +148,14 @@ impl<'v> Answers<'v> {
                     query.title()
                 )));
             }
-            if cluster.is_empty() {
-                return Err(EvalError::indeterminate(query.title()));
+            match cluster.none_held(query.resources(), self.policies.plurals()) {
+                Ok(absent) if !cluster.is_empty() => self.missed.note(&absent),
+                Ok(missing) | Err(missing) => {
+                    if !missing.is_taken_for_absent() {
+                        self.missed.note(&missing);
+                    }
+                    return Err(EvalError::indeterminate(query.title()));
+                }
             }
         }
         let is_housed = |node: &Node<'_>| {
@@ -173,12 +180,13 @@ impl<'v> Answers<'v> {
     fn global(self, name: &str, projection: &str) -> Result<expr::Value<'v>, EvalError> {
         let (arena, cluster) = (self.arena, self.cluster);
         if cluster.is_command_line() {
-            let Lookup::Found(value) = cluster.global(name, arena) else { return Ok(expr::Value::Null) };
+            let plurals = self.policies.plurals();
+            let (Lookup::Found(value), _) = cluster.global(name, plurals, arena) else { return Ok(expr::Value::Null) };
             if projection.is_empty() {
                 return Ok(value);
             }
-            return match cluster.global(&format!("{name}.{projection}"), arena) {
-                Lookup::Found(value) => Ok(value),
+            return match cluster.global(&format!("{name}.{projection}"), plurals, arena) {
+                (Lookup::Found(value), _) => Ok(value),
                 _ => {
                     Err(EvalError::refused(format!("projection {projection} not found in global context entry {name}")))
                 }
@@ -209,14 +217,25 @@ impl<'v> Answers<'v> {
         if let Some(wanted) = entry.at(&["spec", "kubernetesResource"]) {
             let text = |key| wanted.str_at(&[key]).unwrap_or_default();
             let resources = Resources { group: text("group"), version: text("version"), plural: text("resource") };
-            let namespace = text("namespace");
-            let objects = cluster.resources(resources, self.policies.plurals());
-            let housed = objects.filter(|node| namespace.is_empty() || namespace_of(*node) == namespace);
-            let items: Vec<_> = housed.map(expr::Value::from).collect();
+            let namespace = Some(text("namespace")).filter(|it| !it.is_empty());
+            let (objects, missing) =
+                cluster.list(resources, namespace, self.policies.plurals()).map_err(|missing| {
+                    self.missed.note(&missing);
+                    EvalError::indeterminate(resources.title())
+                })?;
+            if let Some(it) = &missing {
+                self.missed.note(it);
+            }
+            let items: Vec<_> = objects.into_iter().map(expr::Value::from).collect();
             return Ok(expr::Value::list_in(arena, &items));
         }
         let path = entry.str_at(&["spec", "apiCall", "urlPath"]).unwrap_or_default();
-        match cluster.api(path, arena) {
+        let (found, missing) = cluster.api(path, self.policies.plurals(), arena);
+        missing
+            .iter()
+            .filter(|it| !it.is_taken_for_absent() || matches!(found, Lookup::Found(_)))
+            .for_each(|it| self.missed.note(it));
+        match found {
             Lookup::Found(value) => Ok(value),
             Lookup::Absent | Lookup::Unknown => Err(EvalError::indeterminate(format!("what {path} answers"))),
         }

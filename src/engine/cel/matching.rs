@@ -3,7 +3,7 @@
 //! In: compiled constraints and a request. Out: yes, or the first thing that does not hold. Never an error.
 
 use crate::{
-    cluster::{Cluster, NAME_LABEL},
+    cluster::{Cluster, NamespaceLabels},
     document::Node,
     engine::{
         Request,
@@ -29,13 +29,13 @@ pub(crate) struct Target<'r> {
     labels: Option<Value<'r>>,
     old_labels: Option<Value<'r>>,
     /// Labels of the namespace; of a Namespace its own. `None` for what has no namespace.
-    namespace_labels: Option<Value<'r>>,
+    namespace_labels: Option<NamespaceLabels<'r>>,
     /// The namespace, if only its name is known.
     unknown_namespace: Option<&'r str>,
 }
 
-/// Whether constraints hold for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether constraints hold for a request. The order is that of certainty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// They don't.
     No,
@@ -106,9 +106,11 @@ impl<'r> Target<'r> {
         let namespace_labels = if is_namespace {
             let name = text("name");
             // The API server labels a namespace before anybody is asked about it.
-            Some(if cluster.is_command_line() { own.unwrap_or(empty(arena)) } else { named(own, name, arena) })
+            let is_bare = cluster.is_command_line();
+            Some(if is_bare { NamespaceLabels::written(own) } else { NamespaceLabels::named(own, name) })
         } else {
-            (!namespace.is_empty()).then(|| named(request.namespace_labels, namespace, arena))
+            let held = request.namespace_labels.map(|it| it.with_name(namespace));
+            (!namespace.is_empty()).then(|| held.unwrap_or_else(|| NamespaceLabels::named(None, namespace)))
         };
         Some(Self {
             resource,
@@ -130,6 +132,11 @@ impl<'r> Target<'r> {
     /// What the kind is called in URLs.
     pub(super) fn plural(&self) -> &'r str {
         self.resource.plural
+    }
+
+    /// The kind as resource rules see it.
+    pub(super) fn resource(&self) -> ResourceType<'r> {
+        self.resource
     }
 
     /// Whether constraints hold.
@@ -186,19 +193,4 @@ impl<'r> Target<'r> {
         };
         check(is_named, Mismatch::Name)
     }
-}
-
-fn empty(arena: &Arena) -> Value<'_> {
-    Value::map_in(arena, &[])
-}
-
-/// Labels of a namespace with the one that says its name.
-fn named<'v>(labels: Option<Value<'v>>, name: &'v str, arena: &'v Arena) -> Value<'v> {
-    let Some(Value::Map(map)) = labels else { return Value::map_in(arena, &[(NAME_LABEL, Value::String(name))]) };
-    if map.get(NAME_LABEL).is_some() {
-        return Value::Map(map);
-    }
-    let mut entries: Vec<_> = map.iter().collect();
-    entries.push((NAME_LABEL, Value::String(name)));
-    Value::map_in(arena, &entries)
 }

@@ -6,11 +6,13 @@
 
 mod admission;
 mod body;
+mod equivalent;
 mod exceptions;
 mod explain;
 mod generating;
 mod host;
 pub(crate) mod matching;
+mod mutating;
 mod names;
 mod params;
 mod rights;
@@ -18,9 +20,11 @@ mod rule;
 mod validating;
 mod webhook;
 
+use equivalent::{About, about};
 use matching::Reach;
 
 pub(super) use explain::explain;
+pub(super) use mutating::Mutating;
 pub(super) use rule::check;
 pub(super) use webhook::{Admittance, admit, each as each_condition};
 
@@ -40,6 +44,12 @@ use crate::{
     },
 };
 
+/// The rule of a row that says what an exception does.
+const EXCEPTION: &str = "exception";
+
+/// The rule of a row that says why a policy could not be evaluated at all.
+const EVALUATION: &str = "evaluation";
+
 /// Judges a request by one form of a policy.
 pub(super) fn evaluate<'v>(
     policy: &'v Policy,
@@ -49,6 +59,8 @@ pub(super) fn evaluate<'v>(
 ) -> Vec<Outcome<'v>> {
     let judging = Judging { policy, form, session, origin };
     match (policy.engine, policy.task) {
+        // It has had its say before anything is judged.
+        (_, Task::Mutate) => Vec::new(),
         (Engine::Kubernetes, _) => admission::judge(&judging),
         (Engine::Kyverno, Task::Validate) => validating::judge(&judging).into_iter().collect(),
         // It refuses nothing.
@@ -85,23 +97,21 @@ impl<'v> Judging<'v, '_> {
     }
 
     /// Whether the policy is about the request.
-    fn applies(&self) -> Reach {
+    fn applies(&self) -> About<'v> {
         let (policy, request) = (self.policy, self.session.request);
         if !self.is_command_line() {
             let namespace = request.resource().and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default();
             let is_housed = policy.head.cluster_wide() || policy.head.namespace == namespace;
             // Kyverno: its command line looks at neither.
             if !policy.admission || !is_housed {
-                return Reach::No;
+                return About::No;
             }
         }
         match policy.mode {
             // Kyverno: such a policy looks at whatever it is given.
-            Mode::Json if self.is_command_line() => Reach::Yes,
-            Mode::Json | Mode::Http | Mode::Envoy => Reach::No,
-            Mode::Kubernetes => {
-                self.session.target().map_or(Reach::No, |it| Reach::of(it.meets(&self.form.constraints)))
-            }
+            Mode::Json if self.is_command_line() => About::Yes(Reach::Yes, None),
+            Mode::Json | Mode::Http | Mode::Envoy => About::No,
+            Mode::Kubernetes => self.session.target().map_or(About::No, |target| about(self, target)),
         }
     }
 

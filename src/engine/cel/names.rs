@@ -5,6 +5,7 @@
 
 use super::{
     Status, Verdict,
+    equivalent::{As, api_version},
     exceptions::Exemption,
     host::{Answers, Made},
     matching::Target,
@@ -12,7 +13,12 @@ use super::{
 use crate::{
     cluster::NAME_LABEL,
     document::Node,
-    engine::{context::Session, evidence, outcome::Evidence, request::kind_of},
+    engine::{
+        context::{MADE_UP, Session, WHO_ASKS},
+        evidence,
+        outcome::Evidence,
+        request::kind_of,
+    },
     expr::{
         self, Arena,
         cel::{EvalError, Map, Root, Scope, Value},
@@ -25,6 +31,20 @@ use crate::{
 
 /// The variables of what has none.
 pub(super) static NO_VARIABLES: Variables = Variables::NONE;
+
+/// What is not known of a namespace that is not at hand, beside its name and labels.
+const NAMESPACE_METADATA: [&str; 10] = [
+    "generateName",
+    "namespace",
+    "annotations",
+    "UID",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "resourceVersion",
+    "finalizers",
+];
 
 /// The user that Kyverno's command line makes up for policies of Kubernetes.
 const SCANNER: &str = "system:kyverno:background-scan";
@@ -105,15 +125,6 @@ pub(super) struct Names<'v> {
     resource: Option<Node<'v>>,
     /// Why no expression can be evaluated.
     broken: Option<&'v Flaw>,
-    /// What is not known, though expressions may ask for it.
-    hidden: Hidden,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Hidden {
-    user: bool,
-    /// The name of a namespace of which nothing else is known.
-    namespace: Option<String>,
 }
 
 impl<'v> Names<'v> {
@@ -128,7 +139,6 @@ impl<'v> Names<'v> {
         let (arena, request) = (session.arena, session.request);
         let host: &Answers<'v> = arena.alloc(Answers::new(session, home));
         let mut scope = Scope::new(arena, host, &variables.programs, session.now);
-        let mut hidden = Hidden::default();
         let resource = request.resource();
         if sight == Sight::Payload {
             scope.set(Root::Object, resource.map_or(Value::Null, Value::from));
@@ -136,18 +146,15 @@ impl<'v> Names<'v> {
                 scope.set(root, Value::Null);
             }
         } else {
-            let view = View { session, sight };
+            let view = View { session, sight, version: None };
             let [object, old_object] = view.objects();
             scope.set(Root::Object, object);
             scope.set(Root::OldObject, old_object);
             if reads.request {
                 scope.set(Root::Request, view.request());
             }
-            hidden.user = request.user.is_none() && !session.cluster.is_command_line();
             if reads.namespace {
-                let (value, is_known) = view.namespace();
-                scope.set(Root::NamespaceObject, value);
-                hidden.namespace = (!is_known).then(|| view.namespace_name().to_owned());
+                scope.set(Root::NamespaceObject, view.namespace());
             }
             if sight == Sight::Rule {
                 scope.set(Root::Authorizer, view.authorizer());
@@ -155,7 +162,19 @@ impl<'v> Names<'v> {
         }
         scope.set(Root::Exceptions, exceptions(&[], arena));
         let broken = variables.broken.first().and_then(|it| it.program().err());
-        Self { scope, host, resource, broken, hidden }
+        Self { scope, host, resource, broken }
+    }
+
+    /// The names for a policy that sees the object in another version, which differs in nothing else.
+    pub(super) fn converted(mut self, session: &Session<'v>, sight: Sight, version: As<'v>) -> Self {
+        if version.is_some() {
+            let view = View { session, sight, version };
+            let [object, old_object] = view.objects();
+            self.scope.set(Root::Object, object);
+            self.scope.set(Root::OldObject, old_object);
+            self.scope.set(Root::Request, view.request());
+        }
+        self
     }
 
     /// The names for a policy that may look at the lists of exceptions.
@@ -175,20 +194,18 @@ impl<'v> Names<'v> {
         self
     }
 
-    fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
+    /// The names where another object than that of the request is looked at.
+    pub(super) fn seeing(mut self, object: Node<'v>) -> Self {
+        self.scope.set(Root::Object, Value::from(object));
+        self
+    }
+
+    /// The value of an expression.
+    pub(super) fn value(&self, expression: &'v Expression) -> Result<Value<'v>, Failure> {
         if let Some(flaw) = self.broken {
             return Err(Failure::from(flaw));
         }
         let program = expression.program().map_err(Failure::from)?;
-        let reads = expression.reads();
-        if reads.user && self.hidden.user {
-            return Err(Failure::Unknown("who makes the request (--userinfo or admit.yaml says it)".to_owned()));
-        }
-        if reads.whole_namespace
-            && let Some(name) = &self.hidden.namespace
-        {
-            return Err(Failure::Unknown(format!("the namespace `{name}`")));
-        }
         Ok(program.evaluate(&self.scope)?)
     }
 
@@ -248,6 +265,8 @@ impl<'v> Names<'v> {
 struct View<'v, 's> {
     session: &'s Session<'v>,
     sight: Sight,
+    /// The version that the object is converted to.
+    version: Option<&'v str>,
 }
 
 impl<'v> View<'v, '_> {
@@ -272,7 +291,19 @@ impl<'v> View<'v, '_> {
         }
         // Kyverno: where there is no object its policies see one that is empty.
         let absent = if self.sight == Sight::Policy { Value::Map(Map::Entries(&[])) } else { Value::Null };
-        [request.object, request.old_object].map(|it| it.map_or(absent, Value::from))
+        [request.object, request.old_object].map(|it| it.map_or(absent, |node| self.seen(node)))
+    }
+
+    /// An object in the version in which it is seen.
+    fn seen(&self, node: Node<'v>) -> Value<'v> {
+        let Some(version) = self.version else { return Value::from(node) };
+        let arena = self.session.arena;
+        let api_version = Value::String(api_version(node, version, arena));
+        let entries = node.entries().map(|(key, value)| match key {
+            "apiVersion" => (key, api_version),
+            _ => (key, Value::from(value)),
+        });
+        map(arena, &entries.collect::<Vec<_>>())
     }
 
     fn namespace_name(&self) -> &'v str {
@@ -280,32 +311,36 @@ impl<'v> View<'v, '_> {
         resource.and_then(|it| it.str_at(&["metadata", "namespace"])).unwrap_or_default()
     }
 
-    /// `namespaceObject`, and whether all of it is known.
-    fn namespace(&self) -> (Value<'v>, bool) {
+    /// `namespaceObject`.
+    fn namespace(&self) -> Value<'v> {
         let (session, arena, name) = (self.session, self.session.arena, self.namespace_name());
         let request = session.request;
         if name.is_empty() {
-            return (Value::Null, true);
+            return Value::Null;
         }
         if self.is_command_line() && self.sight == Sight::Policy {
             if let Some(given) = request.supplied.namespace {
-                return (Value::from_expr(arena, given), true);
+                return Value::from_expr(arena, given);
             }
             // Kyverno: for its command line there are the namespaces that the values know, and no others.
             if request.namespace_labels.is_none() {
-                return (Value::Null, true);
+                return Value::Null;
             }
         }
-        let known = if self.is_command_line() { None } else { session.cluster.object("", "Namespace", "", name) };
+        let known = if self.is_command_line() { None } else { session.cluster.namespace(name) };
         if let Some(node) = known {
-            return (as_held(arena, node, name), true);
+            return as_held(arena, node, name);
         }
-        let labels = match request.namespace_labels {
-            Some(labels) => Value::from_expr(arena, labels),
-            None => map(arena, &[(NAME_LABEL, Value::String(name))]),
-        };
-        let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
-        (map(arena, &[("metadata", metadata)]), self.is_command_line())
+        let labels = request.namespace_labels.map(|labels| Value::from_expr(arena, labels.value(arena)));
+        if self.is_command_line() {
+            let labels = labels.unwrap_or_else(|| map(arena, &[(NAME_LABEL, Value::String(name))]));
+            let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
+            return map(arena, &[("metadata", metadata)]);
+        }
+        let unknown = Value::Unknown(arena.alloc_str(&format!("the namespace `{name}`")));
+        let mut metadata = vec![("name", Value::String(name)), ("labels", labels.unwrap_or(unknown))];
+        metadata.extend(NAMESPACE_METADATA.map(|field| (field, unknown)));
+        map(arena, &[("metadata", map(arena, &metadata)), ("spec", unknown), ("status", unknown)])
     }
 
     /// `request`. What is empty is absent.
@@ -313,28 +348,28 @@ impl<'v> View<'v, '_> {
         let (session, arena) = (self.session, self.session.arena);
         let request = session.request;
         let kind = request.kind();
-        let of = |last: (&'v str, &'v str)| {
-            let parts = [("group", kind.group), ("version", kind.version), last];
+        let of = |version: &'v str, last: (&'v str, &'v str)| {
+            let parts = [("group", kind.group), ("version", version), last];
             map(arena, &parts.map(|(name, text)| (name, Value::String(text))))
         };
+        let version = self.version.unwrap_or(kind.version);
         let plural = session.target().map(Target::plural).unwrap_or_default();
-        let (of_kind, of_resource) = (of(("kind", kind.kind)), of(("resource", plural)));
         let name = request.resource().and_then(|it| it.str_at(&["metadata", "name"])).unwrap_or_default();
         let is_namespace =
             request.resource().map(kind_of).is_some_and(|it| it.group.is_empty() && it.kind == "Namespace");
         // The API server takes a namespace for part of itself.
         let namespace = if is_namespace && !self.is_command_line() { name } else { self.namespace_name() };
         let mut entries = vec![
-            ("kind", of_kind),
-            ("resource", of_resource),
-            ("requestKind", of_kind),
-            ("requestResource", of_resource),
+            ("kind", of(version, ("kind", kind.kind))),
+            ("resource", of(version, ("resource", plural))),
+            ("requestKind", of(kind.version, ("kind", kind.kind))),
+            ("requestResource", of(kind.version, ("resource", plural))),
             ("name", Value::String(name)),
             ("namespace", Value::String(namespace)),
             ("operation", Value::String(self.operation().name())),
             ("userInfo", self.user()),
             ("dryRun", Value::Bool(false)),
-            ("options", Value::Null),
+            ("options", if self.is_command_line() { Value::Null } else { Value::Unknown(MADE_UP) }),
         ];
         if !kind.subresource.is_empty() {
             entries.push(("subResource", Value::String(kind.subresource)));
@@ -344,7 +379,7 @@ impl<'v> View<'v, '_> {
             // Kyverno: its command line reads these anew, so that integers in them are integers.
             let read = |node: Option<Node<'v>>| match node {
                 Some(node) if self.is_command_line() => exact(arena, node),
-                Some(node) => Value::from(node),
+                Some(node) => self.seen(node),
                 None => Value::Null,
             };
             entries.push(("object", read(request.object)));
@@ -360,6 +395,12 @@ impl<'v> View<'v, '_> {
             Value::List(expr::cel::List::Items(arena.alloc_slice_copy(&items)))
         };
         let Some(user) = self.session.request.user else {
+            if !self.is_command_line() {
+                return map(
+                    arena,
+                    &["username", "uid", "groups", "extra"].map(|name| (name, Value::Unknown(WHO_ASKS))),
+                );
+            }
             if !self.is_always_new() {
                 return map(arena, &[]);
             }

@@ -3,7 +3,7 @@
 //! In: `paramKind` and `paramRef`. Out: the objects, or what is not known of them.
 
 use crate::{
-    cluster::Resources,
+    cluster::{Missing, Resources},
     document::Node,
     engine::{context::Session, matching::selects},
     expr::Value,
@@ -37,15 +37,31 @@ pub(super) fn find<'v>(session: &Session<'v>, kind: Option<&ParamKind>, referenc
         // A kind outside of namespaces is looked for outside of them.
         (found.is_empty() || found == namespace) && is_named(reference, *node)
     };
-    let objects = session.cluster.resources(wanted, session.world.policies.plurals()).filter(is_meant);
-    let each: Vec<Value<'v>> = objects.map(Value::from).collect();
-    match (each.is_empty(), reference.not_found) {
-        (false, _) => Params::Each(each),
-        // Where nothing else is known of a cluster, it is not known either whether it has parameters.
-        (true, NotFound::Allow) if !session.cluster.is_empty() => Params::Unbound,
-        (true, _) => {
-            let name = reference.name.as_deref().unwrap_or("that its selector means");
-            Params::Unknown(format!("the {} {name}", kind.kind))
+    let plurals = session.world.policies.plurals();
+    let objects = session.cluster.resources(wanted, plurals);
+    let is_held = !objects.is_empty();
+    let each: Vec<Value<'v>> = objects.into_iter().filter(is_meant).map(Value::from).collect();
+    if !each.is_empty() {
+        return Params::Each(each);
+    }
+    let unknown = || {
+        let name = reference.name.as_deref().unwrap_or("that its selector means");
+        Params::Unknown(format!("the {} {name}", kind.kind))
+    };
+    // Where nothing else is known of a cluster, it is not known either whether it has parameters.
+    if reference.not_found == NotFound::Deny || session.cluster.is_empty() {
+        return unknown();
+    }
+    match if is_held { Ok(()) } else { session.cluster.none_held(wanted, plurals).map(|_| ()) } {
+        Ok(()) => {
+            let name = reference.name.as_deref().unwrap_or_default();
+            let name = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
+            session.missed.note(&Missing::Absent { kind: wanted.title(), name });
+            Params::Unbound
+        }
+        Err(missing) => {
+            session.missed.note(&missing);
+            unknown()
         }
     }
 }

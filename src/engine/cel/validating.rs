@@ -4,10 +4,10 @@
 //! Exceptions come after the constraints and before the match conditions.
 
 use super::{
-    Judging, Outcome, Status, Verdict,
+    EVALUATION, EXCEPTION, Judging, Outcome, Status, Verdict,
     body::{self, Gate},
+    equivalent::{About, As, unclear},
     exceptions::{self, Exemption, Waivers},
-    matching::Reach,
     names::{Failure, Names, Sight},
 };
 use crate::policy::{
@@ -15,60 +15,60 @@ use crate::policy::{
     exception::Exception,
 };
 
-/// The rule of a row that says what an exception does.
-pub(super) const EXCEPTION: &str = "exception";
-
-/// The rule of a row that says why a policy could not be evaluated at all.
-pub(super) const EVALUATION: &str = "evaluation";
-
 pub(super) fn judge<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
     match judging.applies() {
-        Reach::No => None,
-        reach => matched(judging).map(|it| judging.as_far_as(reach, it)),
+        About::No => None,
+        About::Yes(reach, version) => Some(judging.as_far_as(reach, matched(judging, version))),
+        About::Unclear(what, at) => Some(judging.outcome("", unclear(what, at), judging.policy.action)),
     }
 }
 
-/// What the policy says of a request that it is about.
-fn matched<'v>(judging: &Judging<'v, '_>) -> Option<Outcome<'v>> {
+/// What the policy says of a request that it is about, as it sees the object.
+fn matched<'v>(judging: &Judging<'v, '_>, version: As<'v>) -> Outcome<'v> {
     let outcome = |rule, verdict| judging.outcome(rule, verdict, judging.policy.action);
     let Waivers { exemption, withheld } = match exceptions::find(judging) {
         Ok(waivers) => waivers,
-        Err(failure) => return Some(outcome(EVALUATION, unloaded(&failure))),
+        Err(failure) => return outcome(EVALUATION, unloaded(&failure)),
     };
     let exemption = match exemption {
         Exemption::Whole { exceptions, report } => {
             let told = exceptions::told(&exceptions, report);
             // Kyverno's command line, whose rows say nothing of this, is not asked twice.
-            let without = (!judging.is_command_line()).then(|| verdict(judging, &Exemption::None).1);
+            let without = (!judging.is_command_line()).then(|| verdict(judging, version, &Exemption::None).1);
             let waived = without.as_ref().map(|it| it.status);
             let evidence = without.map(|it| it.evidence).unwrap_or_default();
             let verdict = Verdict { evidence, ..told };
-            return Some(Outcome { exceptions, waived, ..outcome(EXCEPTION, verdict) });
+            return Outcome { exceptions, waived, ..outcome(EXCEPTION, verdict) };
         }
         exemption => exemption,
     };
-    let (rule, verdict) = verdict(judging, &exemption);
+    let (rule, verdict) = verdict(judging, version, &exemption);
     let near_misses = match verdict.status {
         Status::Fail if !judging.is_command_line() => exceptions::near_misses(judging),
         _ => Vec::new(),
     };
-    let partial = partly_waived(judging, &exemption, &verdict);
+    let partial = partly_waived(judging, version, &exemption, &verdict);
     let withheld = if verdict.status == Status::Fail { withheld } else { Vec::new() };
     let mut out = Outcome { near_misses, withheld, ..outcome(rule, verdict) };
     if let Some((exceptions, without)) = partial {
         (out.exceptions, out.waived, out.evidence) = (exceptions, Some(without.status), without.evidence);
     }
-    Some(out)
+    out
 }
 
 /// What the policy itself says, and the rule of the row.
-fn verdict<'v>(judging: &Judging<'v, '_>, exemption: &Exemption<'v>) -> (&'static str, Verdict) {
+fn verdict<'v>(
+    judging: &Judging<'v, '_>,
+    version: Option<&'v str>,
+    exemption: &Exemption<'v>,
+) -> (&'static str, Verdict) {
     let sight = match judging.policy.mode {
         Mode::Json => Sight::Payload,
         Mode::Kubernetes | Mode::Http | Mode::Envoy => Sight::Policy,
     };
     let body = &judging.form.body;
     let names = Names::new(judging.session, &judging.policy.head.namespace, sight, &body.variables, body.reads)
+        .converted(judging.session, sight, version)
         .exempting(exemption);
     match body::gate(&names, &body.conditions, |_, error| error.to_owned()) {
         Gate::Open => {}
@@ -137,6 +137,7 @@ fn unloaded(failure: &Failure) -> Verdict {
 /// The exceptions without whose lists the policy would say something else, and what.
 fn partly_waived<'v>(
     judging: &Judging<'v, '_>,
+    version: Option<&'v str>,
     exemption: &Exemption<'v>,
     with: &Verdict,
 ) -> Option<(Vec<&'v Exception>, Verdict)> {
@@ -145,6 +146,6 @@ fn partly_waived<'v>(
     if judging.is_command_line() || with.status != Status::Pass {
         return None;
     }
-    let (_, without) = verdict(judging, &Exemption::None);
+    let (_, without) = verdict(judging, version, &Exemption::None);
     (without.status != with.status).then(|| (exceptions.clone(), without))
 }

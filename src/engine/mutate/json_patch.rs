@@ -1,5 +1,6 @@
-//! JSON patches, RFC 6902, as Kyverno applies them: indexes may be negative, `remove` of what is not there does nothing,
-//! `add` makes the parents that are missing.
+//! JSON patches, RFC 6902. Rules of Kyverno apply them leniently: indexes may be negative, `remove` of what is not there
+//! does nothing, `add` makes the parents that are missing. Policies in CEL apply them as the API server does: what is not
+//! there is an error, and only indexes may be negative.
 //!
 //! In: an object and a list of operations. Out: the object after all of them, or why one of them can't be done. Crates
 //! for this change a `serde_json` value, which would be a copy of the whole object and knows no places; here only the
@@ -8,7 +9,101 @@
 use super::patched::{Patched, Sort};
 use crate::expr::{Arena, Value};
 
-/// Applies the operations in their order.
+/// Why a patch could not be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Stop {
+    /// A `test` does not hold. For the API server that is no error: the object stays what it was.
+    Test,
+    /// An operation can't be done.
+    Error(String),
+}
+
+impl From<String> for Stop {
+    fn from(text: String) -> Self {
+        Stop::Error(text)
+    }
+}
+
+/// Applies operations as the API server does.
+///
+/// # Errors
+/// The first operation that can't be done; what the object is then is of no use.
+pub(in crate::engine) fn apply_strictly<'v>(
+    object: &mut Patched<'v>,
+    operations: Value<'v>,
+    arena: &'v Arena,
+) -> Result<(), Stop> {
+    let Value::List(operations) = operations else {
+        return Err("a JSON patch is a list of operations".to_owned().into());
+    };
+    operations.iter().try_for_each(|operation| strictly(object, operation, arena))
+}
+
+fn strictly<'v>(object: &mut Patched<'v>, operation: Value<'v>, arena: &'v Arena) -> Result<(), Stop> {
+    let text = |key: &str| operation.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (op, written, from) = (text("op"), text("path"), text("from"));
+    let (path, source) = (steps(written, arena), steps(from, arena));
+    let value = || operation.get("value").map_or(Patched::Added(Value::Null), Patched::Added);
+    let missing =
+        |what: &str, path: &str| format!("{op} operation does not apply: doc is missing {what}: {path}: missing value");
+    let quoted = format!("{written:?}");
+    match op {
+        "add" => {
+            check_parent(object, &path).ok_or_else(|| missing("path", &quoted))?;
+            insert_at(object, &path, value(), written)?;
+        }
+        "replace" => {
+            check_parent(object, &path).ok_or_else(|| missing("path", written))?;
+            let part = find(object, &path).ok_or_else(|| missing("key", written))?;
+            *part = value();
+        }
+        "remove" => {
+            check_parent(object, &path).ok_or_else(|| missing("path", &quoted))?;
+            let last = path.last().copied().unwrap_or_default();
+            take(object, &path).ok_or_else(|| {
+                format!(
+                    "error in remove for path: '{written}': Unable to remove nonexistent key: {last}: missing value"
+                )
+            })?;
+        }
+        "test" => {
+            let found = find(object, &path).map(|it| it.value(arena));
+            if !found.unwrap_or(Value::Null).equals(value().value(arena)) {
+                return Err(Stop::Test);
+            }
+        }
+        "move" | "copy" => {
+            check_parent(object, &source).ok_or_else(|| missing("from path", from))?;
+            let part = if op == "copy" {
+                find(object, &source).map(|it| Patched::Added(it.value(arena)))
+            } else {
+                take(object, &source)
+            };
+            let part = part.ok_or_else(|| format!("error in {op} for path: '{from}': missing value"))?;
+            check_parent(object, &path).ok_or_else(|| missing("destination path", written))?;
+            insert_at(object, &path, part, written)?;
+        }
+        op => return Err(format!("unexpected kind: {op}").into()),
+    }
+    Ok(())
+}
+
+/// Whether what holds the last step of a path is there; the object as a whole has no place in anything.
+fn check_parent(object: &mut Patched<'_>, path: &[&str]) -> Option<()> {
+    let (_, parents) = path.split_last()?;
+    let parent = find(object, parents)?;
+    matches!(parent.sort(), Sort::Map | Sort::List).then_some(())
+}
+
+fn insert_at<'v>(object: &mut Patched<'v>, path: &[&'v str], value: Patched<'v>, written: &str) -> Result<(), String> {
+    let Some((last, parents)) = path.split_last() else { return Ok(()) };
+    match find(object, parents) {
+        Some(parent) => insert(parent, last, value, written),
+        None => Ok(()),
+    }
+}
+
+/// Applies the operations in their order, leniently.
 ///
 /// # Errors
 /// The first operation that can't be done; what the object is then is of no use.

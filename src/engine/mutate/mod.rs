@@ -6,22 +6,25 @@
 
 mod anchors;
 mod change;
-mod json_patch;
+pub(super) mod json_patch;
 mod merge;
 mod patch;
 mod patched;
+pub(super) mod structured;
 mod targets;
 #[cfg(test)]
 mod tests;
 
+pub(super) use patched::Patched;
+
 use super::{
-    Evidence, Outcome, Reach, Request, Status, USER_UNKNOWN, Waivers, World, applies,
-    cel::Admittance,
+    Evidence, Outcome, Reach, Request, Status, Waivers, World, applies, asked_by_whom,
+    cel::{self, Admittance},
     conditions::{self, Wanted},
     context::{RuleScope, Session},
-    gate::{self, Gatekeeper},
+    gate::{self, Gatekeeper, Obstacle},
     matching::Subjected,
-    nobody_known, skipped_by, supplied, undecided,
+    skipped_by, supplied,
     unsettled::{Decides, by_namespace},
     waivers,
 };
@@ -30,8 +33,9 @@ use crate::{
     expr::Arena,
     policy::{
         Action,
+        cel::Engine,
         classic::{Body, Policy, Rule, mutate::Mutate},
-        set::RuleRef,
+        set::{Found, PolicySet, RuleRef},
     },
 };
 
@@ -48,6 +52,8 @@ pub(crate) struct Mutated<'w> {
     pub failed: bool,
     /// Other objects that rules change.
     pub targets: Vec<Changed>,
+    /// How often the object was changed.
+    n_changes: usize,
 }
 
 /// Another object than that of the request, after a rule.
@@ -70,6 +76,14 @@ pub(crate) enum OnFailure {
     Stop,
 }
 
+/// The rules that change objects, in the order in which a cluster asks them: the API server's own policies come before the
+/// webhooks that it calls.
+pub(crate) fn in_order(policies: &PolicySet, rules: &[RuleRef]) -> Vec<RuleRef> {
+    let mut out: Vec<RuleRef> = rules.iter().copied().filter(|rule| policies.get(*rule).changes()).collect();
+    out.sort_by_key(|rule| !matches!(policies.get(*rule), Found::Cel(it, _) if it.engine == Engine::Kubernetes));
+    out
+}
+
 /// Applies mutate rules in their order; rules of other kinds are passed over. `targets` are the objects that rules for
 /// existing objects may change.
 pub(crate) fn mutate<'w>(
@@ -83,59 +97,127 @@ pub(crate) fn mutate<'w>(
     let mut arena = Arena::new();
     let mut done: Option<&Policy> = None;
     let mut gatekeeper = Gatekeeper::default();
+    let mut again = Vec::new();
     for reference in rules {
-        let Some((policy, rule)) = world.policies.classic_rule(*reference) else { continue };
+        let (policy, rule) = match world.policies.get(*reference) {
+            Found::Classic(policy, rule) => (policy, rule),
+            Found::Cel(policy, form) => {
+                let Some(changes) = &policy.changes else { continue };
+                let mutating = cel::Mutating { world, policy, changes, form, origin: *reference };
+                for said in mutating.step(&out.request(request), targets) {
+                    out.take(said, *reference);
+                }
+                if changes.again && !world.cluster.is_command_line() {
+                    again.push((mutating, out.n_changes));
+                }
+                continue;
+            }
+        };
         let Body::Mutate(block) = &rule.body else { continue };
         if done.is_some_and(|done| std::ptr::eq(done, policy)) {
             continue;
         }
         arena.reset();
-        let object = out.document.as_ref().map(Document::root).or(request.object);
-        let request = Request { object, ..*request };
+        let request = out.request(request);
         let applying = Applying { world, policy, rule, block, reference: *reference };
         let Some(said) = applying.step(&request, targets, &mut gatekeeper, &arena) else { continue };
-        match said {
-            Said::Whole(outcome, document) => {
-                let status = outcome.status;
-                if gatekeeper.has_refused() || (policy.first_rule_only && status == Status::Pass) {
-                    done = Some(policy);
-                }
-                out.outcomes.push(outcome);
-                if document.is_some() {
-                    out.document = document;
-                    out.changed_by.push(*reference);
-                }
-                if matches!(status, Status::Error | Status::Indeterminate) {
-                    out.failed = true;
-                    if on_failure == OnFailure::Stop {
-                        break;
-                    }
-                }
-            }
-            Said::Each(said) => {
-                for (target, outcome, document) in said {
-                    if let Some(target) = target {
-                        out.targets.push(Changed { outcome: out.outcomes.len(), target, document });
-                    }
-                    out.outcomes.push(outcome);
-                }
+        let status = out.take(said, *reference);
+        if gatekeeper.has_refused() || (policy.first_rule_only && status == Some(Status::Pass)) {
+            done = Some(policy);
+        }
+        if matches!(status, Some(Status::Error | Status::Indeterminate)) && on_failure == OnFailure::Stop {
+            break;
+        }
+    }
+    // What asks for it sees once more what others made of the object since.
+    for (mutating, n_changes) in again {
+        if out.n_changes == n_changes {
+            continue;
+        }
+        for said in mutating.step(&out.request(request), &[]) {
+            if let Said::Whole(outcome, document) = said
+                && (document.is_some() || matches!(outcome.status, Status::Error | Status::Indeterminate))
+            {
+                let origin = mutating.origin;
+                out.outcomes.retain(|it| it.origin != Some(origin));
+                out.take(Said::Whole(outcome, document), origin);
             }
         }
     }
     out
 }
 
+impl<'w> Mutated<'w> {
+    /// A request with the object as it is by now.
+    fn request<'r>(&'r self, request: &Request<'r>) -> Request<'r> {
+        Request { object: self.document.as_ref().map(Document::root).or(request.object), ..*request }
+    }
+
+    /// Takes what a rule says, and the status of what it says of the object of the request.
+    fn take(&mut self, said: Said<'w>, by: RuleRef) -> Option<Status> {
+        match said {
+            Said::Whole(outcome, document) => {
+                let status = outcome.status;
+                self.outcomes.push(outcome);
+                if document.is_some() {
+                    self.document = document;
+                    self.n_changes += 1;
+                    if !self.changed_by.contains(&by) {
+                        self.changed_by.push(by);
+                    }
+                }
+                self.failed |= matches!(status, Status::Error | Status::Indeterminate);
+                Some(status)
+            }
+            Said::Each(said) => {
+                for (target, outcome, document) in said {
+                    if let Some(target) = target {
+                        self.targets.push(Changed { outcome: self.outcomes.len(), target, document });
+                    }
+                    self.outcomes.push(outcome);
+                }
+                None
+            }
+        }
+    }
+}
+
 /// What one rule says.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
-enum Said<'w> {
+pub(super) enum Said<'w> {
     /// Of the object of the request.
     Whole(Outcome<'w>, Option<Document>),
     /// Of other objects.
     Each(Vec<OfTarget<'w>>),
 }
 
+impl<'w> Said<'w> {
+    /// The same when labels of a namespace decide, which are not known. What would be changed may stay as it is: either way
+    /// the object is not known.
+    pub(super) fn unsettled(self, request: &Request<'_>, world: World<'w>, decides: Decides<'_>) -> Self {
+        let Said::Whole(outcome, document) = self else { return self };
+        let outcome = match outcome.status {
+            Status::Skip => return Said::Whole(outcome, document),
+            Status::Pass => {
+                Outcome { status: Status::Indeterminate, message: "the object would be changed".to_owned(), ..outcome }
+            }
+            Status::Fail | Status::Error | Status::Indeterminate => outcome,
+        };
+        Said::Whole(by_namespace(outcome, request, world.cluster, decides), None)
+    }
+
+    /// The same when it is not known whether the rule applies. What would be changed, and maybe is not, can't be judged.
+    fn left_open(self, obstacle: &Obstacle) -> Self {
+        match self {
+            Said::Whole(outcome, None) if outcome.status == Status::Skip => Said::Whole(outcome, None),
+            Said::Whole(outcome, _) => Said::Whole(gate::undone(outcome, obstacle), None),
+            Said::Each(said) => Said::Each(said),
+        }
+    }
+}
+
 /// Which other object, what the rule says of it, and the object after it. Without an object: why no object is known.
-type OfTarget<'w> = (Option<usize>, Outcome<'w>, Option<Document>);
+pub(super) type OfTarget<'w> = (Option<usize>, Outcome<'w>, Option<Document>);
 
 /// Why a rule could not be applied.
 #[derive(Clone, Debug)]
@@ -175,7 +257,24 @@ impl<'w> Applying<'w> {
     where
         'w: 'v,
     {
-        let (policy, rule) = (self.policy, self.rule);
+        let session = Session::new(request, self.world, arena);
+        let mut said = self.within(&session, targets, gatekeeper);
+        if let Some(Said::Whole(outcome, _)) = &mut said {
+            outcome.hangs_on.extend(session.missed.take());
+        }
+        said
+    }
+
+    fn within<'v>(
+        &self,
+        session: &Session<'v>,
+        targets: &[Node<'v>],
+        gatekeeper: &mut Gatekeeper<'w>,
+    ) -> Option<Said<'w>>
+    where
+        'w: 'v,
+    {
+        let (policy, rule, request) = (self.policy, self.rule, session.request);
         let object = request.object?;
         let is_command_line = self.world.cluster.is_command_line();
         if !policy.admission && !is_command_line {
@@ -186,23 +285,16 @@ impl<'w> Applying<'w> {
             return None;
         }
         let subject = Subjected::new(request, object, self.world.cluster);
-        let session = Session::new(request, self.world, arena);
-        match gatekeeper.admit(policy, &session) {
-            Admittance::Open => self.say(&session, &subject, object, targets),
+        match gatekeeper.admit(policy, session) {
+            Admittance::Open => self.say(session, &subject, object, targets),
             Admittance::Closed => None,
             Admittance::Refused(status, obstacle) => {
                 let outcome = gate::refused(policy, rule, &subject, (*status, obstacle))?;
                 Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None))
             }
-            Admittance::Unknown(obstacle) => match self.say(&session, &subject, object, targets)? {
-                // What would be changed, and maybe is not, can't be judged.
-                Said::Whole(outcome, Some(_)) => {
-                    let outcome = Outcome { status: Status::Error, ..outcome };
-                    Some(Said::Whole(gate::left_open(outcome, obstacle), None))
-                }
-                Said::Whole(outcome, None) => Some(Said::Whole(gate::left_open(outcome, obstacle), None)),
-                said @ Said::Each(_) => Some(said),
-            },
+            Admittance::Unknown(obstacle) => {
+                self.say(session, &subject, object, targets).map(|it| it.left_open(obstacle))
+            }
         }
     }
 
@@ -222,21 +314,36 @@ impl<'w> Applying<'w> {
         if reach == Reach::No {
             return None;
         }
-        if reach == Reach::DependsOnUser || (rule.reads_user && nobody_known(session)) {
-            let at = rule.object().get("match").map_or(rule.node, Node::id);
-            let outcome = undecided(policy, rule, at, USER_UNKNOWN);
-            return Some(Said::Whole(Outcome { origin: Some(self.reference), ..outcome }, None));
-        }
+        let said = self.apply(session, subject, object, targets);
+        Some(match reach {
+            Reach::DependsOnUser => said.left_open(&asked_by_whom(rule)),
+            Reach::DependsOnNamespace => said.unsettled(session.request, self.world, Decides::Rule),
+            Reach::No | Reach::Yes => said,
+        })
+    }
+
+    /// What the rule says when it applies.
+    fn apply<'v>(
+        &self,
+        session: &Session<'v>,
+        subject: &Subjected<'v>,
+        object: Node<'v>,
+        targets: &[Node<'v>],
+    ) -> Said<'w>
+    where
+        'w: 'v,
+    {
+        let (policy, rule) = (self.policy, self.rule);
         let scope = RuleScope::new(session, supplied(policy, rule, session));
         scope.declare(&rule.context, &rule.document);
         if let Some(preconditions) = &rule.preconditions {
             match conditions::evaluate(preconditions, &rule.document, &scope, Wanted::False) {
                 Ok(decision) if decision.holds => {}
-                Ok(decision) => return Some(self.whole(Status::Skip, unmet(&decision.message))),
+                Ok(decision) => return self.whole(Status::Skip, unmet(&decision.message)),
                 Err(error) => {
                     let text = format!("failed to evaluate preconditions: {error}");
                     let status = if error.indeterminate().is_some() { Status::Indeterminate } else { Status::Error };
-                    return Some(self.whole(status, text));
+                    return self.whole(status, text);
                 }
             }
         }
@@ -246,26 +353,17 @@ impl<'w> Applying<'w> {
         if !exceptions.is_empty() {
             let without = self.block.targets.is_empty().then(|| self.changed(&scope, object).0.status);
             let outcome = self.outcome(Status::Skip, skipped_by(&exceptions));
-            return Some(Said::Whole(Outcome { exceptions, waived: without, ..outcome }, None));
+            return Said::Whole(Outcome { exceptions, waived: without, ..outcome }, None);
         }
         if !self.block.targets.is_empty() {
-            return Some(Said::Each(self.each(&scope, targets)));
+            return Said::Each(self.each(&scope, targets));
         }
         let (outcome, document) = self.changed(&scope, object);
-        let decides = match unsettled {
-            _ if reach == Reach::DependsOnNamespace => Decides::Rule,
-            Some(exception) => Decides::Exception(&exception.key),
-            None => return Some(Said::Whole(outcome, document)),
-        };
-        if outcome.status == Status::Skip {
-            return Some(Said::Whole(outcome, document));
+        let said = Said::Whole(outcome, document);
+        match unsettled {
+            Some(exception) => said.unsettled(session.request, self.world, Decides::Exception(&exception.key)),
+            None => said,
         }
-        // What the rule would change may stay as it is: either way the object is not known.
-        let failed = match outcome.status {
-            Status::Pass => self.outcome(Status::Indeterminate, "the rule would change the object".to_owned()),
-            _ => outcome,
-        };
-        Some(Said::Whole(by_namespace(failed, session.request, self.world.cluster, decides), None))
     }
 
     /// What the rule makes of one object.
@@ -329,7 +427,7 @@ impl<'w> Applying<'w> {
 }
 
 /// The first field that makes an object another one for the API server.
-fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str> {
+pub(super) fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str> {
     let fields: [(&str, &[&str]); 4] = [
         ("apiVersion", &["apiVersion"]),
         ("kind", &["kind"]),

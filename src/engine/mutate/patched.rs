@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use crate::{
-    document::{Builder, Document, Integers, Node, NodeId},
+    document::{Builder, Document, Node, NodeId},
     expr::{Arena, List, Map, Number, Value},
     span::Span,
 };
 
 /// A part of an object.
 #[derive(Clone, Debug)]
-pub(super) enum Patched<'v> {
+pub(in crate::engine) enum Patched<'v> {
     /// As it was.
     Kept(Node<'v>),
     /// New.
@@ -26,7 +26,7 @@ pub(super) enum Patched<'v> {
 
 /// What a part is, without what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(in crate::engine) enum Sort {
     Null,
     Scalar,
     List,
@@ -35,7 +35,7 @@ pub(super) enum Sort {
 
 impl<'v> Patched<'v> {
     /// What it is.
-    pub(super) fn sort(&self) -> Sort {
+    pub(in crate::engine) fn sort(&self) -> Sort {
         let value = match self {
             Patched::Kept(node) => Value::from(*node),
             Patched::Added(value) => *value,
@@ -51,7 +51,7 @@ impl<'v> Patched<'v> {
     }
 
     /// The entries of a map, to be changed; `None` for anything else.
-    pub(super) fn entries(&mut self) -> Option<&mut Vec<(&'v str, Patched<'v>)>> {
+    pub(in crate::engine) fn entries(&mut self) -> Option<&mut Vec<(&'v str, Patched<'v>)>> {
         match self {
             Patched::Kept(node) if node.is_map() => {
                 let entries = node.entries().map(|(key, value)| (key, Patched::Kept(value))).collect();
@@ -69,7 +69,7 @@ impl<'v> Patched<'v> {
     }
 
     /// The items of a list, to be changed; `None` for anything else.
-    pub(super) fn items(&mut self) -> Option<&mut Vec<Patched<'v>>> {
+    pub(in crate::engine) fn items(&mut self) -> Option<&mut Vec<Patched<'v>>> {
         match self {
             Patched::Kept(node) if node.is_list() => {
                 *self = Patched::List(node.items().map(Patched::Kept).collect(), Some(*node));
@@ -86,7 +86,7 @@ impl<'v> Patched<'v> {
     }
 
     /// The value, as expressions see it.
-    pub(super) fn value(&self, arena: &'v Arena) -> Value<'v> {
+    pub(in crate::engine) fn value(&self, arena: &'v Arena) -> Value<'v> {
         match self {
             Patched::Kept(node) => Value::from(*node),
             Patched::Added(value) => *value,
@@ -102,7 +102,7 @@ impl<'v> Patched<'v> {
     }
 
     /// The value below a key of a map.
-    pub(super) fn get(&self, key: &str, arena: &'v Arena) -> Option<Value<'v>> {
+    pub(in crate::engine) fn get(&self, key: &str, arena: &'v Arena) -> Option<Value<'v>> {
         match self {
             Patched::Map(entries, _) => entries.iter().find(|(name, _)| *name == key).map(|(_, it)| it.value(arena)),
             Patched::Kept(node) => node.get(key).map(Value::from),
@@ -112,7 +112,7 @@ impl<'v> Patched<'v> {
     }
 
     /// Whether it still has the value of a node.
-    pub(super) fn is(&self, node: Node<'v>) -> bool {
+    pub(in crate::engine) fn is(&self, node: Node<'v>) -> bool {
         match self {
             Patched::Kept(kept) => *kept == node || Value::from(*kept).equals(Value::from(node)),
             Patched::Added(value) => value.equals(Value::from(node)),
@@ -130,11 +130,11 @@ impl<'v> Patched<'v> {
     }
 
     /// A document with the part on top, for the file of `object`, which it was made from.
-    pub(super) fn into_document(self, object: Node<'v>) -> Document {
+    pub(in crate::engine) fn into_document(self, object: Node<'v>) -> Document {
         let mut builder = Builder::new(Arc::clone(object.file()));
         let root = build(&mut builder, &self, object.heading());
         let mut document = builder.finish(root);
-        document.set_integers(Integers::Floats);
+        document.set_integers(object.document().integers());
         document
     }
 }

@@ -80,7 +80,7 @@ impl<'v> Spot<'v> {
     fn entry(map: Map<'v>, key: &'v str, present: bool, nearest: Self) -> Self {
         match map {
             Map::Node(node) if present => Spot::Entry(node, key),
-            Map::Node(_) | Map::Entries(_) => nearest,
+            Map::Node(_) | Map::Entries(_) | Map::Partial(_) => nearest,
         }
     }
 

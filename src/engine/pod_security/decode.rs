@@ -4,10 +4,12 @@
 //! blame. Nothing is built: the checks read the document itself. Unknown fields are fine, and null is always the zero
 //! value.
 
-use super::schema::{Object, Type};
 use crate::{
     document::{Kind, Node},
-    k8s::{gofloat, quantity},
+    k8s::{
+        gofloat, quantity,
+        types::{Object, Type},
+    },
 };
 
 /// A value of the wrong type.

@@ -19,7 +19,6 @@ mod probe_hosts;
 mod proc_mount;
 mod run_as_non_root;
 mod run_as_user;
-mod schema;
 mod se_linux;
 mod seccomp;
 mod sysctls;

@@ -13,9 +13,13 @@ use smallvec::SmallVec;
 use super::{
     Found, Violation,
     decode::{self, Misfit, integer},
-    schema,
 };
-use crate::{document::Node, engine::images, k8s::wildcard::Wildcard, policy::pod_security::Version};
+use crate::{
+    document::Node,
+    engine::images,
+    k8s::{types, wildcard::Wildcard},
+    policy::pod_security::Version,
+};
 
 /// The lists of containers, in the order in which checks visit them.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -63,7 +67,7 @@ impl<'d> LastPod<'d> {
 impl<'d> Pod<'d> {
     fn read(object: Node<'d>) -> Result<Self, Unreadable<'d>> {
         let kind = object.str_at(&["kind"]).unwrap_or_default();
-        let (Some(of), Some(spec_path)) = (schema::of_kind(kind), images::pod_spec_path(kind)) else {
+        let (Some(of), Some(spec_path)) = (types::workload(kind), images::pod_spec_path(kind)) else {
             return Err(Unreadable::Kind);
         };
         if let Some(misfit) = decode::misfit(object, of) {

@@ -186,7 +186,7 @@ fn judged<T>(
         old_object,
         subresource: "",
         user: (!cluster.is_command_line()).then_some(&user),
-        namespace_labels: cluster.namespace_labels(namespace, &arena),
+        namespace_labels: cluster.namespace_labels(namespace),
         supplied: Supplied::default(),
     };
     let world = World { policies: set, cluster, now: 0, withheld: &engine::withheld::NOTHING };

@@ -29,6 +29,34 @@ pub(crate) enum Family {
     ClusterPolicy,
 }
 
+impl Family {
+    /// All of them.
+    pub(crate) const ALL: [Family; 8] = [
+        Family::ValidatingPolicy,
+        Family::MutatingPolicy,
+        Family::GeneratingPolicy,
+        Family::ImageValidatingPolicy,
+        Family::DeletingPolicy,
+        Family::ValidatingAdmissionPolicy,
+        Family::MutatingAdmissionPolicy,
+        Family::ClusterPolicy,
+    ];
+
+    /// The name of the kind that is not namespaced.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Family::ValidatingPolicy => "ValidatingPolicy",
+            Family::MutatingPolicy => "MutatingPolicy",
+            Family::GeneratingPolicy => "GeneratingPolicy",
+            Family::ImageValidatingPolicy => "ImageValidatingPolicy",
+            Family::DeletingPolicy => "DeletingPolicy",
+            Family::ValidatingAdmissionPolicy => "ValidatingAdmissionPolicy",
+            Family::MutatingAdmissionPolicy => "MutatingAdmissionPolicy",
+            Family::ClusterPolicy => "ClusterPolicy",
+        }
+    }
+}
+
 /// A variable that a policy's engine sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Root {

@@ -54,13 +54,10 @@ pub(crate) enum Expected {
     /// Text or null: `auditAnnotations`.
     StringOrNull,
     /// `Object`: `applyConfiguration`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "policies that change objects will ask for it"))]
     Object,
     /// A list of `JSONPatch`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "policies that change objects will ask for it"))]
     JsonPatches,
     /// A map with string keys: `targetMatchConstraints.expression`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "policies that change objects will ask for it"))]
     Map,
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Scope<'v> {
     floor: Cell<u64>,
     bytes: Cell<u64>,
     levels: Cell<u32>,
+    /// Whether a root holds something that is not known.
+    hides: bool,
 }
 
 impl<'v> Scope<'v> {
@@ -45,12 +47,14 @@ impl<'v> Scope<'v> {
             floor: Cell::new(0),
             bytes: Cell::new(MAX_BYTES),
             levels: Cell::new(0),
+            hides: false,
         }
     }
 
     /// Says what a root stands for, and forgets the values of variables.
     pub(crate) fn set(&mut self, root: Root, value: Value<'v>) {
         self.roots[root as usize] = Some(value);
+        self.hides |= value.missing().is_some();
         self.cache.borrow_mut().fill(None);
     }
 
@@ -62,6 +66,14 @@ impl<'v> Scope<'v> {
     /// The memory for computed values.
     pub(crate) fn arena(&self) -> &'v Arena {
         self.arena
+    }
+
+    /// Refuses a value of which something is not known to whoever looks at all of it.
+    pub(super) fn whole(&self, value: Value<'v>) -> Result<(), EvalError> {
+        if !self.hides {
+            return Ok(());
+        }
+        value.missing().map_or(Ok(()), |what| Err(EvalError::indeterminate(what)))
     }
 
     /// The time, in nanoseconds since 1970.

@@ -184,8 +184,8 @@ fn types_are_checked_beforehand() {
 fn constants_are_tried_beforehand() {
     check(&[
         ("int('abc')", "refused: strconv.ParseInt: parsing \"abc\": invalid syntax"),
-        ("duration('1d')", "refused: time: invalid duration \"1d\""),
-        ("object.t || 'a'.matches('(')", "refused: error parsing regexp: unclosed group: `(`"),
+        ("duration('1d')", "refused: time: unknown unit \"d\" in duration \"1d\""),
+        ("object.t || 'a'.matches('(')", "refused: error parsing regexp: missing closing ): `(`"),
         (
             "timestamp('2024-01-02')",
             "refused: parsing time \"2024-01-02\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"T\"",

@@ -19,7 +19,9 @@ pub(super) fn string(value: Value<'_>) -> Option<String> {
         Value::Opaque(Opaque::Ip(address)) => address.to_string(),
         Value::Opaque(Opaque::Cidr(address, bits)) => format!("{address}/{bits}"),
         Value::Type(name) => (*name).to_owned(),
-        Value::Null | Value::List(_) | Value::Map(_) | Value::Optional(_) | Value::Opaque(_) => return None,
+        Value::Null | Value::List(_) | Value::Map(_) | Value::Optional(_) | Value::Opaque(_) | Value::Unknown(_) => {
+            return None;
+        }
     })
 }
 
@@ -107,6 +109,7 @@ pub(crate) fn literal(value: Value<'_>) -> String {
                 out.push(')');
             }
             Value::Opaque(opaque) => out.push_str(&opaque.literal()),
+            Value::Unknown(_) => out.push('?'),
             Value::Bool(_) | Value::Int(_) | Value::Type(_) => out.push_str(&string(value).unwrap_or_default()),
         }
     }

@@ -162,7 +162,7 @@ impl Constant {
             Value::Timestamp(time) => Constant::Timestamp(*time),
             Value::Duration(nanos) => Constant::Duration(nanos),
             Value::Type(name) => Constant::Type(name),
-            Value::List(_) | Value::Map(_) | Value::Optional(_) | Value::Opaque(_) => return None,
+            Value::List(_) | Value::Map(_) | Value::Optional(_) | Value::Opaque(_) | Value::Unknown(_) => return None,
         })
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Value<'v> {
     Optional(Option<&'v Value<'v>>),
     /// A value of a library.
     Opaque(&'v Opaque<'v>),
+    /// What a cluster knows, and is not known here; the text says what it is. It stands in maps, and no expression gets it.
+    Unknown(&'v str),
 }
 
 /// A list, from a document or computed.
@@ -118,6 +120,17 @@ impl<'v> From<Node<'v>> for Value<'v> {
 }
 
 impl<'v> Value<'v> {
+    /// What is not known of the value: of itself, or of a part of it. Nodes of documents are known.
+    pub(super) fn missing(self) -> Option<&'v str> {
+        match self {
+            Value::Unknown(what) => Some(what),
+            Value::List(List::Items(items)) => items.iter().find_map(|it| it.missing()),
+            Value::Map(Map::Entries(entries)) => entries.iter().find_map(|(_, it)| it.missing()),
+            Value::Optional(Some(value)) => value.missing(),
+            _ => None,
+        }
+    }
+
     /// A value of other expressions. Nodes are borrowed, computed lists and maps are copied into the arena.
     pub(crate) fn from_expr(arena: &'v Arena, value: expr::Value<'v>) -> Self {
         match value {
@@ -131,9 +144,11 @@ impl<'v> Value<'v> {
                 let items = items.iter().map(|item| Value::from_expr(arena, *item));
                 Value::List(List::Items(arena.alloc_slice_fill_iter(items.collect::<Vec<_>>())))
             }
-            expr::Value::Map(expr::Map::Entries(entries)) => {
-                let entries = entries.iter().map(|(key, value)| (Value::String(key), Value::from_expr(arena, *value)));
-                Value::Map(Map::Entries(arena.alloc_slice_fill_iter(entries.collect::<Vec<_>>())))
+            expr::Value::Map(map) => {
+                let known = map.iter().map(|(key, value)| (Value::String(key), Value::from_expr(arena, value)));
+                let unknown: &[(&str, &str)] = if let expr::Map::Partial(map) = map { map.unknown } else { &[] };
+                let unknown = unknown.iter().map(|(key, what)| (Value::String(key), Value::Unknown(what)));
+                Value::Map(Map::Entries(arena.alloc_slice_fill_iter(known.chain(unknown).collect::<Vec<_>>())))
             }
         }
     }
@@ -176,7 +191,7 @@ impl<'v> Value<'v> {
             }
             Value::Timestamp(_) | Value::Duration(_) => expr::Value::string_in(arena, &super::text::string(self)?),
             Value::Optional(Some(value)) => return value.to_expr(arena),
-            Value::Opaque(_) | Value::Type(_) => return None,
+            Value::Opaque(_) | Value::Type(_) | Value::Unknown(_) => return None,
         })
     }
 
@@ -197,6 +212,7 @@ impl<'v> Value<'v> {
             Value::Type(_) => "type",
             Value::Optional(_) => "optional_type",
             Value::Opaque(opaque) => opaque.type_name(),
+            Value::Unknown(_) => "unknown",
         }
     }
 

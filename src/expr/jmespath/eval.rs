@@ -58,6 +58,7 @@ pub(super) fn evaluate<'v>(ast: &Ast, scope: &dyn Scope<'v>, arena: &'v Arena) -
     let finished = evaluator.eval(ast, Subject::Root).and_then(|value| {
         // Parts of a document are as large as the document; computed values may share parts and grow when written.
         if value.node().is_none() {
+            known(value)?;
             evaluator.charge_written(value)?;
         }
         Ok(value)
@@ -245,6 +246,9 @@ impl<'v> Evaluator<'_, 'v> {
             Subject::Root => self.scope.lookup(name)?,
             Subject::Value(Value::Map(map)) => {
                 self.charge(map.len() / 16)?;
+                if let Some(what) = map.missing(name) {
+                    return Err(EvalError::unknown(what).into());
+                }
                 map.get(name)
             }
             Subject::Value(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::List(_)) => {
@@ -306,6 +310,8 @@ impl<'v> Evaluator<'_, 'v> {
     }
 
     fn compare(&self, comparison: Comparison, left: Value<'v>, right: Value<'v>) -> Result<Value<'v>, EvalError> {
+        known(left)?;
+        known(right)?;
         let ordered = |holds: fn(f64, f64) -> bool| match (left, right) {
             (Value::Number(Number::Float(left)), Value::Number(Number::Float(right))) => {
                 Value::Bool(holds(left, right))
@@ -380,6 +386,7 @@ impl<'v> Evaluator<'_, 'v> {
         let Value::Map(map) = absorb(self.eval(source, subject))? else {
             return Ok(Value::Null);
         };
+        known(Value::Map(map))?;
         let mut out = Vec::new();
         // Kyverno: the values are preceded by one null for each key, seen when `each` makes something of null.
         if !map.is_empty() {
@@ -437,6 +444,9 @@ impl<'v> Evaluator<'_, 'v> {
                 Ast::Reference(inner) => Argument::Expression(inner),
                 _ => Argument::Value(absorb(self.eval(argument, subject))?),
             });
+            if let Some(Argument::Value(value)) = values.last() {
+                known(*value)?;
+            }
         }
         function.check(&values)?;
         (function.apply)(&Call { evaluator: self, function, arguments: &values })
@@ -462,6 +472,11 @@ impl<'v> Evaluator<'_, 'v> {
         self.charge_bytes(text.len())?;
         Ok(Value::string_in(self.arena, text))
     }
+}
+
+/// Refuses a value of which a part is not known to whoever looks at all of it.
+fn known(value: Value<'_>) -> Result<(), EvalError> {
+    value.missing().map_or(Ok(()), |what| Err(EvalError::unknown(what)))
 }
 
 /// Whether a value counts as true: all but null, false, and empty text, lists and maps.

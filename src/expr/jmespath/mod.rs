@@ -107,6 +107,13 @@ pub(crate) enum EvalError {
     },
 }
 
+impl EvalError {
+    /// For a value that is not known here.
+    pub(crate) fn unknown(what: &str) -> Self {
+        EvalError::Indeterminate { missing: what.to_owned() }
+    }
+}
+
 /// The names at the root of an expression.
 ///
 /// The root is no materialized map: a name is looked up when evaluation comes to it.

@@ -1,4 +1,4 @@
-//! `ValidatingAdmissionPolicy` and its bindings, of Kubernetes itself.
+//! `ValidatingAdmissionPolicy`, `MutatingAdmissionPolicy` and their bindings, of Kubernetes itself.
 //!
 //! In: a document. Out: the policy or binding, and what the API server would refuse in it.
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{
     compile::{Compiler, Profile},
     constraints, decode,
-    model::{Binding, Engine, Form, Mode, NotFound, ParamKind, ParamRef, Policy, Task},
-    refuse,
+    model::{Binding, Changes, Engine, Form, Mode, NotFound, ParamKind, ParamRef, Policy, Task},
+    mutating, refuse,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -45,15 +45,53 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, measure: Measure, p
         action: Action::Audit,
         param_kind,
         forms: vec![Form { flavor: None, constraints, body }],
+        changes: None,
     })
 }
 
-/// Decodes a `ValidatingAdmissionPolicyBinding`.
+/// Decodes and compiles a `MutatingAdmissionPolicy`.
+pub(crate) fn mutating(
+    document: &Arc<Document>,
+    node: NodeId,
+    measure: Measure,
+    problems: &Problems,
+) -> Option<Policy> {
+    let object = document.node(node);
+    let head = decode::head(document, object, "MutatingAdmissionPolicy", false, problems)?;
+    let spec = object.get("spec")?;
+    let param_kind = param_kind(spec);
+    let body = Compiler::new(Profile::AdmissionMutating { params: param_kind.is_some() }).body(spec);
+    if measure == Measure::Cluster {
+        body.report(problems);
+    }
+    let constraints = constraints::decode(spec.get("matchConstraints"), problems).unwrap_or_default();
+    Some(Policy {
+        document: Arc::clone(document),
+        node,
+        head,
+        engine: Engine::Kubernetes,
+        task: Task::Mutate,
+        mode: Mode::Kubernetes,
+        admission: true,
+        failure: decode::failure_policy(spec),
+        action: Action::Enforce,
+        param_kind,
+        forms: vec![Form { flavor: None, constraints, body }],
+        changes: Some(Changes {
+            replaces: false,
+            again: spec.str_at(&["reinvocationPolicy"]) == Some("IfNeeded"),
+            existing: None,
+        }),
+    })
+}
+
+/// Decodes a binding.
 pub(crate) fn binding(object: Node<'_>, problems: &Problems) -> Option<Binding> {
     let fields = Fields::read(object, "a binding", problems)?;
     let metadata = Fields::read(fields.require("metadata")?, "metadata", problems)?;
     let spec = Fields::read(fields.require("spec")?, "spec", problems)?;
     Some(Binding {
+        mutates: object.str_at(&["kind"]) == Some("MutatingAdmissionPolicyBinding"),
         name: metadata.string("name")?.to_owned(),
         policy: spec.string("policyName").unwrap_or_default().to_owned(),
         resources: constraints::decode(spec.get("matchResources"), problems),
@@ -92,6 +130,20 @@ pub(crate) fn check(object: Node<'_>, kind: Admission, problems: &Problems) {
     let Some(spec) = object.get("spec") else { return };
     let lacks = |key: &str| spec.get(key).is_none_or(|it| it.len() == 0 && it.as_str().is_none_or(str::is_empty));
     match kind {
+        Admission::MutatingPolicy => {
+            if spec.at(&["matchConstraints", "resourceRules"]).is_none_or(|it| it.len() == 0) {
+                let at = spec.get("matchConstraints").unwrap_or(spec);
+                refuse(at, problems, "matchConstraints.resourceRules: Required value", "say what the policy matches");
+            }
+            if lacks("mutations") {
+                refuse(spec, problems, "mutations: Required value", "say what is changed in `mutations`");
+            }
+            if lacks("reinvocationPolicy") {
+                let help = "write `reinvocationPolicy: Never` or `IfNeeded`";
+                refuse(spec, problems, "reinvocationPolicy: Required value", help);
+            }
+            mutating::check_mutations(spec, problems);
+        }
         Admission::Policy => {
             if spec.at(&["matchConstraints", "resourceRules"]).is_none_or(|it| it.len() == 0) {
                 let at = spec.get("matchConstraints").unwrap_or(spec);
@@ -102,11 +154,11 @@ pub(crate) fn check(object: Node<'_>, kind: Admission, problems: &Problems) {
                 refuse(spec, problems, message, "say what must hold in `validations`");
             }
         }
-        Admission::Binding => {
+        Admission::Binding | Admission::MutatingBinding => {
             if lacks("policyName") {
                 refuse(spec, problems, "policyName: Required value", "name the policy that is bound");
             }
-            if lacks("validationActions") {
+            if kind == Admission::Binding && lacks("validationActions") {
                 let help = "write `validationActions: [Deny]` to refuse what fails";
                 refuse(spec, problems, "validationActions: Required value", help);
             }

@@ -6,7 +6,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::constraints::{Constraints, ResourceRule};
+use super::{
+    constraints::{Constraints, ResourceRule},
+    words,
+};
 use crate::{
     document::{Builder, Document, Kind, Node, NodeId},
     policy::classic::autogen::Flavor,
@@ -34,8 +37,17 @@ pub(super) struct Form {
     pub spec: Arc<Document>,
 }
 
+/// How a policy is rewritten for a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rewriting {
+    /// All of it as text.
+    Text,
+    /// Its match conditions and what it applies, word by word.
+    Words,
+}
+
 /// The forms of a policy, none for one that is not about Pods alone.
-pub(super) fn forms(spec: Node<'_>, constraints: &Constraints) -> Vec<Form> {
+pub(super) fn forms(spec: Node<'_>, constraints: &Constraints, rewriting: Rewriting) -> Vec<Form> {
     let Some(pods) = pods_alone(constraints) else { return Vec::new() };
     let listed = spec.at(&["autogen", "podControllers", "controllers"]).filter(|it| it.is_list());
     let wanted = |plural: &str| listed.is_none_or(|list| list.items().any(|it| it.as_str() == Some(plural)));
@@ -53,12 +65,16 @@ pub(super) fn forms(spec: Node<'_>, constraints: &Constraints) -> Vec<Form> {
     }
     if !rules.is_empty() {
         let flavor = Flavor::Controllers;
-        out.push(Form { flavor, rules, spec: Arc::new(rewrite(spec, flavor)) });
+        out.push(Form { flavor, rules, spec: Arc::new(rewrite(spec, flavor, rewriting)) });
     }
     let (group, plural) = CRON_JOBS;
     if wanted(plural) {
         let flavor = Flavor::CronJob;
-        out.push(Form { flavor, rules: vec![rule(group, vec![plural])], spec: Arc::new(rewrite(spec, flavor)) });
+        out.push(Form {
+            flavor,
+            rules: vec![rule(group, vec![plural])],
+            spec: Arc::new(rewrite(spec, flavor, rewriting)),
+        });
     }
     out
 }
@@ -73,10 +89,12 @@ fn pods_alone(constraints: &Constraints) -> Option<&ResourceRule> {
 }
 
 /// A `spec` rewritten for a form.
-fn rewrite(spec: Node<'_>, flavor: Flavor) -> Document {
+fn rewrite(spec: Node<'_>, flavor: Flavor, rewriting: Rewriting) -> Document {
     let mut builder = Builder::new(Arc::clone(spec.file()));
-    let shift = Shift::new(flavor);
-    let id = copy(spec, &shift, &mut builder);
+    let id = match rewriting {
+        Rewriting::Text => copy(spec, &Shift::new(flavor), &mut builder),
+        Rewriting::Words => words::copy(spec, flavor, &mut builder),
+    };
     let mut document = builder.finish(id);
     document.set_integers(spec.document().integers());
     document

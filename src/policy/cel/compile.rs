@@ -6,18 +6,25 @@
 use std::collections::HashMap;
 
 use super::{
+    constraints::Constraints,
     expression::{Expression, Part, Reads},
     generating,
-    model::{Body, Named, Validation, Variables},
+    model::{Body, Existing, Mutation, Named, Patch, Validation, Variables},
 };
 use crate::{
     document::Node,
     expr::cel::{Environment, Expected, Family, Program, Root, Type},
+    policy::Operation,
 };
 
 /// What kind of policy expressions stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
+    /// `MutatingAdmissionPolicy`.
+    AdmissionMutating {
+        /// Whether it has parameters.
+        params: bool,
+    },
     /// `ValidatingAdmissionPolicy`.
     Admission {
         /// Whether it has parameters.
@@ -52,6 +59,9 @@ impl Compiler {
     pub(crate) fn new(profile: Profile) -> Self {
         let environment = match profile {
             Profile::Webhook => Environment::new(Family::ClusterPolicy).without(Root::NamespaceObject),
+            Profile::AdmissionMutating { params } => {
+                with_params(Environment::new(Family::MutatingAdmissionPolicy), params)
+            }
             Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
             Profile::Kyverno { family, namespaced: false } => Environment::new(family),
             Profile::Kyverno { family, namespaced: true } => Environment::new(family).namespaced(),
@@ -75,6 +85,7 @@ impl Compiler {
             conditions: match self.profile {
                 Profile::Admission { .. }
                 | Profile::Rule { .. }
+                | Profile::AdmissionMutating { .. }
                 | Profile::Kyverno { family: Family::MutatingPolicy | Family::DeletingPolicy, .. } => {
                     conditions(list, &known)
                 }
@@ -88,9 +99,33 @@ impl Compiler {
                 Profile::Kyverno { family: Family::GeneratingPolicy, .. } => generating::products(spec, &known),
                 _ => Vec::new(),
             },
+            mutations: match self.profile {
+                Profile::Kyverno { family: Family::MutatingPolicy, .. } | Profile::AdmissionMutating { .. } => {
+                    mutations(spec.get("mutations"), &known)
+                }
+                _ => Vec::new(),
+            },
             reads: Reads::NONE,
         };
         body.noted()
+    }
+
+    /// Which existing objects a policy changes; `constraints` are those of its targets.
+    pub(crate) fn existing(&self, spec: Node<'_>, constraints: Option<Constraints>) -> Existing {
+        let (_, known) = self.variables(spec.get("variables"));
+        let expression = spec.at(&["targetMatchConstraints", "expression"]);
+        let expression = expression.filter(|it| it.as_str().is_some_and(|text| !text.is_empty()));
+        let of_any_operation = |mut constraints: Constraints| {
+            let rules = constraints.rules.iter_mut().chain(&mut constraints.excludes);
+            rules.for_each(|rule| rule.operations = Operation::ALL.to_vec());
+            constraints
+        };
+        Existing {
+            // Nothing is done to a target but what the policy does.
+            constraints: constraints.filter(|it| !it.rules.is_empty()).map(of_any_operation),
+            expression: expression.map(|node| known.compile(node, Expected::Map)),
+            conditions: conditions(spec.get("targetMatchConditions"), &known),
+        }
     }
 
     /// The expressions of a rule: its `celPreconditions` and `validate.cel`.
@@ -102,6 +137,7 @@ impl Compiler {
             validations: validations(cel.get("expressions"), &known),
             annotations: annotations(cel.get("auditAnnotations"), &known),
             products: Vec::new(),
+            mutations: Vec::new(),
             reads: Reads::NONE,
         };
         body.noted()
@@ -174,6 +210,17 @@ fn named(list: Option<Node<'_>>, name: &str, expression: &str, known: &Known, ex
     let compiled = |item: Node<'_>| {
         let name = item.str_at(&[name]).unwrap_or_default().to_owned();
         Some(Named { name, expression: known.compile(item.get(expression)?, expected) })
+    };
+    list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
+}
+
+fn mutations(list: Option<Node<'_>>, known: &Known) -> Vec<Mutation> {
+    let compiled = |item: Node<'_>| {
+        let (patch, key, expected) = match item.str_at(&["patchType"])? {
+            "JSONPatch" => (Patch::Json, "jsonPatch", Expected::JsonPatches),
+            _ => (Patch::Apply, "applyConfiguration", Expected::Object),
+        };
+        Some(Mutation { patch, expression: known.compile(item.at(&[key, "expression"])?, expected) })
     };
     list.into_iter().flat_map(Node::items).filter_map(compiled).collect()
 }

@@ -26,6 +26,8 @@ pub(crate) struct Constraints {
     pub namespace_selector: Option<LabelSelector>,
     /// Labels of the object, before or after the operation.
     pub object_selector: Option<LabelSelector>,
+    /// `matchPolicy: Exact`: kinds in another version than a rule names are others.
+    pub exact: bool,
     /// Where the block stands, or the name of the policy that lacks one.
     pub span: Span,
 }
@@ -63,6 +65,11 @@ pub(crate) struct ResourceType<'r> {
 }
 
 impl Constraints {
+    /// Whether some rule covers a kind in another version, which a cluster may convert.
+    pub(crate) fn cover_converted(&self, resource: ResourceType<'_>) -> bool {
+        !self.exact && self.rules.iter().any(|rule| rule.covers_but_version(resource))
+    }
+
     /// Whether some rule covers a kind, whatever else is asked.
     pub(crate) fn cover(&self, resource: ResourceType<'_>) -> bool {
         self.rules.iter().any(|rule| rule.covers(resource))
@@ -72,11 +79,22 @@ impl Constraints {
 impl ResourceRule {
     /// Whether the rule is about a kind. Group and version count as written: nothing is converted.
     pub(crate) fn covers(&self, resource: ResourceType<'_>) -> bool {
-        let has = |list: &[String], text: &str| list.iter().any(|it| it == "*" || it == text);
+        has(&self.versions, resource.version) && self.covers_any_version(resource)
+    }
+
+    /// Whether the rule is about a kind, but in another version.
+    pub(crate) fn covers_but_version(&self, resource: ResourceType<'_>) -> bool {
+        !has(&self.versions, resource.version) && self.covers_any_version(resource)
+    }
+
+    fn covers_any_version(&self, resource: ResourceType<'_>) -> bool {
         has(&self.groups, resource.group)
-            && has(&self.versions, resource.version)
             && self.resources.iter().any(|it| names_resource(it, resource.plural, resource.subresource))
     }
+}
+
+fn has(list: &[String], text: &str) -> bool {
+    list.iter().any(|it| it == "*" || it == text)
 }
 
 /// Whether an entry of `resources` names a resource.
@@ -95,6 +113,7 @@ pub(crate) fn decode(node: Option<Node<'_>>, problems: &Problems) -> Option<Cons
         excludes: fields.list("excludeResourceRules").filter_map(|node| rule(node, problems)).collect(),
         namespace_selector: selector("namespaceSelector"),
         object_selector: selector("objectSelector"),
+        exact: fields.string("matchPolicy") == Some("Exact"),
         span: fields.node().key_span(),
     })
 }

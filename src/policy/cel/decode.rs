@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    autogen,
+    autogen::{self, Rewriting},
     compile::{Compiler, Profile},
     constraints::{self, Constraints},
     model::{Engine, FailurePolicy, Form, Mode, Policy, Task},
@@ -46,7 +46,8 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
     };
     let enabled = |part: &str| spec.at(&["evaluation", part, "enabled"]).and_then(Node::as_bool).unwrap_or(true);
     let forms = if matches!(mode, Mode::Kubernetes | Mode::Json) {
-        forms(spec, &Compiler::new(Profile::Kyverno { family, namespaced }), task, problems)
+        let rewriting = (task == Task::Validate).then_some(Rewriting::Text);
+        forms(spec, &Compiler::new(Profile::Kyverno { family, namespaced }), rewriting, problems)
     } else {
         // Such a policy speaks to other servers, in another language; nothing of it reaches an API server.
         Vec::new()
@@ -63,16 +64,16 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, kind: Cel, problems
         action: action(spec).unwrap_or(Action::Enforce),
         param_kind: None,
         forms,
+        changes: None,
     })
 }
 
 /// Compiles conditions and variables of a kind that is not evaluated, and notes what is wrong with them.
 pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
     let family = match kind {
-        Cel::Mutating => Family::MutatingPolicy,
         Cel::ImageValidating => Family::ImageValidatingPolicy,
         Cel::Deleting => Family::DeletingPolicy,
-        Cel::Validating | Cel::Generating | Cel::Exception => return,
+        Cel::Validating | Cel::Mutating | Cel::Generating | Cel::Exception => return,
     };
     let namespaced = object.str_at(&["kind"]).is_some_and(|kind| kind.starts_with("Namespaced"));
     if let Some(spec) = object.get("spec") {
@@ -81,15 +82,20 @@ pub(crate) fn other(object: Node<'_>, kind: Cel, problems: &Problems) {
     }
 }
 
-/// The policy as written and its forms for Pod controllers.
-fn forms(spec: Node<'_>, compiler: &Compiler, task: Task, problems: &Problems) -> Vec<Form> {
+/// The policy as written and its forms for Pod controllers, if there are to be any.
+pub(super) fn forms(
+    spec: Node<'_>,
+    compiler: &Compiler,
+    rewriting: Option<Rewriting>,
+    problems: &Problems,
+) -> Vec<Form> {
     let constraints = constraints::decode(spec.get("matchConstraints"), problems).unwrap_or_default();
     let mut out = Vec::new();
     let body = compiler.body(spec);
     body.report(problems);
     // A generated form of what does not compile would say the same things once more.
-    let has_forms = task == Task::Validate && problems.is_empty();
-    let generated = if has_forms { autogen::forms(spec, &constraints) } else { Vec::new() };
+    let rewriting = rewriting.filter(|_| problems.is_empty());
+    let generated = rewriting.map(|it| autogen::forms(spec, &constraints, it)).unwrap_or_default();
     for form in generated {
         let constraints = Constraints { rules: form.rules, ..constraints.clone() };
         let body = compiler.body(form.spec.root());

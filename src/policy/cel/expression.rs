@@ -38,12 +38,8 @@ pub(crate) struct Flaw {
 pub(crate) struct Reads {
     /// `request`.
     pub request: bool,
-    /// Who asks: `request.userInfo`.
-    pub user: bool,
     /// The namespace.
     pub namespace: bool,
-    /// More of the namespace than its name.
-    pub whole_namespace: bool,
     /// Objects of the cluster.
     pub objects: bool,
     /// Secrets among them.
@@ -52,20 +48,15 @@ pub(crate) struct Reads {
 
 impl Reads {
     /// Nothing of that.
-    pub(crate) const NONE: Self =
-        Self { request: false, user: false, namespace: false, whole_namespace: false, objects: false, secrets: false };
+    pub(crate) const NONE: Self = Self { request: false, namespace: false, objects: false, secrets: false };
 
     /// What a text reads by itself.
     ///
     /// Names are looked for in the text, wherever they stand in it: to take one for read that is not only costs an answer.
     pub(super) fn of(text: &str) -> Self {
-        let mut rest = text.split("namespaceObject");
-        rest.next();
         Self {
             request: text.contains("request"),
-            user: text.contains("userInfo") || text.contains("request["),
             namespace: text.contains("namespaceObject"),
-            whole_namespace: rest.any(|it| !names_only(it)),
             objects: ["resource.", "globalContext.", "authorizer"].iter().any(|it| text.contains(it)),
             // An entry of the global context may hold them, whatever it is called.
             secrets: text.contains("globalContext.") || (text.contains("resource.") && text.contains("ecret")),
@@ -76,19 +67,11 @@ impl Reads {
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             request: self.request || other.request,
-            user: self.user || other.user,
             namespace: self.namespace || other.namespace,
-            whole_namespace: self.whole_namespace || other.whole_namespace,
             objects: self.objects || other.objects,
             secrets: self.secrets || other.secrets,
         }
     }
-}
-
-/// Whether of a namespace only the name is read in what follows `namespaceObject`.
-fn names_only(rest: &str) -> bool {
-    let Some(behind) = rest.strip_prefix(".metadata.name") else { return false };
-    !behind.starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_')
 }
 
 impl Expression {

@@ -12,15 +12,16 @@ pub(crate) mod exception;
 mod expression;
 mod generating;
 mod model;
-mod mutating;
+pub(crate) mod mutating;
 mod template;
+mod words;
 
 pub(crate) use constraints::{Constraints, ResourceRule, ResourceType};
 pub(crate) use expression::{Expression, Flaw, Reads};
 pub(crate) use generating::Product;
 pub(crate) use model::{
-    Binding, Body, Engine, FailurePolicy, Form, Mode, Named, NotFound, ParamKind, ParamRef, Policy, Task, Validation,
-    Variables,
+    Binding, Body, Changes, Engine, Existing, FailurePolicy, Form, Mode, Mutation, Named, NotFound, ParamKind,
+    ParamRef, Patch, Policy, Task, Validation, Variables,
 };
 pub(crate) use template::{Piece, Shape};
 

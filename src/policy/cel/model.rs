@@ -15,7 +15,7 @@ use crate::{
     span::Span,
 };
 
-/// A policy of `policies.kyverno.io`, or a `ValidatingAdmissionPolicy`.
+/// A policy of `policies.kyverno.io`, or a `ValidatingAdmissionPolicy` or `MutatingAdmissionPolicy`.
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// The document that holds it.
@@ -40,6 +40,60 @@ pub(crate) struct Policy {
     pub param_kind: Option<ParamKind>,
     /// The policy as written, then its forms for Pod controllers.
     pub forms: Vec<Form>,
+    /// How it changes objects; `None` for a policy that only judges them.
+    pub changes: Option<Changes>,
+}
+
+/// How a policy changes objects, beside the mutations of its forms.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// What is replaced as a whole may be replaced: `evaluation.useServerSideApply`.
+    pub replaces: bool,
+    /// It runs once more when others changed the object after it: `reinvocationPolicy: IfNeeded`.
+    pub again: bool,
+    /// Which other objects it changes, if it changes any: `evaluation.mutateExisting`.
+    pub existing: Option<Existing>,
+}
+
+/// Which existing objects a policy changes.
+#[derive(Debug)]
+pub(crate) struct Existing {
+    /// `targetMatchConstraints`, where it has resource rules.
+    pub constraints: Option<Constraints>,
+    /// `targetMatchConstraints.expression`.
+    pub expression: Option<Expression>,
+    /// `targetMatchConditions`.
+    pub conditions: Vec<Named>,
+}
+
+impl Existing {
+    /// What its expressions read that is not always known.
+    pub(crate) fn reads(&self) -> Reads {
+        self.expressions().fold(Reads::NONE, |reads, it| reads.and(it.reads()))
+    }
+
+    /// Its expressions.
+    pub(super) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.expression.iter().chain(self.conditions.iter().map(|it| &it.expression))
+    }
+}
+
+/// One change to an object.
+#[derive(Debug)]
+pub(crate) struct Mutation {
+    /// How.
+    pub patch: Patch,
+    /// What computes the patch.
+    pub expression: Expression,
+}
+
+/// How an object is changed: `patchType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patch {
+    /// `JSONPatch`: operations of RFC 6902.
+    Json,
+    /// `ApplyConfiguration`: parts of an object that are joined with it.
+    Apply,
 }
 
 impl Policy {
@@ -57,6 +111,11 @@ impl Policy {
     pub(crate) fn reads_objects(&self) -> bool {
         self.param_kind.is_some() || self.forms.iter().any(|form| form.body.reads.objects)
     }
+
+    /// Whether it changes objects before others judge them.
+    pub(crate) fn mutates(&self) -> bool {
+        self.changes.is_some()
+    }
 }
 
 /// Who evaluates a policy; the two differ in what expressions may call, and in what is said.
@@ -73,6 +132,8 @@ pub(crate) enum Engine {
 pub(crate) enum Task {
     /// It says whether objects are as they should be.
     Validate,
+    /// It changes objects before others judge them.
+    Mutate,
     /// It makes objects when others come.
     Generate,
 }
@@ -125,6 +186,8 @@ pub(crate) struct Body {
     pub annotations: Vec<Named>,
     /// `generate`.
     pub products: Vec<Product>,
+    /// `mutations`.
+    pub mutations: Vec<Mutation>,
     /// What any of them reads that is not always known.
     pub reads: Reads,
 }
@@ -136,7 +199,9 @@ impl Body {
         let validations = self.validations.iter().flat_map(|it| [Some(&it.expression), it.message_expression.as_ref()]);
         let annotations = self.annotations.iter().map(|it| &it.expression);
         let products = self.products.iter().flat_map(Product::expressions);
-        self.variables.broken.iter().chain(conditions).chain(validations.flatten()).chain(annotations).chain(products)
+        let mutations = self.mutations.iter().map(|it| &it.expression);
+        let judging = conditions.chain(validations.flatten()).chain(annotations);
+        self.variables.broken.iter().chain(judging).chain(products).chain(mutations)
     }
 
     /// Notes what keeps expressions from being compiled.
@@ -236,9 +301,11 @@ pub(crate) enum NotFound {
     Allow,
 }
 
-/// A `ValidatingAdmissionPolicyBinding`.
+/// A `ValidatingAdmissionPolicyBinding` or a `MutatingAdmissionPolicyBinding`.
 #[derive(Debug)]
 pub(crate) struct Binding {
+    /// Whether it binds a policy that changes objects.
+    pub mutates: bool,
     /// `metadata.name`.
     pub name: String,
     /// The policy that it binds.

@@ -61,6 +61,22 @@ pub(crate) enum Source {
     },
 }
 
+impl ContextEntry {
+    /// What the entry looks up, as the policy writes it; `None` for what only computes.
+    pub(crate) fn sought(&self) -> Option<String> {
+        let what = match &self.source {
+            Source::Variable { .. } => return None,
+            Source::ConfigMap { name, namespace } => format!("ConfigMap {}/{}", namespace.source(), name.source()),
+            Source::ApiCall { url_path, service, .. } => {
+                format!("the answer of {}", url_path.as_ref().or(service.as_ref()).map_or("", Template::source))
+            }
+            Source::ImageRegistry { reference } => format!("the registry's data of {}", reference.source()),
+            Source::Global { name, .. } => format!("the global context entry {}", name.source()),
+        };
+        Some(format!("`{}`, {what}", self.name))
+    }
+}
+
 impl Source {
     /// Whether objects of the cluster answer it.
     pub(crate) fn reads_objects(&self) -> bool {

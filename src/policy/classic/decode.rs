@@ -12,7 +12,7 @@ use super::{
     model::{ActionOverride, Body, Check, FailureAction, ForEach, PatternSource, Policy, Rule, Validate},
     mutate,
     pattern::{Numbers, Pattern},
-    references, user,
+    references,
 };
 use crate::{
     document::{Document, Node, NodeId},
@@ -50,8 +50,11 @@ pub(crate) fn decode(document: &Arc<Document>, node: NodeId, problems: &Problems
     for item in spec.list("rules") {
         rules.extend(decode_rule(document, item.id(), forms, problems));
     }
-    let generated = generated_rules(document, &rules, annotation(autogen::ANNOTATION).as_deref(), forms, problems);
-    rules.extend(generated);
+    // A generated form of what does not compile would say the same things once more.
+    if problems.is_empty() {
+        let generated = generated_rules(document, &rules, annotation(autogen::ANNOTATION).as_deref(), forms, problems);
+        rules.extend(generated);
+    }
 
     Some(Policy {
         document: Arc::clone(document),
@@ -115,6 +118,9 @@ fn generated_rules(
     for flavor in controllers.flavors() {
         let kinds = controllers.patterns(flavor);
         for rule in declared {
+            if !problems.is_empty() {
+                return out;
+            }
             if !autogen::generates(&rule.name, &rule.matching, rule.exclude.as_ref()) {
                 continue;
             }
@@ -185,25 +191,8 @@ fn rule(document: &Arc<Document>, node: Node<'_>, forms: Forms, problems: &Probl
             .into_iter()
             .map(|(key, value)| (key.to_owned(), Template::compile(value)))
             .collect(),
-        reads_user: ["context", "preconditions", "validate", "mutate"]
-            .into_iter()
-            .filter_map(|key| fields.get(key))
-            .any(reads_user),
         body: body.unwrap_or(Body::Nothing),
     })
-}
-
-/// Whether an expression below the node, messages aside, reads who asks.
-fn reads_user(node: Node<'_>) -> bool {
-    let in_text = |text: &str| text.contains("{{") && user::is_read(text);
-    // These hold expressions without braces.
-    let in_field =
-        |key: &str, value: Node<'_>| matches!(key, "jmesPath" | "list") && value.as_str().is_some_and(user::is_read);
-    node.as_str().is_some_and(in_text)
-        || node.items().any(reads_user)
-        || node
-            .entries()
-            .any(|(key, value)| in_text(key) || in_field(key, value) || (key != "message" && reads_user(value)))
 }
 
 /// Whether a block excludes nothing: no filter, or one empty filter in the direct form.

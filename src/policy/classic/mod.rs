@@ -13,7 +13,6 @@ pub(crate) mod mutate;
 pub(crate) mod pattern;
 mod quoting;
 pub(crate) mod references;
-mod user;
 pub(crate) mod validate;
 
 pub(crate) use model::{Body, Check, Policy, Rule};

@@ -97,8 +97,6 @@ pub(crate) struct Rule {
     pub preconditions: Option<Conditions>,
     /// Extra report properties.
     pub report_properties: Vec<(String, Template)>,
-    /// Whether an expression in it reads who asks.
-    pub reads_user: bool,
     /// What it does.
     pub body: Body,
 }

@@ -36,6 +36,10 @@ pub(super) const AUDIT_ANNOTATIONS: Field = field!("auditAnnotations", Shape::Li
 const ACTIONS: Field = field!("validationActions", Shape::List(&Shape::Choice(&["Deny", "Audit", "Warn"])));
 /// `failurePolicy`.
 pub(super) const FAILURE_POLICY: Field = field!("failurePolicy", Shape::Choice(&["Ignore", "Fail"]));
+/// `mutations`.
+pub(super) const MUTATIONS: Field = field!("mutations", Shape::List(&Shape::Object(&MUTATION)));
+/// `reinvocationPolicy`.
+pub(super) const REINVOCATION: Field = field!("reinvocationPolicy", Shape::Choice(&["Never", "IfNeeded"]));
 const EVALUATION: Field = field!("evaluation", Shape::Map(&Shape::Any));
 const AUTOGEN: Field = field!("autogen", Shape::Map(&Shape::Any));
 const WEBHOOK: Field = field!("webhookConfiguration", Shape::Map(&Shape::Any));
@@ -67,10 +71,10 @@ static MUTATING_SPEC: Object = object!(
         EVALUATION,
         AUTOGEN,
         WEBHOOK,
-        field!("mutations", Shape::List(&Shape::Object(&MUTATION))),
-        field!("targetMatchConstraints", Shape::Map(&Shape::Any)),
+        MUTATIONS,
+        field!("targetMatchConstraints", Shape::Object(&TARGET_CONSTRAINTS)),
         field!("targetMatchConditions", Shape::Named(&Shape::Object(&CEL_CONDITION))),
-        field!("reinvocationPolicy", Shape::Choice(&["Never", "IfNeeded"])),
+        REINVOCATION,
     ],
 );
 
@@ -159,6 +163,19 @@ pub(super) static CONSTRAINTS: Object = object!(
         field!("resourceRules", Shape::List(&Shape::Object(&RESOURCE_RULE))),
         field!("excludeResourceRules", Shape::List(&Shape::Object(&RESOURCE_RULE))),
         field!("matchPolicy", Shape::Choice(&["Exact", "Equivalent"])),
+    ],
+);
+
+/// `targetMatchConstraints`.
+static TARGET_CONSTRAINTS: Object = object!(
+    "targetMatchConstraints",
+    &[
+        field!("namespaceSelector", Shape::Object(&SELECTOR)),
+        field!("objectSelector", Shape::Object(&SELECTOR)),
+        field!("resourceRules", Shape::List(&Shape::Object(&RESOURCE_RULE))),
+        field!("excludeResourceRules", Shape::List(&Shape::Object(&RESOURCE_RULE))),
+        field!("matchPolicy", Shape::Choice(&["Exact", "Equivalent"])),
+        field!("expression", Shape::Text),
     ],
 );
 

@@ -141,6 +141,7 @@ impl Side<'_> {
             findings,
             notes,
             governance,
+            limits: law.limits(&self.settings.governance.limits),
             sides,
             turnover,
             sources: both.sources,

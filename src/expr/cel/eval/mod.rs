@@ -38,7 +38,7 @@ impl<'s, 'v> Evaluator<'s, 'v> {
         match &expr.kind {
             Kind::Constant(constant) => Ok(constant.value()),
             Kind::Root(root) => self.scope.get(*root).ok_or_else(|| EvalError::NoSuchAttribute(root.name().into())),
-            Kind::Local(slot) => self.locals.get(*slot).copied().ok_or(EvalError::NoSuchOverload),
+            Kind::Local(slot) => known(self.locals.get(*slot).copied().ok_or(EvalError::NoSuchOverload)?),
             _ => {
                 self.scope.enter()?;
                 let result = self.compound(expr);
@@ -62,7 +62,7 @@ impl<'s, 'v> Evaluator<'s, 'v> {
             }),
             Kind::Has { operand, field } => {
                 let operand = self.eval(operand)?;
-                Ok(Value::Bool(find_field(operand, field)?.is_some()))
+                Ok(Value::Bool(find_field(operand, field)?.map(known).transpose()?.is_some()))
             }
             Kind::Index { operand, index, optional } => {
                 let operand = self.eval(operand)?;
@@ -86,6 +86,7 @@ impl<'s, 'v> Evaluator<'s, 'v> {
             Kind::Among(operand, constants) => {
                 let operand = self.eval(operand)?;
                 self.scope.charge(constants.len() as u64)?;
+                self.scope.whole(operand)?;
                 Ok(Value::Bool(constants.iter().any(|it| it.value().equals(operand))))
             }
             Kind::And(operands) => self.decide(operands, false),
@@ -146,14 +147,14 @@ impl<'s, 'v> Evaluator<'s, 'v> {
     fn field(&self, operand: Value<'v>, field: &str, optional: bool) -> Outcome<'v> {
         if let Value::Map(map) = operand {
             self.charge_look_up(map)?;
-            return match map.field(field) {
+            return match map.field(field).map(known).transpose()? {
                 Some(value) if optional => Ok(self.some(value)),
                 Some(value) => Ok(value),
                 None if optional => Ok(Value::Optional(None)),
                 None => Err(EvalError::NoSuchKey(field.into())),
             };
         }
-        match (operand, find_field(operand, field)?) {
+        match (operand, find_field(operand, field)?.map(known).transpose()?) {
             // What follows an optional value is optional.
             (Value::Optional(_), Some(value)) => Ok(self.some(value)),
             (Value::Optional(_), None) => Ok(Value::Optional(None)),
@@ -176,7 +177,7 @@ impl<'s, 'v> Evaluator<'s, 'v> {
             Value::Map(map) => {
                 self.charge_look_up(map)?;
                 match map.get(index) {
-                    Some(value) => Ok(value),
+                    Some(value) => Ok(known(value)?),
                     None => Err(EvalError::NoSuchKey(super::text::string(index).unwrap_or_default().into())),
                 }
             }
@@ -234,7 +235,12 @@ impl<'s, 'v> Evaluator<'s, 'v> {
     fn call(&mut self, call: &'v tree::Call) -> Outcome<'v> {
         let mut arguments: SmallVec<[Value<'v>; 4]> = SmallVec::new();
         for argument in &call.arguments {
-            arguments.push(self.eval(argument)?);
+            let value = self.eval(argument)?;
+            // What only changes the type looks at nothing.
+            if call.name != "dyn" {
+                self.scope.whole(value)?;
+            }
+            arguments.push(value);
         }
         if let Some(overload) = call.overloads.iter().find(|overload| overload.admits(&arguments)) {
             return overload.apply(&Call { arguments: &arguments, scope: self.scope, pattern: call.pattern.as_ref() });
@@ -270,6 +276,14 @@ impl Verdict {
 
     fn undecided<'v>(self) -> Outcome<'v> {
         self.error.map_or(Ok(Value::Bool(!self.deciding)), Err)
+    }
+}
+
+/// The value, unless it is not known.
+fn known(value: Value<'_>) -> Outcome<'_> {
+    match value {
+        Value::Unknown(what) => Err(EvalError::indeterminate(what)),
+        value => Ok(value),
     }
 }
 

@@ -13,6 +13,8 @@ const SECONDS: std::ops::RangeInclusive<i128> = -62_135_596_800..=253_402_300_79
 
 impl<'v> Evaluator<'_, 'v> {
     pub(super) fn binary(&self, operator: Binary, left: Value<'v>, right: Value<'v>) -> Outcome<'v> {
+        self.scope.whole(left)?;
+        self.scope.whole(right)?;
         match operator {
             Binary::Equal => Ok(Value::Bool(self.equal(left, right)?)),
             Binary::NotEqual => Ok(Value::Bool(!self.equal(left, right)?)),

@@ -108,10 +108,10 @@ fn string<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
 
 fn parse_duration<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
     let text = call.text(0)?;
-    match duration::parse(text) {
+    match duration::read(text) {
         // Days are of Prometheus, not of Go.
-        Some(parsed) => Ok(Value::Duration(parsed.nanos())),
-        None => Err(EvalError::refused(format!("time: invalid duration {text:?}"))),
+        Ok(parsed) => Ok(Value::Duration(parsed.nanos())),
+        Err(error) => Err(EvalError::refused(error.to_string())),
     }
 }
 

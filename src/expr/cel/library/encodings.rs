@@ -5,11 +5,6 @@ use std::{
     io::{Read as _, Write as _},
 };
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-
 use super::{Call, Function};
 use crate::{
     document::{self, Integers, Limits},
@@ -18,16 +13,9 @@ use crate::{
         cel::{EvalError, Value},
         x509,
     },
+    k8s::{gobase64, gojson},
     span::File,
 };
-
-/// The standard alphabet, with or without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Most that a text is unpacked to, in bytes.
 const MAX_UNPACKED: u64 = 16 << 20;
@@ -35,21 +23,15 @@ const MAX_UNPACKED: u64 = 16 << 20;
 pub(super) const ENCODERS: &[Function] = &[
     Function::new("base64.decode(string) -> bytes", "decodes base 64", |call| {
         let text = call.text(0)?;
-        match BASE64.decode(text) {
+        // cel-go: padding may be left out.
+        match gobase64::decode(text).or_else(|_| gobase64::decode_unpadded(text)) {
             Ok(bytes) => call.give_bytes(&bytes),
-            Err(error) => {
-                let at = match error {
-                    base64::DecodeError::InvalidByte(at, _)
-                    | base64::DecodeError::InvalidLastSymbol { offset: at, .. } => at,
-                    _ => text.len() / 4 * 4,
-                };
-                Err(EvalError::refused(format!("illegal base64 data at input byte {at}")))
-            }
+            Err(error) => Err(EvalError::refused(error.to_string())),
         }
     }),
     Function::new("base64.encode(bytes) -> string", "encodes to base 64", |call| {
         let bytes = call.bytes(0)?;
-        call.give_text(&BASE64.encode(bytes))
+        call.give_text(&gobase64::encode(bytes))
     }),
 ];
 
@@ -64,9 +46,8 @@ pub(super) const JSON: &[Function] = &[
     Function::new("json.unmarshal(string) -> dyn", "the value of a JSON text; numbers are doubles", |call| {
         let text = call.text(0)?;
         call.scope.charge_bytes(text.len().saturating_mul(8))?;
-        match serde_json::from_str::<serde_json::Value>(text) {
+        match gojson::parse(text) {
             Ok(json) => give_json(call, &json),
-            Err(error) if error.is_eof() => Err(EvalError::refused("unexpected end of JSON input")),
             Err(error) => Err(EvalError::refused(error.to_string())),
         }
     }),

@@ -187,6 +187,7 @@ fn show(value: Value<'_>, within: bool, out: &mut String) -> Result<(), EvalErro
             }
             out.push('}');
         }
+        Value::Unknown(what) => return Err(EvalError::indeterminate(what)),
         Value::Optional(_) | Value::Opaque(_) => {
             let name = value.type_name();
             return Err(EvalError::refused(format!(

@@ -1,31 +1,19 @@
 //! Functions that encode, decode and hash.
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-
 use super::{Call, Function, STRING};
 use crate::{
     document::{self, Integers, Limits},
     expr::{Value, jmespath::eval::Outcome, x509},
+    k8s::{gobase64, gojson},
     span::File,
 };
-
-/// The standard alphabet, padding required, spare bits ignored, as Go's `StdEncoding`.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
-);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::own("base64_decode", &[STRING], "string", "decodes a base 64 string", base64_decode),
     Function::own("base64_encode", &[STRING], "string", "encodes a string to base 64", |call| {
         let text = call.text(0)?;
         call.charge_bytes(text.len() * 2)?;
-        call.give_text(&BASE64.encode(text))
+        call.give_text(&gobase64::encode(text))
     }),
     Function::own("md5", &[STRING], "string", "the MD5 sum in hexadecimal", hash::<md5::Md5>),
     Function::own("parse_json", &[STRING], "any", "decodes a JSON text", parse_json),
@@ -44,11 +32,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn base64_decode<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
     let text = call.text(0)?;
     call.charge_bytes(text.len() * 2)?;
-    // Line breaks are skipped, as in Go.
-    let joined: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    match BASE64.decode(joined) {
+    match gobase64::decode(text) {
         Ok(bytes) => call.give_text(&String::from_utf8_lossy(&bytes)),
-        Err(error) => Err(call.refuse(format!("illegal base64 data: {error}"))),
+        Err(error) => Err(call.refuse(error.to_string())),
     }
 }
 
@@ -76,7 +62,7 @@ fn x509_decode<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
 fn parse_json<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
     let text = call.text(0)?;
     call.charge_bytes(text.len().saturating_mul(8))?;
-    match serde_json::from_str::<serde_json::Value>(text) {
+    match gojson::parse(text) {
         Ok(json) => Ok(Value::from_json(call.arena(), &json, Integers::Floats)),
         Err(error) => Err(call.refuse(error.to_string())),
     }

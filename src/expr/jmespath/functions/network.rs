@@ -18,10 +18,11 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::own(
 
 // Differs: Kyverno asks DNS for the addresses of a host name; nothing is asked here.
 fn is_external_url<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {
-    let host = match host(call.text(0)?) {
+    let url = call.text(0)?;
+    let host = match host(url) {
         Ok("") => return Err(call.refuse("lookup : no such host")),
         Ok(host) => host,
-        Err(text) => return Err(call.refuse(text)),
+        Err(text) => return Err(call.refuse(format!("parse {url:?}: {text}"))),
     };
     if host.eq_ignore_ascii_case("localhost") {
         return Ok(Value::Bool(false));

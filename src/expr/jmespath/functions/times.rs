@@ -24,7 +24,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(start < at && at < end))
     }),
     Function::own("time_diff", &[STRING, STRING], "string", "the duration from a time to another", |call| {
-        let since = time(call, 1)?.since(time(call, 0)?);
+        let from = time(call, 0)?;
+        let since = time(call, 1)?.since(from);
         call.give_text(&since.to_string())
     }),
     Function::own("time_now", &[], "string", "the time of the run", |call| give(call, now(call))),
@@ -66,7 +67,7 @@ fn time<'e>(call: &Call<'_, 'e, '_>, index: usize) -> Result<Time, Stop<'e>> {
 
 fn span<'e>(call: &Call<'_, 'e, '_>, index: usize) -> Result<Duration, Stop<'e>> {
     let text = call.text(index)?;
-    duration::parse(text).ok_or_else(|| call.refuse(format!("time: invalid duration {text:?}")))
+    duration::read(text).map_err(|error| call.refuse(error.to_string()))
 }
 
 fn parse<'e, 'v>(call: &Call<'_, 'e, 'v>) -> Outcome<'e, 'v> {

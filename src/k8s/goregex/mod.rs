@@ -1,8 +1,10 @@
 //! Regular expressions as Go writes them.
 //!
-//! In: a pattern in the syntax of Go's `regexp` (RE2). Out: a matcher that takes linear time, or why there is none. The
-//! pattern is rewritten for the `regex` crate, whose classes know Unicode, whose brackets have set operations, and which
-//! lacks `\Q…\E` and octal escapes.
+//! In: a pattern in the syntax of Go's `regexp` (RE2). Out: a matcher that takes linear time, or Go's words for why there
+//! is none. The pattern is rewritten for the `regex` crate, whose classes know Unicode, whose brackets have set
+//! operations, and which lacks `\Q…\E` and octal escapes.
+
+mod syntax;
 
 use std::{cell::RefCell, collections::HashMap, fmt::Write as _};
 
@@ -15,11 +17,16 @@ const MAX_REPEAT: u32 = 1000;
 /// Compiled patterns that a thread remembers.
 const REMEMBERED: usize = 128;
 
-/// Why a text is no pattern.
+/// The deepest groups in each other that Go takes.
+const MAX_DEPTH: u32 = 1000;
+
+/// Why a text is no pattern, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("error parsing regexp: {reason}")]
+#[error("error parsing regexp: {code}: `{expression}`")]
 pub(crate) struct RegexError {
-    reason: String,
+    code: &'static str,
+    /// The part of the pattern that is wrong.
+    expression: String,
 }
 
 thread_local! {
@@ -43,24 +50,26 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, RegexError> {
 }
 
 fn build(pattern: &str) -> Result<Regex, RegexError> {
-    let rewritten = rewrite(pattern)?;
-    RegexBuilder::new(&rewritten).size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build().map_err(|error| {
-        let text = error.to_string();
-        let reason =
-            text.lines().rev().find_map(|line| line.trim().strip_prefix("error: ")).unwrap_or("expression too large");
-        RegexError { reason: format!("{reason}: `{pattern}`") }
+    syntax::check(pattern)?;
+    let rewritten = rewrite(pattern);
+    let mut builder = RegexBuilder::new(&rewritten);
+    builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).nest_limit(MAX_DEPTH);
+    builder.build().map_err(|error| {
+        let code = match error {
+            regex::Error::CompiledTooBig(_) => "expression too large",
+            regex::Error::Syntax(text) if text.contains("nest") => "expression nests too deeply",
+            // What only Go takes, such as flags that stand before a repetition.
+            _ => "expression not known here",
+        };
+        RegexError { code, expression: pattern.to_owned() }
     })
-}
-
-fn refuse<T>(reason: &str, what: &str) -> Result<T, RegexError> {
-    Err(RegexError { reason: format!("{reason}: `{what}`") })
 }
 
 /// Go's classes of ASCII, as they stand within brackets: letter, members, the others.
 const CLASSES: [(char, &str); 3] = [('d', "0-9"), ('w', "0-9A-Za-z_"), ('s', "\\t\\n\\f\\r ")];
 
-/// The pattern in the syntax of the `regex` crate.
-fn rewrite(pattern: &str) -> Result<String, RegexError> {
+/// A pattern that Go takes, in the syntax of the `regex` crate.
+fn rewrite(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
     let mut in_class = false;
@@ -69,7 +78,7 @@ fn rewrite(pattern: &str) -> Result<String, RegexError> {
     while let Some(c) = rest.chars().next() {
         let after = &rest[c.len_utf8()..];
         match c {
-            '\\' => rest = escape(after, in_class, &mut out)?,
+            '\\' => rest = escape(after, in_class, &mut out),
             '[' if in_class => {
                 let named = after.find(":]").filter(|_| after.starts_with(':')).map(|end| after.split_at(end + 2));
                 if let Some((name, behind)) = named {
@@ -120,15 +129,11 @@ fn rewrite(pattern: &str) -> Result<String, RegexError> {
                 out.push_str("\\-");
                 rest = after;
             }
+            '(' if !in_class && after.starts_with("?)") => rest = &after[2..],
             '{' if !in_class => {
-                let (count, behind) = after.split_at(repetition(after)?);
+                let (count, behind) = after.split_at(repetition(after));
                 out.extend([if count.is_empty() { "\\{" } else { "{" }, count]);
                 rest = behind;
-            }
-            '(' if !in_class && after.starts_with('?') => {
-                flags(after)?;
-                out.push('(');
-                rest = after;
             }
             _ => {
                 out.push(c);
@@ -142,12 +147,12 @@ fn rewrite(pattern: &str) -> Result<String, RegexError> {
             is_range = false;
         }
     }
-    Ok(out)
+    out
 }
 
 /// Rewrites what follows a backslash; gives what follows that.
-fn escape<'p>(after: &'p str, in_class: bool, out: &mut String) -> Result<&'p str, RegexError> {
-    let Some(c) = after.chars().next() else { return refuse("trailing backslash at end of expression", "") };
+fn escape<'p>(after: &'p str, in_class: bool, out: &mut String) -> &'p str {
+    let Some(c) = after.chars().next() else { return after };
     let rest = &after[c.len_utf8()..];
     if let Some((_, members)) = CLASSES.iter().find(|(letter, _)| letter.eq_ignore_ascii_case(&c)) {
         let negation = if c.is_ascii_uppercase() { "^" } else { "" };
@@ -155,13 +160,13 @@ fn escape<'p>(after: &'p str, in_class: bool, out: &mut String) -> Result<&'p st
             (true, "") => out.push_str(members),
             _ => out.extend(["[", negation, members, "]"]),
         }
-        return Ok(rest);
+        return rest;
     }
     match c {
         'Q' => {
             let (literal, rest) = rest.split_once("\\E").unwrap_or((rest, ""));
             literal.chars().for_each(|c| out.push_str(&regex::escape(&c.to_string())));
-            return Ok(rest);
+            return rest;
         }
         'b' | 'B' if !in_class => out.extend(["(?-u:\\", if c == 'b' { "b" } else { "B" }, ")"]),
         'p' | 'P' => {
@@ -171,26 +176,21 @@ fn escape<'p>(after: &'p str, in_class: bool, out: &mut String) -> Result<&'p st
             };
             if name.is_empty() {
                 out.extend(["\\", if c == 'P' { "P" } else { "p" }]);
-                return Ok(rest);
+                return rest;
             }
             out.push_str(if negated { "\\P{" } else { "\\p{" });
-            return Ok(name);
+            return name;
         }
         '0'..='7' => {
             let digits = rest.bytes().take(2).take_while(|digit| matches!(digit, b'0'..=b'7')).count();
-            // A single digit other than zero would be a back-reference.
-            if c != '0' && digits == 0 {
-                return refuse("invalid escape sequence", &format!("\\{c}"));
-            }
             let code = u32::from_str_radix(&after[..=digits], 8).unwrap_or_default();
             push_code(code, out);
-            return Ok(&rest[digits..]);
+            return &rest[digits..];
         }
         'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'A' | 'z' => out.extend(['\\', c]),
-        c if c.is_ascii_punctuation() => push_code(c as u32, out),
-        c => return refuse("invalid escape sequence", &format!("\\{c}")),
+        c => push_code(c as u32, out),
     }
-    Ok(rest)
+    rest
 }
 
 /// A character by its number, which is no syntax whatever the character.
@@ -200,34 +200,16 @@ fn push_code(code: u32, out: &mut String) {
 }
 
 /// The length of `n}`, `n,}` or `n,m}` at the beginning; 0 when the brace is a literal.
-fn repetition(after: &str) -> Result<usize, RegexError> {
-    let Some(end) = after.find('}') else { return Ok(0) };
-    let (least, most) = match after[..end].split_once(',') {
-        Some((least, most)) => (least, (!most.is_empty()).then_some(most)),
-        None => (&after[..end], None),
+fn repetition(after: &str) -> usize {
+    let Some(end) = after.find('}') else { return 0 };
+    let is_number = |text: &str| {
+        !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
     };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
-    if !is_number(least) || !most.is_none_or(is_number) {
-        return Ok(0);
-    }
-    let fits = |text: &str| text.parse().is_ok_and(|count: u32| count <= MAX_REPEAT);
-    if !fits(least) || !most.is_none_or(fits) {
-        return refuse("invalid repeat count", &format!("{{{}}}", &after[..end]));
-    }
-    Ok(end + 1)
-}
-
-/// Refuses flags and groups that only the other dialect has.
-fn flags(after: &str) -> Result<(), RegexError> {
-    let inside = after.strip_prefix('?').unwrap_or(after);
-    let end = inside.find([':', ')', '<', '\'']).unwrap_or(inside.len());
-    let known =
-        inside.starts_with("P<") || inside[..end].bytes().all(|flag| matches!(flag, b'i' | b'm' | b's' | b'U' | b'-'));
-    let is_look_around = ["=", "!", "<=", "<!"].iter().any(|start| inside.starts_with(start));
-    if known && !is_look_around {
-        return Ok(());
-    }
-    refuse("invalid or unsupported Perl syntax", &format!("({}", &after[..after.len().min(3)]))
+    let counts = match after[..end].split_once(',') {
+        Some((least, most)) => is_number(least) && (most.is_empty() || is_number(most)),
+        None => is_number(&after[..end]),
+    };
+    if counts { end + 1 } else { 0 }
 }
 
 #[cfg(test)]
@@ -304,9 +286,8 @@ mod tests {
         {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
-        assert_eq!(
-            compile("(").map(|_| ()).map_err(|error| error.to_string()),
-            Err("error parsing regexp: unclosed group: `(`".to_owned())
-        );
+        let error = |pattern: &str| compile(pattern).map(|_| ()).map_err(|error| error.to_string());
+        let deep = ["(".repeat(2000), ")".repeat(2000)].concat();
+        assert_eq!(error(&deep), Err(format!("error parsing regexp: expression nests too deeply: `{deep}`")));
     }
 }

@@ -3,7 +3,21 @@
 //! In: documents of a repository or of `--cluster`, and values given by hand. Out: answers to the look-ups of
 //! expressions. Absent and unknown differ: a repository that holds Namespaces knows which exist, a single file does not.
 
-use std::{collections::HashMap, sync::Arc};
+mod kinds;
+mod labels;
+mod missing;
+mod path;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use rustc_hash::FxHashMap;
+
+pub(crate) use labels::{NAME_LABEL, NamespaceLabels};
+pub(crate) use missing::Missing;
+use path::ApiPath;
 
 use crate::{
     document::{Document, Integers, Node, NodeId},
@@ -11,11 +25,8 @@ use crate::{
         Arena, Value,
         jmespath::{Expression, ValueScope},
     },
-    k8s::gvk::{self, split_api_version},
+    k8s::gvk::{self, Plurals, split_api_version},
 };
-
-/// The label that the API server puts on every namespace.
-pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// The answer to a look-up.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +88,10 @@ pub(crate) struct Cluster {
     law: Law,
     objects: Vec<Object>,
     by_identity: HashMap<Identity, usize>,
+    /// Objects by group and kind.
+    by_kind: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+    /// Namespaces by their names.
+    namespaces: FxHashMap<String, usize>,
     globals: HashMap<String, serde_json::Value>,
     responses: HashMap<(String, String), Response>,
     /// What the look-ups of Kyverno's command line find in CEL.
@@ -104,6 +119,19 @@ pub(crate) struct Resources<'r> {
     pub plural: &'r str,
 }
 
+impl Resources<'_> {
+    /// As the API server names it: `deployments.apps`.
+    pub(crate) fn title(self) -> String {
+        match self.group {
+            "" => self.plural.to_owned(),
+            group => format!("{}.{group}", self.plural),
+        }
+    }
+}
+
+/// The answer to a look-up of the API, and what it hangs on that is not held.
+pub(crate) type Answer<'v> = (Lookup<'v>, Option<Missing>);
+
 impl Cluster {
     /// An empty cluster.
     pub(crate) fn new(law: Law) -> Self {
@@ -123,16 +151,23 @@ impl Cluster {
     /// Adds an object; a later one of the same identity replaces the earlier.
     pub(crate) fn add(&mut self, document: &Arc<Document>, node: NodeId) {
         let object = Object { document: Arc::clone(document), node };
-        let Some(identity) = Identity::of(object.node()) else {
-            self.objects.push(object);
-            return;
-        };
-        if let Some(&index) = self.by_identity.get(&identity) {
+        let identity = Identity::of(object.node());
+        if let Some(&index) = identity.as_ref().and_then(|it| self.by_identity.get(it)) {
             self.objects[index] = object;
-        } else {
-            self.by_identity.insert(identity, self.objects.len());
-            self.objects.push(object);
+            return;
         }
+        let index = self.objects.len();
+        let (group, _) = split_api_version(object.node().str_at(&["apiVersion"]).unwrap_or_default());
+        let kind = object.node().str_at(&["kind"]).unwrap_or_default();
+        if let Some(identity) = identity {
+            if group.is_empty() && kind == "Namespace" && identity.namespace.is_empty() {
+                self.namespaces.insert(identity.name.clone(), index);
+            }
+            self.by_identity.insert(identity, index);
+        }
+        let kinds = self.by_kind.entry(group.to_owned()).or_default();
+        kinds.entry(kind.to_owned()).or_default().push(index);
+        self.objects.push(object);
     }
 
     /// Adds an object that CEL expressions find on Kyverno's command line.
@@ -161,18 +196,60 @@ impl Cluster {
     }
 
     /// The objects of a kind that CEL expressions find, in every namespace.
-    pub(crate) fn resources<'c, 'w>(
-        &'c self,
-        wanted: Resources<'w>,
-        plurals: &'w gvk::Plurals,
-    ) -> impl Iterator<Item = Node<'c>> + use<'c, 'w> {
-        let objects = if self.is_command_line() { &self.context } else { &self.objects };
-        objects.iter().map(Object::node).filter(move |node| {
+    pub(crate) fn resources(&self, wanted: Resources<'_>, plurals: &Plurals) -> Vec<Node<'_>> {
+        if !self.is_command_line() {
+            return self.of_kind(wanted, plurals);
+        }
+        let is_wanted = |node: &Node<'_>| {
             let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());
             group == wanted.group
                 && version == wanted.version
                 && plurals.of(group, node.str_at(&["kind"]).unwrap_or_default()) == wanted.plural
-        })
+        };
+        self.context.iter().map(Object::node).filter(is_wanted).collect()
+    }
+
+    /// The objects of a kind in one version, in every namespace.
+    fn of_kind(&self, wanted: Resources<'_>, plurals: &Plurals) -> Vec<Node<'_>> {
+        let objects = self.indices(wanted, plurals).map(|index| self.objects[index].node());
+        let is_wanted =
+            |node: &Node<'_>| split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default()).1 == wanted.version;
+        objects.filter(is_wanted).collect()
+    }
+
+    /// Where objects of a kind are, in whatever version.
+    fn indices(&self, wanted: Resources<'_>, plurals: &Plurals) -> impl Iterator<Item = usize> {
+        let kinds = self.by_kind.get(wanted.group).into_iter().flatten();
+        let of_kind = kinds.filter(move |(kind, _)| plurals.of(wanted.group, kind) == wanted.plural);
+        of_kind.flat_map(|(_, indices)| indices).copied()
+    }
+
+    /// What it means that of a kind and version no object is held: `Ok` where that is an answer, though one to be told of.
+    ///
+    /// A kind of which the repository holds objects in another version only is not answered: the API server would turn
+    /// these into that version.
+    pub(crate) fn none_held(&self, wanted: Resources<'_>, plurals: &Plurals) -> Result<Missing, Missing> {
+        let kind = wanted.title();
+        let is_unknown = self.indices(wanted, plurals).next().is_some()
+            || kinds::is_made_by_clusters(wanted.group, wanted.plural)
+            || !kinds::is_defined(wanted.group, wanted.plural, plurals);
+        if is_unknown { Err(Missing::Kind(kind)) } else { Ok(Missing::Absent { kind, name: String::new() }) }
+    }
+
+    /// What it means that one object is not held: `Ok` where it is taken for absent.
+    fn not_held(&self, query: ApiPath<'_>, name: &str, plurals: &Plurals) -> Result<Missing, Missing> {
+        let wanted = query.resources;
+        if (wanted.group, wanted.plural) == ("", "namespaces") {
+            return Err(Missing::Namespace(name.to_owned()));
+        }
+        let is_held = self.indices(wanted, plurals).next().is_some();
+        if kinds::is_made_by_clusters(wanted.group, wanted.plural)
+            || (!is_held && !kinds::is_defined(wanted.group, wanted.plural, plurals))
+        {
+            return Err(Missing::Kind(wanted.title()));
+        }
+        let name = query.namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+        Ok(Missing::Absent { kind: wanted.title(), name })
     }
 
     /// Gives an entry of the global context a value.
@@ -222,16 +299,19 @@ impl Cluster {
     }
 
     /// The labels of a namespace; `None` when nothing is known of it.
-    pub(crate) fn namespace_labels<'v>(&'v self, namespace: &str, arena: &'v Arena) -> Option<Value<'v>> {
-        let object = self.object("", "Namespace", "", namespace)?;
-        let labels = object.at(&["metadata", "labels"]);
-        if self.is_command_line() || labels.is_some_and(|it| it.get(NAME_LABEL).is_some()) {
-            return Some(labels.map_or_else(|| Value::map_in(arena, &[]), Value::from));
+    pub(crate) fn namespace_labels<'v>(&'v self, namespace: &str) -> Option<NamespaceLabels<'v>> {
+        let object = self.namespace(namespace)?;
+        let labels = object.at(&["metadata", "labels"]).map(Value::from);
+        if self.is_command_line() {
+            return Some(NamespaceLabels::written(labels));
         }
-        let entries = labels.into_iter().flat_map(Node::entries).map(|(key, value)| (key, Value::from(value)));
-        let mut entries: Vec<_> = entries.collect();
-        entries.push((NAME_LABEL, Value::string_in(arena, namespace)));
-        Some(Value::map_in(arena, &entries))
+        let name = object.str_at(&["metadata", "name"]).unwrap_or_default();
+        Some(NamespaceLabels::named(labels, name))
+    }
+
+    /// The Namespace of a name.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Node<'_>> {
+        self.namespaces.get(name).map(|&index| self.objects[index].node())
     }
 
     /// The variable of a ConfigMap: its `data` and `metadata`.
@@ -251,160 +331,125 @@ impl Cluster {
     }
 
     /// An entry of the global context.
-    pub(crate) fn global<'v>(&'v self, name: &str, arena: &'v Arena) -> Lookup<'v> {
+    pub(crate) fn global<'v>(&'v self, name: &str, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
         match self.globals.get(name) {
-            Some(json) => Lookup::Found(Value::from_json(arena, json, Integers::Floats)),
-            None if self.is_command_line() => Lookup::Absent,
-            None => self.defined_global(name, arena),
+            Some(json) => (Lookup::Found(Value::from_json(arena, json, Integers::Floats)), None),
+            None if self.is_command_line() => (Lookup::Absent, None),
+            None => self.defined_global(name, plurals, arena),
         }
     }
 
     /// An entry of the global context, or a projection `ENTRY.PROJECTION` of one, as an object of the cluster defines it.
-    fn defined_global<'v>(&'v self, name: &str, arena: &'v Arena) -> Lookup<'v> {
+    fn defined_global<'v>(&'v self, name: &str, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
         let entry = |name: &str| self.object("kyverno.io", "GlobalContextEntry", "", name);
         if let Some(object) = entry(name) {
-            return self.global_value(object, arena);
+            return self.global_value(object, plurals, arena);
         }
         let defined = name.match_indices('.').find_map(|(dot, _)| Some((entry(&name[..dot])?, &name[dot + 1..])));
-        let Some((object, projection)) = defined else { return Lookup::Unknown };
+        let Some((object, projection)) = defined else { return (Lookup::Unknown, None) };
         let named = |node: &Node<'_>| node.str_at(&["name"]) == Some(projection);
         let wanted = object.at(&["spec", "projections"]).and_then(|list| list.items().find(named));
         let Some(Ok(expression)) = wanted.and_then(|node| node.str_at(&["jmesPath"])).map(Expression::parse) else {
-            return Lookup::Absent;
+            return (Lookup::Absent, None);
         };
-        match self.global_value(object, arena) {
+        let (found, missing) = self.global_value(object, plurals, arena);
+        let projected = match found {
             Lookup::Found(value) => match expression.evaluate(&ValueScope { value, now: 0 }, arena) {
                 Ok(value) => Lookup::Found(value),
                 Err(_) => Lookup::Absent,
             },
             unknown => unknown,
-        }
+        };
+        (projected, missing)
     }
 
     /// What a `GlobalContextEntry` stands for: the objects of a resource, or the answer of the API server.
-    fn global_value<'v>(&'v self, object: Node<'v>, arena: &'v Arena) -> Lookup<'v> {
+    fn global_value<'v>(&'v self, object: Node<'v>, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
         if let Some(path) = object.str_at(&["spec", "apiCall", "urlPath"]) {
-            return self.response("GET", path, arena).unwrap_or_else(|| self.api(path, arena));
+            return match self.response("GET", path, arena) {
+                Some(given) => (given, None),
+                None => self.api(path, plurals, arena),
+            };
         }
-        let Some(resource) = object.at(&["spec", "kubernetesResource"]) else { return Lookup::Unknown };
+        let Some(resource) = object.at(&["spec", "kubernetesResource"]) else { return (Lookup::Unknown, None) };
         let text = |key: &str| resource.str_at(&[key]).unwrap_or_default();
-        let query = ApiPath {
-            group: text("group"),
-            version: text("version"),
-            namespace: Some(text("namespace")).filter(|it| !it.is_empty()),
-            plural: text("resource"),
-            name: None,
-        };
-        let items: Vec<_> = self.matching(query).map(Value::from).collect();
-        Lookup::Found(Value::list_in(arena, &items))
+        let resources = Resources { group: text("group"), version: text("version"), plural: text("resource") };
+        let namespace = Some(text("namespace")).filter(|it| !it.is_empty());
+        match self.list(resources, namespace, plurals) {
+            Ok((items, missing)) => {
+                let items: Vec<_> = items.into_iter().map(Value::from).collect();
+                (Lookup::Found(Value::list_in(arena, &items)), missing)
+            }
+            Err(missing) => (Lookup::Unknown, Some(missing)),
+        }
     }
 
     /// The objects of a kind, in one namespace or in all.
-    fn matching<'v, 'q>(&'v self, query: ApiPath<'q>) -> impl Iterator<Item = Node<'v>> + use<'v, 'q> {
-        self.objects().filter(move |node| {
-            let (group, version) = split_api_version(node.str_at(&["apiVersion"]).unwrap_or_default());
-            let kind = node.str_at(&["kind"]).unwrap_or_default();
-            let namespace = node.str_at(&["metadata", "namespace"]);
-            group == query.group
-                && version == query.version
-                && gvk::plural(group, kind) == query.plural
-                && query.namespace.is_none_or(|it| namespace == Some(it))
-        })
+    ///
+    /// # Errors
+    /// What is missing, where no object is held and that says nothing.
+    pub(crate) fn list(
+        &self,
+        wanted: Resources<'_>,
+        namespace: Option<&str>,
+        plurals: &Plurals,
+    ) -> Result<(Vec<Node<'_>>, Option<Missing>), Missing> {
+        let all = self.of_kind(wanted, plurals);
+        let missing = if all.is_empty() { Some(self.none_held(wanted, plurals)?) } else { None };
+        let is_housed = |node: &Node<'_>| namespace.is_none() || node.str_at(&["metadata", "namespace"]) == namespace;
+        Ok((all.into_iter().filter(is_housed).collect(), missing))
     }
 
     /// The API server's text for an object that is known not to be there.
     pub(crate) fn why_absent(path: &str) -> String {
         let Some(query) = ApiPath::parse(path) else { return "not found".to_owned() };
         let Some(name) = query.name else { return format!("no object of {path} is known") };
-        let resource = match query.group {
-            "" => query.plural.to_owned(),
-            group => format!("{}.{group}", query.plural),
-        };
-        let absent = format!("{resource} \"{name}\" not found");
-        let api = if query.group.is_empty() {
-            query.version.to_owned()
-        } else {
-            format!("{}/{}", query.group, query.version)
-        };
-        match gvk::builtin_by_plural(query.group, query.plural) {
+        let Resources { group, version, plural } = query.resources;
+        let absent = format!("{} \"{name}\" not found", query.resources.title());
+        let api = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+        match gvk::builtin_by_plural(group, plural) {
             Some(builtin) => format!("failed to get resource {api}/{}/{name}: {absent}", builtin.kind),
             None => absent,
         }
     }
 
     /// The answer of the API server to a GET of a path, such as `/api/v1/namespaces/x/services`.
-    pub(crate) fn api<'v>(&'v self, path: &str, arena: &'v Arena) -> Lookup<'v> {
-        let Some(query) = ApiPath::parse(path) else { return Lookup::Unknown };
-        let mut matching = self.matching(query);
+    pub(crate) fn api<'v>(&'v self, path: &str, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
+        let Some(query) = ApiPath::parse(path) else { return (Lookup::Unknown, None) };
+        let all = self.of_kind(query.resources, plurals);
+        let is_housed =
+            |node: &Node<'_>| query.namespace.is_none() || node.str_at(&["metadata", "namespace"]) == query.namespace;
+        if self.is_empty() {
+            return (Lookup::Unknown, None);
+        }
         if let Some(name) = query.name {
-            return match matching.find(|node| node.str_at(&["metadata", "name"]) == Some(name)) {
-                Some(node) => Lookup::Found(Value::from(node)),
-                None if self.is_empty() => Lookup::Unknown,
-                None => Lookup::Absent,
+            let is_it = |node: &Node<'_>| node.str_at(&["metadata", "name"]) == Some(name) && is_housed(node);
+            return match all.into_iter().find(is_it) {
+                Some(node) => (Lookup::Found(Value::from(node)), None),
+                None if self.is_command_line() => (Lookup::Absent, None),
+                None => match self.not_held(query, name, plurals) {
+                    Ok(missing) => (Lookup::Absent, Some(missing)),
+                    Err(missing) => (Lookup::Unknown, Some(missing)),
+                },
             };
         }
-        let items: Vec<_> = matching.map(Value::from).collect();
-        if items.is_empty() && self.is_empty() {
-            return Lookup::Unknown;
+        let mut missing = None;
+        if all.is_empty() {
+            // Kyverno: its command line dies when it is to list a kind of which it was given no object.
+            if self.is_command_line() {
+                return (Lookup::Absent, None);
+            }
+            match self.none_held(query.resources, plurals) {
+                Ok(absent) => missing = Some(absent),
+                Err(missing) => return (Lookup::Unknown, Some(missing)),
+            }
         }
-        // Kyverno: its command line dies when it is to list a kind of which it was given no object.
-        if items.is_empty()
-            && self.is_command_line()
-            && self.matching(ApiPath { namespace: None, ..query }).next().is_none()
-        {
-            return Lookup::Absent;
-        }
+        let items: Vec<_> = all.into_iter().filter(is_housed).map(Value::from).collect();
         let entries = [
             ("apiVersion", Value::String("v1")),
             ("kind", Value::String("List")),
             ("items", Value::list_in(arena, &items)),
         ];
-        Lookup::Found(Value::map_in(arena, &entries))
-    }
-}
-
-/// A path of the API server, taken apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ApiPath<'p> {
-    group: &'p str,
-    version: &'p str,
-    namespace: Option<&'p str>,
-    plural: &'p str,
-    name: Option<&'p str>,
-}
-
-impl<'p> ApiPath<'p> {
-    /// Reads `/api/v1/…` and `/apis/GROUP/VERSION/…`; paths with a query are not read.
-    fn parse(path: &'p str) -> Option<Self> {
-        if path.contains('?') {
-            return None;
-        }
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let (group, version, rest) = match parts.as_slice() {
-            ["api", version, rest @ ..] => ("", *version, rest),
-            ["apis", group, version, rest @ ..] => (*group, *version, rest),
-            _ => return None,
-        };
-        let (namespace, plural, name) = match rest {
-            ["namespaces", namespace, plural] => (Some(*namespace), *plural, None),
-            ["namespaces", namespace, plural, name] => (Some(*namespace), *plural, Some(*name)),
-            [plural] => (None, *plural, None),
-            [plural, name] => (None, *plural, Some(*name)),
-            _ => return None,
-        };
-        Some(Self { group, version, namespace, plural, name })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_the_api_server_are_taken_apart() {
-        let parsed = ApiPath::parse("/apis/apps/v1/namespaces/x/deployments/d").expect("a path");
-        assert_eq!((parsed.group, parsed.plural, parsed.name), ("apps", "deployments", Some("d")));
-        let parsed = ApiPath::parse("/api/v1/namespaces/x").expect("a path");
-        assert_eq!((parsed.plural, parsed.name), ("namespaces", Some("x")));
+        (Lookup::Found(Value::map_in(arena, &entries)), missing)
     }
 }

@@ -1,12 +1,12 @@
-//! The Go types that Kubernetes reads Pods and Pod controllers into.
+//! The Go types that Kubernetes reads its objects into: all of Pods and Pod controllers, the outlines of other kinds.
 //!
 //! Kyverno decodes a whole object before it checks the Pod in it, so a value of the wrong type anywhere is an error that
-//! names the types. Facts from the public API reference, <https://kubernetes.io/docs/reference/kubernetes-api/>, as of
+//! names the types; the API server does the same with what a policy applies to an object. Facts from the public API reference, <https://kubernetes.io/docs/reference/kubernetes-api/>, as of
 //! Kubernetes 1.34. The status is left out: manifests have none that matters.
 
 /// The type of a value.
 #[derive(Debug)]
-pub(super) enum Type {
+pub(crate) enum Type {
     /// A boolean.
     Bool,
     /// An integer of 32 bits.
@@ -35,7 +35,7 @@ pub(super) enum Type {
 
 impl Type {
     /// The name that Go prints.
-    pub(super) fn go_name(&self) -> String {
+    pub(crate) fn go_name(&self) -> String {
         match self {
             Type::Bool => "bool".to_owned(),
             Type::Int32 | Type::IntOrString => "int32".to_owned(),
@@ -54,7 +54,7 @@ impl Type {
 
 /// A Go struct.
 #[derive(Debug)]
-pub(super) struct Object {
+pub(crate) struct Object {
     /// Its name without the package.
     pub name: &'static str,
     /// Its fields, sorted by key.
@@ -91,7 +91,7 @@ const fn start(text: &[u8]) -> u64 {
 
 impl Object {
     /// A field: its key, the name of the inlined struct that it belongs to, and its type.
-    pub(super) fn field(&self, key: &str) -> Option<(&'static str, Option<&'static str>, &'static Type)> {
+    pub(crate) fn field(&self, key: &str) -> Option<(&'static str, Option<&'static str>, &'static Type)> {
         let wanted = start(key.as_bytes());
         let find = |fields: &'static [Field]| {
             let first = fields.partition_point(|field| field.start < wanted);
@@ -106,8 +106,39 @@ impl Object {
     }
 }
 
-/// The type of a kind.
-pub(super) fn of_kind(kind: &str) -> Option<&'static Object> {
+/// The type of a kind, of whatever group; `None` for kinds that are not described here.
+pub(crate) fn of(group: &str, version: &str, kind: &str) -> Option<&'static Object> {
+    Some(match (group, version, kind) {
+        ("", "v1", "Pod" | "ReplicationController")
+        | ("apps", "v1", "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
+        | ("batch", "v1", "CronJob" | "Job") => return workload(kind),
+        ("", "v1", "ConfigMap") => &ConfigMap,
+        ("", "v1", "LimitRange") => &LimitRange,
+        ("", "v1", "Namespace") => &Namespace,
+        ("", "v1", "PersistentVolumeClaim") => &PersistentVolumeClaim,
+        ("", "v1", "PodTemplate") => &PodTemplate,
+        ("", "v1", "ResourceQuota") => &ResourceQuota,
+        ("", "v1", "Secret") => &Secret,
+        ("", "v1", "Service") => &Service,
+        ("", "v1", "ServiceAccount") => &ServiceAccount,
+        ("autoscaling", "v2", "HorizontalPodAutoscaler") => &HorizontalPodAutoscaler,
+        ("networking.k8s.io", "v1", "Ingress") => &Ingress,
+        ("networking.k8s.io", "v1", "NetworkPolicy") => &NetworkPolicy,
+        ("policy", "v1", "PodDisruptionBudget") => &PodDisruptionBudget,
+        ("rbac.authorization.k8s.io", "v1", "ClusterRole") => &ClusterRole,
+        ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding" | "RoleBinding") => &RoleBinding,
+        ("rbac.authorization.k8s.io", "v1", "Role") => &Role,
+        ("scheduling.k8s.io", "v1", "PriorityClass") => &PriorityClass,
+        ("storage.k8s.io", "v1", "StorageClass") => &StorageClass,
+        _ => return None,
+    })
+}
+
+/// `metadata` of every object.
+pub(crate) static METADATA: Type = Type::Object(&ObjectMeta);
+
+/// The type of a Pod or a Pod controller, by its kind alone.
+pub(crate) fn workload(kind: &str) -> Option<&'static Object> {
     Some(match kind {
         "Pod" => &Pod,
         "DaemonSet" => &DaemonSet,
@@ -521,6 +552,112 @@ structs! {
     }
     OwnerReference {
         apiVersion: string, blockOwnerDeletion: bool, controller: bool, kind: string, name: string, uid: "types.UID"
+    }
+    ConfigMap {
+        binaryData: {string}, data: {string}, immutable: bool, metadata: ObjectMeta
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    Secret {
+        data: {string}, immutable: bool, metadata: ObjectMeta, stringData: {string}, type: "v1.SecretType"
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    Namespace {
+        metadata: ObjectMeta, spec: NamespaceSpec, status: any
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    NamespaceSpec { finalizers: [string] }
+    ServiceAccount {
+        automountServiceAccountToken: bool, imagePullSecrets: [LocalObjectReference], metadata: ObjectMeta,
+        secrets: [ObjectReference]
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    ObjectReference {
+        apiVersion: string, fieldPath: string, kind: string, name: string, namespace: string, resourceVersion: string,
+        uid: "types.UID"
+    }
+    PodTemplate { metadata: ObjectMeta, template: PodTemplateSpec } + TypeMeta { apiVersion: string, kind: string }
+    LimitRange { metadata: ObjectMeta, spec: LimitRangeSpec } + TypeMeta { apiVersion: string, kind: string }
+    LimitRangeSpec { limits: [any] }
+    ResourceQuota {
+        metadata: ObjectMeta, spec: ResourceQuotaSpec, status: any
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    ResourceQuotaSpec { hard: resources, scopeSelector: ScopeSelector, scopes: [string] }
+    ScopeSelector { matchExpressions: [any] }
+    Service { metadata: ObjectMeta, spec: ServiceSpec, status: any } + TypeMeta { apiVersion: string, kind: string }
+    ServiceSpec {
+        allocateLoadBalancerNodePorts: bool, clusterIP: string, clusterIPs: [string], externalIPs: [string],
+        externalName: string, externalTrafficPolicy: string, healthCheckNodePort: int32, internalTrafficPolicy: string,
+        ipFamilies: [string], ipFamilyPolicy: string, loadBalancerClass: string, loadBalancerIP: string,
+        loadBalancerSourceRanges: [string], ports: [ServicePort], publishNotReadyAddresses: bool, selector: {string},
+        sessionAffinity: string, sessionAffinityConfig: SessionAffinityConfig, trafficDistribution: string,
+        type: "v1.ServiceType"
+    }
+    ServicePort {
+        appProtocol: string, name: string, nodePort: int32, port: int32, protocol: "v1.Protocol",
+        targetPort: int_or_string
+    }
+    SessionAffinityConfig { clientIP: ClientIPConfig }
+    ClientIPConfig { timeoutSeconds: int32 }
+    HorizontalPodAutoscaler {
+        metadata: ObjectMeta, spec: HorizontalPodAutoscalerSpec, status: any
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    HorizontalPodAutoscalerSpec {
+        behavior: HorizontalPodAutoscalerBehavior, maxReplicas: int32, metrics: [any], minReplicas: int32,
+        scaleTargetRef: CrossVersionObjectReference
+    }
+    HorizontalPodAutoscalerBehavior { scaleDown: HPAScalingRules, scaleUp: HPAScalingRules }
+    HPAScalingRules {
+        policies: [any], selectPolicy: string, stabilizationWindowSeconds: int32, tolerance: quantity
+    }
+    CrossVersionObjectReference { apiVersion: string, kind: string, name: string }
+    Ingress { metadata: ObjectMeta, spec: IngressSpec, status: any } + TypeMeta { apiVersion: string, kind: string }
+    IngressSpec { defaultBackend: IngressBackend, ingressClassName: string, rules: [any], tls: [any] }
+    IngressBackend { resource: TypedLocalObjectReference, service: IngressServiceBackend }
+    IngressServiceBackend { name: string, port: ServiceBackendPort }
+    ServiceBackendPort { name: string, number: int32 }
+    NetworkPolicy { metadata: ObjectMeta, spec: NetworkPolicySpec } + TypeMeta { apiVersion: string, kind: string }
+    NetworkPolicySpec { egress: [any], ingress: [any], podSelector: LabelSelector, policyTypes: [string] }
+    PodDisruptionBudget {
+        metadata: ObjectMeta, spec: PodDisruptionBudgetSpec, status: any
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    PodDisruptionBudgetSpec {
+        maxUnavailable: int_or_string, minAvailable: int_or_string, selector: LabelSelector,
+        unhealthyPodEvictionPolicy: string
+    }
+    ClusterRole {
+        aggregationRule: AggregationRule, metadata: ObjectMeta, rules: [any]
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    AggregationRule { clusterRoleSelectors: [any] }
+    Role { metadata: ObjectMeta, rules: [any] } + TypeMeta { apiVersion: string, kind: string }
+    RoleBinding {
+        metadata: ObjectMeta, roleRef: RoleRef, subjects: [any]
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    RoleRef { apiGroup: string, kind: string, name: string }
+    PriorityClass {
+        description: string, globalDefault: bool, metadata: ObjectMeta, preemptionPolicy: "v1.PreemptionPolicy",
+        value: int32
+    } + TypeMeta {
+        apiVersion: string, kind: string
+    }
+    StorageClass {
+        allowVolumeExpansion: bool, allowedTopologies: [any], metadata: ObjectMeta, mountOptions: [string],
+        parameters: {string}, provisioner: string, reclaimPolicy: string, volumeBindingMode: string
+    } + TypeMeta {
+        apiVersion: string, kind: string
     }
 }
 
