@@ -99,6 +99,8 @@ pub(crate) struct Cluster {
     images: HashMap<String, serde_json::Value>,
     /// Parameters of admission policies on Kyverno's command line.
     parameters: Vec<Object>,
+    /// Objects that nobody looks up are there, too, and were left out.
+    is_part: bool,
 }
 
 /// What a server answers.
@@ -145,7 +147,12 @@ impl Cluster {
 
     /// Whether no object is known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.objects.is_empty() && !self.is_part
+    }
+
+    /// Says that objects were left out which no rule looks up: what is not found is not there.
+    pub(crate) fn leaves_out_others(&mut self) {
+        self.is_part = true;
     }
 
     /// Adds an object; a later one of the same identity replaces the earlier.

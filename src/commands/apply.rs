@@ -295,7 +295,8 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     for (paths, form) in payloads {
         resources.extend(paths.iter().flat_map(|path| loader.payloads(path, form)));
     }
-    let mut others: Vec<Object> = args.target_resource.iter().flat_map(|path| loader.resources(path)).collect();
+    let targets: Vec<Object> = args.target_resource.iter().flat_map(|path| loader.resources(path)).collect();
+    let mut others = targets.clone();
     let parameters: Vec<Object> = args.parameter_resource.iter().flat_map(|path| loader.resources(path)).collect();
     let context = args.context_file.as_ref().map(|path| context_file::read(path, &mut loader, notices));
     others.extend(parameters.iter().cloned().chain(context.iter().flat_map(|it| &it.objects).cloned()));
@@ -315,6 +316,9 @@ fn load(args: &ApplyArgs, notices: &Notices) -> Result<Loaded, RunError> {
     let judged = resources.iter().filter(|object| object.payload.is_none());
     for object in others.iter().chain(judged) {
         cluster.add(&object.document, object.id);
+    }
+    for object in targets {
+        cluster.add_context(&object.document, object.id);
     }
     for object in parameters {
         cluster.add_parameter(&object.document, object.id);

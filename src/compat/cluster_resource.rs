@@ -32,6 +32,7 @@ pub(crate) fn build(suite: &Suite, resources: &[Object], loader: &mut Loader<'_>
     }
     for object in suite.targets.iter().flat_map(|path| loader.resources(path)) {
         cluster.add(&object.document, object.id);
+        cluster.add_context(&object.document, object.id);
     }
     for object in suite.parameters.iter().flat_map(|path| loader.resources(path)) {
         cluster.add(&object.document, object.id);

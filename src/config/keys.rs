@@ -51,7 +51,7 @@ pub(crate) enum Shape {
 }
 
 /// The keys at the top.
-pub(crate) static ROOT: [Key; 9] = [
+pub(crate) static ROOT: [Key; 10] = [
     Key {
         name: "policies",
         about: "Where policies are looked for, as paths or globs; anywhere when empty",
@@ -87,6 +87,12 @@ pub(crate) static ROOT: [Key; 9] = [
         about: "The refs that a hook on the server guards; all branches when empty",
         shape: Shape::List(&Shape::Refs),
         default: "[]",
+    },
+    Key {
+        name: "reach",
+        about: "How much it weighs that objects fail which a change does not touch, through what judges them",
+        shape: Shape::Words(&["off", "info", "warning", "error"]),
+        default: "\"warning\"",
     },
     Key {
         name: "userinfo",

@@ -6,12 +6,12 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{
     file::{self, ConfigError},
-    governance::Governance,
+    governance::{Governance, Level},
 };
 use crate::{document::Node, engine::UserInfo};
 
 /// What a repository says of how it wants to be judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Where policies are; empty: anywhere.
     pub policies: Vec<String>,
@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub trust: Trust,
     /// The refs that a hook on the server guards.
     pub guard: Guard,
+    /// How much it weighs that objects fail which a change does not touch, through what judges them.
+    pub reach: Level,
     /// Who applies the manifests, if that is said.
     pub user: Option<UserInfo>,
     /// What is rendered before it is judged.
@@ -142,6 +144,24 @@ impl Guard {
     }
 }
 
+impl Default for Settings {
+    /// Those of a repository that says nothing.
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            exceptions: Vec::new(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            trust: Trust::default(),
+            guard: Guard::default(),
+            reach: Level::Warning,
+            user: None,
+            render: Rendering::default(),
+            governance: Governance::default(),
+        }
+    }
+}
+
 impl Settings {
     /// Reads `admit.yaml`; `path` is how messages name it.
     pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
@@ -162,6 +182,7 @@ impl Settings {
             exclude: texts("exclude"),
             trust,
             guard: Guard::parse(&texts("guard")).unwrap_or_default(),
+            reach: root.str_at(&["reach"]).and_then(Level::parse).unwrap_or(Level::Warning),
             user: root.get("userinfo").filter(|it| it.is_map()).map(user),
             render: root.get("render").filter(|it| it.is_map()).map(rendering).unwrap_or_default(),
             governance: Governance::read(file, root)?,

@@ -213,6 +213,11 @@ impl<'d> Node<'d> {
         self.document.text(self.raw().key)
     }
 
+    /// That key, for a builder that goes on with the same document.
+    pub(crate) fn key_token(self) -> Key {
+        Key { text: self.raw().key, span: self.raw().key_span }
+    }
+
     /// Where that key stands; for list items and the top node the span of the node.
     pub(crate) fn key_span(self) -> Span {
         self.raw().key_span
@@ -433,11 +438,6 @@ impl Builder {
         self.document.pool.clear();
         self.document.duplicates.clear();
         self.document.overridden.clear();
-    }
-
-    /// The file that spans point into.
-    pub(crate) fn file(&self) -> &Arc<File> {
-        &self.document.file
     }
 
     /// The text of the file.

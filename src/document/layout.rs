@@ -71,8 +71,7 @@ impl Layout {
     /// Forgets a chart whose file, `None` where it can't be read, says less than Helm asks for: its templates are no
     /// templates. <https://helm.sh/docs/topics/charts/#the-chartyaml-file>
     pub(crate) fn note_chart(&mut self, path: &str, root: Option<Node<'_>>) {
-        let says = |key| root.and_then(|root| root.str_at(&[key])).is_some_and(|it| !it.is_empty());
-        if !["name", "version"].into_iter().all(says) {
+        if !is_whole_chart(root) {
             self.charts.remove(directory(path));
         }
     }
@@ -138,6 +137,12 @@ impl Layout {
         self.names
     }
 
+    /// The files that kustomizations speak of: each with whether it is taken for an object.
+    pub(crate) fn into_claims(self) -> HashSet<(String, bool)> {
+        let objects = self.resources.into_iter().map(|it| (it, true));
+        objects.chain(self.parts.into_keys().map(|it| (it, false))).collect()
+    }
+
     /// Whether a path is a template of a chart.
     pub(crate) fn is_template(&self, path: &str) -> bool {
         if self.charts.is_empty() {
@@ -188,6 +193,12 @@ impl Layout {
 /// Whether a path is the file of a chart by its name.
 pub(crate) fn is_chart(path: &str) -> bool {
     matches!(path.rsplit('/').next().unwrap_or(path), "Chart.yaml" | "Chart.yml")
+}
+
+/// Whether the file of a chart says what Helm asks for.
+pub(crate) fn is_whole_chart(root: Option<Node<'_>>) -> bool {
+    let says = |key| root.and_then(|root| root.str_at(&[key])).is_some_and(|it| !it.is_empty());
+    ["name", "version"].into_iter().all(says)
 }
 
 /// Whether a text holds an action of a template, outside of comments of YAML.

@@ -7,6 +7,7 @@ mod arena;
 pub(crate) mod classify;
 pub(crate) mod edit;
 mod error;
+pub(crate) mod heads;
 pub(crate) mod layout;
 mod limits;
 mod parse;

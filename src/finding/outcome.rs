@@ -6,7 +6,7 @@ use super::{Action, Finding, Place, ResourceRef, Severity, Source, Status, Verdi
 use crate::{
     document::{DocumentError, Node, resource::place_of_missing},
     engine::{self, Outcome},
-    policy::{self, PolicyError},
+    policy::{self, PolicyError, error::Problem},
     span::File,
 };
 
@@ -171,7 +171,11 @@ pub(crate) fn from_policy_error(error: &PolicyError) -> Finding {
         () if error.problem.is_schema() => "policy/schema",
         () => "policy/invalid",
     };
-    let finding = Finding::new(id, Severity::Error, Place::new(&error.file, error.at), error.problem.to_string());
+    let severity = match error.problem {
+        Problem::Unapplied { .. } => Severity::Warning,
+        _ => Severity::Error,
+    };
+    let finding = Finding::new(id, severity, Place::new(&error.file, error.at), error.problem.to_string());
     match error.problem.help() {
         Some(help) => finding.help(help),
         None => finding,

@@ -178,7 +178,7 @@ fn weakened(before: &Policy, after: &Policy) -> Told {
     };
     let (was, is) = (conditions(before), conditions(after));
     if is.iter().any(|it| !was.contains(it)) {
-        out.push("its match conditions ask for more than before, or for something else".to_owned());
+        out.changed("its match conditions ask for more than before, or for something else");
     }
     for (name, was, is) in [
         ("`failurePolicy` is now `Ignore`", fails(before), fails(after)),

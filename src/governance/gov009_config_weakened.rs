@@ -144,6 +144,10 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         };
         say(out, "trust", key_span(configs, "trust"), message.to_owned());
     }
+    if (after.reach as u8) < before.reach as u8 {
+        let message = "what fails through a change of policies weighs less";
+        say(out, "reach", key_span(configs, "reach"), message.to_owned());
+    }
     if before.guard.is_default() && !after.guard.is_default() {
         let message = "not every branch is guarded any more";
         say(out, "guard", key_span(configs, "guard"), message.to_owned());

@@ -177,6 +177,11 @@ impl Plurals {
         self.defined.iter().any(|((known, _), it)| known == group && it == plural)
     }
 
+    /// What definitions say: a group and a kind, and the plural.
+    pub(crate) fn defined(&self) -> impl Iterator<Item = (&(String, String), &String)> {
+        self.defined.iter()
+    }
+
     /// The plural of a kind.
     pub(crate) fn of(&self, group: &str, kind: &str) -> String {
         if let Some(builtin) = builtin(group, kind) {

@@ -117,6 +117,12 @@ pub(crate) enum Problem {
         /// Why, in cel-go's words.
         message: String,
     },
+    /// A change to objects that can't be computed: a cluster takes the policy and does not apply it.
+    #[error("the change can't be made: {message}; a cluster takes the policy, and changes nothing by it")]
+    Unapplied {
+        /// What is wrong with it.
+        message: String,
+    },
     /// A kind of policy, or of rule, that judges requests in a cluster but not here.
     #[error("{what} is not evaluated by this version of admit")]
     NotEvaluated {
@@ -148,7 +154,13 @@ impl Problem {
 
     /// Whether the API server's schema already refuses this, so that Kyverno never sees the object.
     pub(crate) fn is_schema(&self) -> bool {
-        !matches!(self, Problem::Invalid { .. } | Problem::Expression { .. } | Problem::NotEvaluated { .. })
+        !matches!(
+            self,
+            Problem::Invalid { .. }
+                | Problem::Expression { .. }
+                | Problem::Unapplied { .. }
+                | Problem::NotEvaluated { .. }
+        )
     }
 
     /// Whether a cluster would take the policy, so that only `admit` doesn't know what it says.
@@ -171,7 +183,7 @@ impl Problem {
             Problem::Duplicate { .. } => Some("remove one of them".to_owned()),
             Problem::Version { instead, .. } => Some(format!("write `apiVersion: {instead}`")),
             Problem::Invalid { help, .. } => help.clone(),
-            Problem::Expression { .. } => Some("try it with `admit cel`".to_owned()),
+            Problem::Expression { .. } | Problem::Unapplied { .. } => Some("try it with `admit cel`".to_owned()),
             Problem::NotEvaluated { .. } => {
                 Some("what it would refuse is not known; judge it in the cluster".to_owned())
             }

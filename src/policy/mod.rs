@@ -13,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod exception;
 pub(crate) mod fields;
 pub(crate) mod kinds;
+pub(crate) mod look_ups;
 pub(crate) mod manifests;
 pub(crate) mod matching;
 pub(crate) mod pod_security;

@@ -355,7 +355,7 @@ impl PolicySet {
                         }
                     }
                     Cel::Mutating => {
-                        let policy = cel::mutating::policy(document, node, problems);
+                        let policy = cel::mutating::policy(document, node, self.measure, problems);
                         self.mutating.extend(policy.filter(|_| problems.is_empty()));
                     }
                     Cel::ImageValidating | Cel::Deleting => {
@@ -406,13 +406,7 @@ impl PolicySet {
 
     /// Whether any rule reads objects of the cluster: ConfigMaps, answers of the API server, parameters.
     pub(crate) fn reads_objects(&self) -> bool {
-        self.rules().any(|rule| {
-            let by_cel =
-                matches!(&rule.body, Body::Validate(it) if matches!(&it.check, Check::Cel(cel) if cel.reads_objects()));
-            by_cel || rule.context.iter().any(|entry| entry.source.reads_objects())
-        }) || self.classic.iter().any(|policy| policy.gate.reads.objects)
-            || self.cel().any(cel::Policy::reads_objects)
-            || self.exceptions.iter().filter_map(|it| it.cel.as_ref()).any(|it| it.reads().objects)
+        !self.look_ups().is_empty()
     }
 
     /// Whether a verdict may depend on the labels of a namespace.

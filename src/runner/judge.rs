@@ -101,12 +101,24 @@ pub(crate) fn judge<'d>(
     wants: Wants,
     tick: &(dyn Fn(u64) + Sync),
 ) -> Judged {
+    judge_by(world, user, subjects, wants, tick, &|_| true)
+}
+
+/// The same by those rules only that are asked.
+pub(crate) fn judge_by<'d>(
+    world: World<'d>,
+    user: Option<&'d UserInfo>,
+    subjects: &[Subject<'d>],
+    wants: Wants,
+    tick: &(dyn Fn(u64) + Sync),
+    is_asked: &dyn Fn(Found<'_>) -> bool,
+) -> Judged {
     let chunk = (subjects.len() / (rayon::current_num_threads() * 8)).clamp(1, 256);
     let kinds: Vec<ResourceKind<'d>> =
         subjects.par_iter().map(|it| it.resource().map(kind_of).unwrap_or_default()).collect();
     let mut rules: FxHashMap<ResourceKind<'d>, Applicable> = FxHashMap::default();
     for kind in &kinds {
-        rules.entry(*kind).or_insert_with(|| Applicable::new(world.policies, *kind));
+        rules.entry(*kind).or_insert_with(|| Applicable::new(world.policies, *kind, is_asked));
     }
     let nothing = Applicable::default();
     let has_conditions = world.policies.exceptions.iter().any(|it| it.conditions.is_some());
@@ -164,8 +176,9 @@ struct Applicable {
 }
 
 impl Applicable {
-    fn new(policies: &PolicySet, kind: ResourceKind<'_>) -> Self {
-        let rules = policies.rules_for(kind);
+    fn new(policies: &PolicySet, kind: ResourceKind<'_>, is_asked: &dyn Fn(Found<'_>) -> bool) -> Self {
+        let rules =
+            policies.rules_for(kind).into_iter().filter(|rule| is_asked(policies.get(*rule))).collect::<Vec<_>>();
         let changing = mutate::in_order(policies, &rules);
         let judging = rules.into_iter().filter(|rule| !policies.get(*rule).changes()).collect();
         Self { changing, judging }

@@ -116,6 +116,9 @@ pub(crate) struct Tree {
     pub has_strays: bool,
 }
 
+/// Tells by the path and the bytes of a file whether it matters.
+pub(crate) type Wanted<'w> = &'w (dyn Fn(&str, &[u8]) -> bool + Sync);
+
 /// Reads entries: how to open a reader, and how much a file may ask for.
 pub(crate) struct Loader<'l> {
     /// Opens a reader for one thread.
@@ -126,6 +129,8 @@ pub(crate) struct Loader<'l> {
     pub scopes: Scopes,
     /// Objects that patches in the files may be for, and that the files themselves need not hold.
     pub names: Names,
+    /// What of a file that is only looked into matters, too: told by its path and bytes.
+    pub wanted: Option<Wanted<'l>>,
     /// Told of each file.
     pub progress: &'l Progress,
 }
@@ -155,7 +160,7 @@ impl Loader<'_> {
                 let mut parser = Parser::new(self.limits);
                 let mut reader = (self.reader)()?;
                 let read = |input: &Input| {
-                    let read = quietly(|| Self::read(&mut reader, &mut parser, input, &layout));
+                    let read = quietly(|| self.read(&mut reader, &mut parser, input, &layout));
                     let read = read.unwrap_or_else(Outcome::Panicked);
                     self.progress.tick(1);
                     read
@@ -244,7 +249,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn read(reader: &mut Reader, parser: &mut Parser, input: &Input, layout: &Layout) -> Outcome {
+    fn read(&self, reader: &mut Reader, parser: &mut Parser, input: &Input, layout: &Layout) -> Outcome {
         let is_template = layout.is_template(&input.entry.path);
         if is_template && !input.roles.judged {
             return Outcome::Template(None);
@@ -257,13 +262,17 @@ impl Loader<'_> {
                 let is_whole = parsed.errors.is_empty() && parsed.documents.iter().any(|it| is_named(it.root()));
                 Outcome::Template(is_whole.then_some(file))
             }
-            Ok(blob) if input.roles.screened && !may_matter(&blob.bytes) => Outcome::Irrelevant,
+            Ok(blob) if input.roles.screened && !self.may_matter(&blob.path, &blob.bytes) => Outcome::Irrelevant,
             Ok(blob) => {
                 let file = File::new(blob.path, blob.bytes);
                 let parsed = parser.parse(&file);
                 Outcome::Parsed(file, parsed)
             }
         }
+    }
+
+    fn may_matter(&self, path: &str, bytes: &[u8]) -> bool {
+        may_matter(bytes) || self.wanted.is_some_and(|wanted| wanted(path, bytes))
     }
 }
 
@@ -274,13 +283,15 @@ fn is_named(root: Node<'_>) -> bool {
 }
 
 /// Tells which files of a tree a law, or what surrounds it, could be in, so that nobody need read the others.
-pub(crate) const SCREEN: Screen = Screen { version: 1, name: tells_of_neighbors, content: may_matter };
+pub(crate) const SCREEN: Screen<'static> =
+    Screen { version: 1, purpose: None, name: &tells_of_neighbors, content: &may_matter };
 
 fn tells_of_neighbors(path: &str) -> bool {
     is_chart(path) || is_kustomization(path)
 }
 
-fn may_matter(bytes: &[u8]) -> bool {
+/// Whether a file may hold law, or what surrounds it.
+pub(crate) fn may_matter(bytes: &[u8]) -> bool {
     holds_law(bytes) || SURROUNDINGS.iter().any(|word| memmem::find(bytes, word).is_some())
 }
 

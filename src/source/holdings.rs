@@ -29,18 +29,23 @@ use super::staged::{IndexEntry, TreeBuilder};
 use super::{Listing, Options};
 
 /// Tells which files may matter.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Screen {
+#[derive(Clone, Copy)]
+pub(crate) struct Screen<'s> {
     /// Counts up with every change of what follows.
     pub(crate) version: u32,
+    /// What the screen is for, where there are several: what one lets through is no answer to another.
+    pub(crate) purpose: Option<&'s str>,
     /// By the path.
-    pub(crate) name: fn(&str) -> bool,
+    pub(crate) name: &'s (dyn Fn(&str) -> bool + Sync),
     /// By the content.
-    pub(crate) content: fn(&[u8]) -> bool,
+    pub(crate) content: &'s (dyn Fn(&[u8]) -> bool + Sync),
 }
 
 /// Trees that are remembered; the oldest go first.
 const MAX_KEPT: usize = 24;
+
+/// Purposes for which trees are remembered; those that were asked for last stay.
+const MAX_PURPOSES: usize = 4;
 
 /// Remembered trees that are tried as the near one.
 const MAX_TRIED: usize = 4;
@@ -53,7 +58,7 @@ pub(crate) fn list(
     repository: &Repository,
     tree: Oid,
     options: &Options,
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Result<Listing, SourceError> {
     let Some(held) = repository.memory().and_then(|at| held(repository, tree, options, screen, at)) else {
         return git_tree::list(repository, tree, options);
@@ -75,10 +80,11 @@ fn held(
     repository: &Repository,
     tree: Oid,
     options: &Options,
-    screen: &Screen,
+    screen: &Screen<'_>,
     directory: &Path,
 ) -> Option<Vec<IndexEntry>> {
-    let kept = Kept { directory, version: screen.version };
+    let own = screen.purpose.map(|purpose| directory.join(subdirectory(purpose)));
+    let kept = Kept { directory: own.as_deref().unwrap_or(directory), version: screen.version };
     if let Some(found) = kept.read(tree) {
         return Some(found);
     }
@@ -97,7 +103,33 @@ fn held(
     found.extend(screened(repository, difference.come, options.max_bytes, screen)?);
     found.sort_by(|a, b| a.path.cmp(&b.path));
     kept.write(tree, &found);
+    if screen.purpose.is_some() {
+        forget_purposes(directory);
+    }
     Some(found)
+}
+
+/// Where it is kept what serves a purpose.
+fn subdirectory(purpose: &str) -> String {
+    let sum = Sha256::digest(purpose);
+    sum.iter().take(8).fold("for-".to_owned(), |out, it| out + &format!("{it:02x}"))
+}
+
+/// Removes what serves purposes that nobody had for long.
+fn forget_purposes(directory: &Path) {
+    for (_, old) in entries(directory, |it| it.is_dir()).into_iter().skip(MAX_PURPOSES) {
+        let _ = fs::remove_dir_all(old);
+    }
+}
+
+/// What lies in a directory and is wanted, the newest first.
+fn entries(directory: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<(SystemTime, PathBuf)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let time = |it: &fs::DirEntry| it.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let entries = entries.filter(|it| it.file_type().is_ok_and(|it| wanted(&it)));
+    let mut out: Vec<_> = entries.map(|it| (time(&it), it.path())).collect();
+    out.sort_by(|a, b| b.cmp(a));
+    out
 }
 
 /// Those of the entries that may matter.
@@ -105,7 +137,7 @@ fn screened(
     repository: &Repository,
     entries: Vec<IndexEntry>,
     max_bytes: u64,
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Option<Vec<IndexEntry>> {
     let chunk = (entries.len() / (rayon::current_num_threads() * 8)).clamp(1, 512);
     let parts: Option<Vec<Vec<IndexEntry>>> = entries
@@ -309,10 +341,6 @@ impl Kept<'_> {
 
     /// All files, the newest first. Among them may be what a run that was killed left behind.
     fn all(&self) -> Vec<(SystemTime, PathBuf)> {
-        let entries = fs::read_dir(self.directory).into_iter().flatten().filter_map(Result::ok);
-        let time = |it: &fs::DirEntry| it.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut out: Vec<_> = entries.map(|it| (time(&it), it.path())).collect();
-        out.sort_by(|a, b| b.cmp(a));
-        out
+        entries(self.directory, |it| !it.is_dir())
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Tree, String> {
         limits: Limits::default(),
         scopes: Scopes::default(),
         names: Names::default(),
+        wanted: None,
         progress: &progress,
     };
     loader.load(&inputs, [PAGE].into_iter()).map_err(|error| error.to_string())

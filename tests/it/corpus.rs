@@ -87,3 +87,62 @@ fn a_real_repository_as_one_commit_is_judged_as_its_tree() {
         assert!(tree.json()["findings"] == staged.json()["findings"], "{name}");
     }
 }
+
+/// Changes that come to nothing: one that is undone, and one that is none.
+const NO_OP: &str = "
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: there-and-back, annotations: { pod-policies.kyverno.io/autogen-controllers: none } }
+spec:
+  rules:
+    - name: there
+      match: { any: [{ resources: { kinds: [KINDS] } }] }
+      mutate: { patchesJson6902: '[{\"op\": \"add\", \"path\": \"/added\", \"value\": {\"k\": [1]}}]' }
+    - name: back
+      match: { any: [{ resources: { kinds: [KINDS] } }] }
+      mutate: { patchesJson6902: '[{\"op\": \"remove\", \"path\": \"/added\"}]' }
+---
+apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: { name: nothing }
+spec:
+  matchConstraints: { resourceRules: [{ apiGroups: ['*'], apiVersions: ['*'], operations: [CREATE], resources: ['*'] }] }
+  mutations:
+    - patchType: JSONPatch
+      jsonPatch: { expression: \"[JSONPatch{op: 'test', path: '/kind', value: object.kind}]\" }
+";
+
+#[test]
+fn changes_that_come_to_nothing_leave_the_bytes_of_a_thousand_manifests() {
+    let Some(shared) = shared() else { return };
+    let it = Scratch::new();
+    let kinds = "ClusterRole, ClusterRoleBinding, ConfigMap, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, Role, \
+                 RoleBinding, Secret, Service, ServiceAccount, StatefulSet";
+    it.write("noop.yaml", &NO_OP.replace("KINDS", kinds));
+    let mut files = Vec::new();
+    for entry in ["kube-prometheus", "rook", "microservices-demo", "examples", "flux2-kustomize-helm-example"] {
+        manifests(&shared.join("corpus").join(entry), &mut files);
+    }
+    assert!(files.len() > 300, "{} files", files.len());
+    let list: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+    let list = list.join(",");
+    let run = it.admit(&["apply", "noop.yaml", "--diff", "-r", &list]);
+    assert_eq!(run.stdout, "", "{}", run.stderr);
+    let run = it.admit(&["apply", "noop.yaml", "--policy-report", "--output-format", "json", "-r", &list]);
+    let passed = run.json()["summary"]["pass"].as_u64().unwrap();
+    assert!(passed > 1000, "{passed} manifests were gone through");
+}
+
+/// Files of plain YAML below a directory: no templates.
+fn manifests(directory: &Path, out: &mut Vec<std::path::PathBuf>) {
+    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|it| it.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let is_yaml = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+        if path.is_dir() {
+            manifests(&path, out);
+        } else if is_yaml && fs::read_to_string(&path).is_ok_and(|it| it.contains("\nkind: ") && !it.contains("{{")) {
+            out.push(path);
+        }
+    }
+}

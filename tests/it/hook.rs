@@ -1,7 +1,5 @@
 //! Real pushes to repositories with the shipped `hooks/pre-receive`.
 
-use std::fs;
-
 use crate::{
     scratch::{Scratch, exception, policy, widget},
     server::Server,
@@ -257,50 +255,4 @@ fn what_a_pusher_writes_steers_no_terminal() {
     let hostile = |it: char| it.is_control() && it != '\n' && it != '\t';
     let remote = push.remote();
     assert!(!remote.contains(hostile), "{remote:?}");
-}
-
-#[test]
-fn every_kind_of_repository_is_read() {
-    for (name, flags, settings) in [
-        ("with colon: and space.git", &[][..], &[][..]),
-        ("packed.git", &[], &[("receive.unpackLimit", "1")]),
-        ("sha256.git", &["--object-format=sha256"], &[]),
-    ] {
-        let it = Server::named(name, flags);
-        for (key, value) in settings {
-            it.top.git(&["-C", name, "config", key, value]);
-        }
-        // A URL would end at the colon.
-        let place = it.git_dir();
-        it.work.git(&["remote", "set-url", "origin", place.to_str().unwrap()]);
-        it.work
-            .write("policies/size.yaml", policy("size", "size", "small"))
-            .write("apps/a.yaml", widget("a", "size", "small"));
-        it.work.commit("base");
-        it.push(&["origin", "main"]).accepted();
-        it.work.write("apps/b.yaml", widget("b", "size", "large"));
-        it.change().refused().says("apps/b.yaml:4:15");
-        it.undo();
-        it.work.write("apps/b.yaml", widget("b", "size", "small"));
-        it.change().accepted();
-    }
-}
-
-#[test]
-fn objects_borrowed_from_another_repository_are_seen() {
-    let it = Server::with_base();
-    it.top.git(&["clone", "-q", "--bare", "--shared", it.name, "fork.git"]);
-    fs::create_dir_all(it.top.path("fork.git/hooks")).unwrap();
-    fs::copy(it.git_dir().join("hooks/pre-receive"), it.top.path("fork.git/hooks/pre-receive")).unwrap();
-    it.work.write("apps/b.yaml", widget("b", "size", "large"));
-    it.work.commit("b");
-    let fork = it.top.path("fork.git");
-    let fork = fork.to_str().unwrap();
-    let run = it.work.git_with(&[("PATH", &it.path)], &["push", fork, "main"]);
-    assert!(run.code != 0 && run.stderr.contains("apps/b.yaml:4:15"), "{}", run.stderr);
-    it.undo();
-    it.work.write("apps/b.yaml", widget("b", "size", "small"));
-    it.work.commit("b");
-    let run = it.work.git_with(&[("PATH", &it.path)], &["push", fork, "main"]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
 }

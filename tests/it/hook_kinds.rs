@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::{
     scratch::{Scratch, policy, widget},
-    server::{Server, script},
+    server::{Push, Server, script},
 };
 
 #[test]
@@ -129,7 +129,7 @@ fn whose_law_counts_is_said_and_kept() {
     it.work.write("apps/c.yaml", widget("c", "size", "small").replace("small }", "small, color: red }"));
     it.work.commit("both");
     let push = it.push(&["origin", "main"]).refused().says("trust: base").says("apps/b.yaml:4:15");
-    push.says_not("apps/c.yaml");
+    push.says("reach/policy").says_not("--> apps/c.yaml");
     it.configure("--trust both");
     let push = it.push(&["origin", "main"]).refused().says("trust: both").says("trust: proposed");
     push.says("apps/b.yaml:4:15").says("apps/c.yaml:4:15");
@@ -158,6 +158,59 @@ fn admit_yaml_may_ask_for_both_sides() {
     it.undo();
     it.work.write("admit.yaml", "trust: base\n").write("apps/c.yaml", widget("c", "size", "small"));
     it.change().refused().says("GOV009");
+}
+
+/// The first step: the law is loosened.
+fn loosen(it: &Server) -> Push<'_> {
+    it.work.write("policies/size.yaml", policy("size", "size", "'*'"));
+    it.change()
+}
+
+/// The second: that is used.
+fn make_use(it: &Server) -> Push<'_> {
+    it.work.write("apps/b.yaml", widget("b", "size", "large"));
+    it.change()
+}
+
+#[test]
+fn the_attack_in_two_steps_is_told_and_stops_where_owners_are_named() {
+    for trust in ["base", "both", "proposed"] {
+        let it = Server::with_base();
+        it.configure(&format!("--trust {trust}"));
+        // In one step it is refused, but where the change is its own judge.
+        it.work.write("policies/size.yaml", policy("size", "size", "'*'"));
+        let push = make_use(&it);
+        let said = format!("trust: {trust}");
+        if trust == "proposed" {
+            push.refused().says(&said).says_not("size/check")
+        } else {
+            push.refused().says(&said)
+        };
+        it.undo();
+        // In two it goes through, and whoever reads the log of the first sees it.
+        loosen(&it).accepted().says("GOV006").says(&said);
+        make_use(&it).accepted();
+    }
+    let it = Server::with_base();
+    it.configure("--server http");
+    it.work.write(
+        "admit.yaml",
+        "governance:\n  rules:\n    GOV002: { authors: [{ path: '{policies/**,admit.yaml}', identities: [ann] }], who: [pusher] }\n",
+    );
+    it.change().accepted();
+    let push_as =
+        |name: &str| it.push_as(&[("GATEWAY_INTERFACE", "CGI/1.1"), ("REMOTE_USER", name)], &["origin", "main"]);
+    it.work.write("policies/size.yaml", policy("size", "size", "'*'"));
+    it.work.commit("loosen");
+    push_as("bob").refused().says("GOV002");
+    push_as("ann").accepted();
+    // What nobody in the repository can loosen is the law of the server.
+    let it = Server::with_base();
+    let law = Scratch::new();
+    law.write("size.yaml", policy("size", "size", "small"));
+    it.configure(&format!("--trust operator --policies {}", law.path("").display()));
+    loosen(&it).accepted();
+    make_use(&it).refused().says("apps/b.yaml:4:15").says("trust: operator");
 }
 
 fn executable(path: &Path) {

@@ -70,7 +70,9 @@ fn each_commit_gets_the_verdict_of_a_whole_check() {
         let log = fs::read_to_string(it.git_dir().join("admit/audit.jsonl")).unwrap();
         let record: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
         let found = record["refs"][0]["findings"].as_array().unwrap().iter();
-        let mut of_push: Vec<String> = found.map(|it| it.as_str().unwrap().to_owned()).collect();
+        // What happens to others is tried elsewhere.
+        let found = found.map(|it| it.as_str().unwrap().to_owned()).filter(|it| !it.starts_with("reach/"));
+        let mut of_push: Vec<String> = found.collect();
         of_push.sort();
         let really: BTreeSet<String> =
             it.work.git(&["diff", "--name-only", "--no-renames", "HEAD~1"]).lines().map(str::to_owned).collect();

@@ -28,8 +28,10 @@ mod hook_faults;
 mod hook_install;
 mod hook_kinds;
 mod hook_replay;
+mod hook_repositories;
 #[cfg(unix)]
 mod hook_transport;
+mod reach;
 mod register;
 mod render;
 mod scratch;

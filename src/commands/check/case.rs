@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     part::{Part, may_be_exempt},
+    reach::Reach,
     sides::{Said, Sides},
     standing::{self, Turnover},
 };
@@ -64,11 +65,21 @@ pub(crate) struct Case {
     pub turnover: Turnover,
     /// What was rendered, and is judged in the place of its sources.
     pub sources: Sources,
+    /// What a change does to objects that it does not touch; `None`: nothing, or nobody asked.
+    pub reach: Option<Reach>,
     /// The part of the objects that is judged; `None`: all of them.
     pub part: Option<Part>,
 }
 
 impl Case {
+    /// Says who asks.
+    pub(crate) fn asked_by(&mut self, user: &UserInfo) {
+        self.user = Some(user.clone());
+        if let Some(reach) = &mut self.reach {
+            reach.user = Some(user.clone());
+        }
+    }
+
     /// Judges everything; the flag says whether there was something to judge and something to judge it by.
     pub(crate) fn judge(&self, now: i128, wants: Wants, progress: &Progress) -> (Report, bool) {
         let mut findings = self.findings.clone();
@@ -109,6 +120,9 @@ impl Case {
                 governed
             };
             take(governed, &mut findings);
+        }
+        if let Some(reach) = self.reach.as_ref().filter(|_| is_first) {
+            findings.extend(reach.judge(now, rules.is_some()));
         }
         let (files, documents) = runner::looked_at(&self.tree, &self.law_tree);
         let summary = Summary { files, documents, rules: judged.rules, waived: judged.waived };

@@ -79,6 +79,8 @@ pub(crate) struct Change<'r> {
     config: Option<ConfigChange>,
     pusher: Option<Pusher>,
     trust: Trust,
+    /// Whether it is asked what the change does to objects that it does not touch.
+    reaches: bool,
 }
 
 impl<'r> Change<'r> {
@@ -137,7 +139,7 @@ impl<'r> Change<'r> {
         let repository = Cow::Borrowed(repository);
         let old = comparison.old.as_ref().map(|it| it.tree);
         let side = Side { repository, environment, tree, old, settings, trust, held_by, is_unvouched: false };
-        Ok(Self { comparison, side, findings, notes, config, pusher: None, trust })
+        Ok(Self { comparison, side, findings, notes, config, pusher: None, trust, reaches: true })
     }
 
     /// Says who pushes, by the word of the server.
@@ -179,15 +181,17 @@ impl<'r> Change<'r> {
         let (repository, environment) = (self.side.repository.clone(), self.side.environment);
         let mut out = vec![self.case(law, progress)?];
         if trust == Trust::Both {
-            let proposed = Change::new(&repository, environment, comparison, Some(Trust::Head))?;
-            out.push(proposed.pushed_by(pusher).case(law, progress)?);
+            let mut proposed = Change::new(&repository, environment, comparison, Some(Trust::Head))?.pushed_by(pusher);
+            // That is told once.
+            proposed.reaches = false;
+            out.push(proposed.case(law, progress)?);
         }
         Ok(out)
     }
 
     /// Reads what changed, and what judges it.
     fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
-        let Self { comparison, side, findings, mut notes, config, pusher, trust: _ } = self;
+        let Self { comparison, side, findings, mut notes, config, pusher, trust: _, reaches } = self;
         let mut trees = side.repository.trees().map_err(|error| from_source(&error))?;
         let old = comparison.old.as_ref().map(|it| it.tree);
         let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &side.judged()?)
@@ -210,6 +214,9 @@ impl<'r> Change<'r> {
                 who::history(&side.repository, at, sides.after.iter(), &Asks::of(rules), |path| Some(path.to_owned()))
             });
             sides.who = Some(who);
+        }
+        if let (Some(sides), Some(old)) = (&case.sides, comparison.old.as_ref().filter(|_| reaches)) {
+            case.reach = side.reach([old.tree, comparison.new.tree], sides, &case.law, law, progress)?;
         }
         case.findings.extend(findings);
         notes.append(&mut case.notes);

@@ -7,7 +7,10 @@ pub(crate) mod change;
 mod config;
 mod disk;
 mod part;
+mod reach;
 mod render;
+#[cfg(test)]
+mod replay;
 pub(crate) mod revision;
 mod side;
 pub(crate) mod sides;
@@ -138,7 +141,9 @@ pub(crate) fn run(args: &CheckArgs, now: i128, environment: &Environment) -> Res
             None => vec![tree::read(&args.paths, environment, &args.law, &progress, &mut io::stdin())?],
         };
         for case in &mut cases {
-            case.user = user.clone().or(case.user.take());
+            if let Some(user) = &user {
+                case.asked_by(user);
+            }
             case.governance = case.governance.take().filter(|_| !args.no_governance);
             case.part = args.shard;
         }

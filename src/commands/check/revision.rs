@@ -64,6 +64,7 @@ pub(crate) fn read(
         limits: Limits::default(),
         scopes: Scopes::default(),
         names: Names::default(),
+        wanted: None,
         progress,
     };
     let tree = loader.load(&inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(failed)?;

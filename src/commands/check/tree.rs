@@ -275,6 +275,7 @@ impl<'w> Gathering<'w> {
             limits: Limits::default(),
             scopes: Scopes::default(),
             names: Names::default(),
+            wanted: None,
             progress,
         };
         // What tells of its neighbors may be known from the first load only.

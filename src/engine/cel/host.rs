@@ -223,8 +223,8 @@ impl<'v> Answers<'v> {
                     self.missed.note(&missing);
                     EvalError::indeterminate(resources.title())
                 })?;
-            if let Some(it) = &missing {
-                self.missed.note(it);
+            if let Some(it) = missing {
+                self.missed.note(&it);
             }
             let items: Vec<_> = objects.into_iter().map(expr::Value::from).collect();
             return Ok(expr::Value::list_in(arena, &items));

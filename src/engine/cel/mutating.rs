@@ -19,7 +19,7 @@ use crate::{
         Evidence, Request, World,
         context::Session,
         mutate::{
-            OfTarget, Patched, Said,
+            After, OfTarget, Patched, Said,
             json_patch::{self, Stop},
             renamed,
             structured::{self, Atomics},
@@ -131,7 +131,7 @@ impl<'w> Mutating<'w> {
         if request.object.is_some() {
             let (mut outcome, document) = self.changed(stand, object);
             outcome.properties.extend(properties);
-            said.push(Said::Whole(outcome, document));
+            said.push(Said::Whole(outcome, document.map(After::Document)));
         }
         // A cluster changes other objects later; the one that is asked about is let in as it is.
         if let (Some(existing), true) = (&self.changes.existing, self.is_command_line() && !targets.is_empty()) {
@@ -179,8 +179,8 @@ impl<'w> Mutating<'w> {
                 if let Some(binding) = binding {
                     outcome.properties.push(("binding".to_owned(), binding.name.clone()));
                 }
-                let it = self.as_far_as(reach, Said::Whole(outcome, document), session.request);
-                if let Said::Whole(_, Some(document)) = &it {
+                let it = self.as_far_as(reach, Said::Whole(outcome, document.map(After::Document)), session.request);
+                if let Said::Whole(_, Some(After::Document(document))) = &it {
                     current = Some(document.duplicate());
                 }
                 said.push(it);
@@ -260,7 +260,7 @@ impl<'w> Mutating<'w> {
             Err(failure) => return (self.failed(&failure), None),
         };
         let after = document.as_ref().map_or(object, Document::root);
-        match renamed(object, after) {
+        match renamed(object, |path| after.str_at(path)) {
             Some(field) if !self.is_command_line() => {
                 let text = format!("the policy changes {field}: a cluster refuses an object that becomes another");
                 (self.outcome("", Verdict::new(Status::Error, text)), None)

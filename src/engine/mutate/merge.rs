@@ -3,6 +3,8 @@
 //! In: an object, a patch, what is known of the object's type. Out: the object with the patch in it. Lists with a merge
 //! key put what the patch names in front, sets keep each value once, all other lists are replaced.
 
+use std::fmt;
+
 use super::{
     patch::{Entries, Patch},
     patched::{Patched, Sort},
@@ -26,8 +28,29 @@ pub(super) fn merge<'v>(
     arena: &'v Arena,
 ) -> Result<(), String> {
     match patch {
-        Patch::Map(entries) => Merging { arena }.map(object, entries, place, ""),
+        Patch::Map(entries) => Merging { arena }.map(object, entries, place, &Trail { above: None, key: "" }),
         Patch::Scalar(_) | Patch::List(_) => Err("the patch is no map".to_owned()),
+    }
+}
+
+/// A path of keys that is written out when something is wrong there.
+struct Trail<'t> {
+    above: Option<&'t Trail<'t>>,
+    key: &'t str,
+}
+
+impl Trail<'_> {
+    fn below<'t>(&'t self, key: &'t str) -> Trail<'t> {
+        Trail { above: Some(self), key }
+    }
+}
+
+impl fmt::Display for Trail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.above {
+            Some(above) => write!(f, "{above}/{}", self.key),
+            None => Ok(()),
+        }
     }
 }
 
@@ -44,7 +67,7 @@ enum Directive {
 }
 
 impl<'v> Merging<'v> {
-    fn map(&self, object: &mut Patched<'v>, patch: Entries<'v>, place: Place, path: &str) -> Result<(), String> {
+    fn map(&self, object: &mut Patched<'v>, patch: Entries<'v>, place: Place, path: &Trail<'_>) -> Result<(), String> {
         let found = object.sort();
         let Some(entries) = object.entries() else { return Err(clash(path, Sort::Map, found)) };
         for (key, value) in patch {
@@ -56,11 +79,11 @@ impl<'v> Merging<'v> {
             let merged = match (value, current) {
                 (Patch::Scalar(Value::Null), _) => None,
                 (Patch::Scalar(value), None | Some(Sort::Scalar)) => Some(Patched::Added(value)),
-                (Patch::Scalar(_), Some(found)) => return Err(clash(&format!("{path}/{key}"), Sort::Scalar, found)),
+                (Patch::Scalar(_), Some(found)) => return Err(clash(&path.below(key), Sort::Scalar, found)),
                 (Patch::Map(patch), current) => match (directive(&patch), at, current) {
                     (Directive::Delete, _, _) => None,
                     (Directive::Merge, Some(at), Some(_)) => {
-                        self.map(&mut entries[at].1, patch, place.below(key), &format!("{path}/{key}"))?;
+                        self.map(&mut entries[at].1, patch, place.below(key), &path.below(key))?;
                         continue;
                     }
                     _ => Some(fresh(Patch::Map(patch))),
@@ -70,7 +93,7 @@ impl<'v> Merging<'v> {
                 }
                 (Patch::List(patch), Some(_)) => {
                     let Some(at) = at else { continue };
-                    let path = format!("{path}/{key}");
+                    let path = path.below(key);
                     let found = entries[at].1.sort();
                     let origin = match &entries[at].1 {
                         Patched::Kept(node) | Patched::List(_, Some(node)) => Some(*node),
@@ -103,7 +126,7 @@ impl<'v> Merging<'v> {
         patch: Vec<Patch<'v>>,
         rule: ListRule,
         place: Place,
-        path: &str,
+        path: &Trail<'_>,
     ) -> Result<Patched<'v>, String> {
         let all = |items: Vec<Patch<'v>>| items.into_iter().map(|it| fresh(it)).collect::<Vec<_>>();
         let items = match rule {
@@ -132,7 +155,7 @@ impl<'v> Merging<'v> {
         patch: Vec<Patch<'v>>,
         keys: &[&str],
         place: Place,
-        path: &str,
+        path: &Trail<'_>,
     ) -> Result<Patched<'v>, String> {
         let is_replaced = patch.iter().any(|item| matches!(item, Patch::Map(entries) if is_replacement(entries)));
         let (keyed, keyless): (Vec<_>, Vec<_>) = patch.into_iter().partition(|item| has_key(item, keys[0]));
@@ -231,7 +254,7 @@ fn is_same(a: &[Option<Value<'_>>], b: &[Option<Value<'_>>]) -> bool {
     })
 }
 
-fn clash(path: &str, wanted: Sort, found: Sort) -> String {
+fn clash(path: &Trail<'_>, wanted: Sort, found: Sort) -> String {
     let name = |sort| match sort {
         Sort::Null => "null",
         Sort::Scalar => "a scalar",

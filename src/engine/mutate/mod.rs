@@ -15,7 +15,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub(super) use patched::Patched;
+pub(super) use patched::{Draft, Patched};
 
 use super::{
     Evidence, Outcome, Reach, Request, Status, Waivers, World, applies, asked_by_whom,
@@ -98,6 +98,7 @@ pub(crate) fn mutate<'w>(
     let mut done: Option<&Policy> = None;
     let mut gatekeeper = Gatekeeper::default();
     let mut again = Vec::new();
+    let original = request.object;
     for reference in rules {
         let (policy, rule) = match world.policies.get(*reference) {
             Found::Classic(policy, rule) => (policy, rule),
@@ -105,7 +106,7 @@ pub(crate) fn mutate<'w>(
                 let Some(changes) = &policy.changes else { continue };
                 let mutating = cel::Mutating { world, policy, changes, form, origin: *reference };
                 for said in mutating.step(&out.request(request), targets) {
-                    out.take(said, *reference);
+                    out.take(said, *reference, original);
                 }
                 if changes.again && !world.cluster.is_command_line() {
                     again.push((mutating, out.n_changes));
@@ -121,7 +122,7 @@ pub(crate) fn mutate<'w>(
         let request = out.request(request);
         let applying = Applying { world, policy, rule, block, reference: *reference };
         let Some(said) = applying.step(&request, targets, &mut gatekeeper, &arena) else { continue };
-        let status = out.take(said, *reference);
+        let status = out.take(said, *reference, original);
         if gatekeeper.has_refused() || (policy.first_rule_only && status == Some(Status::Pass)) {
             done = Some(policy);
         }
@@ -140,7 +141,7 @@ pub(crate) fn mutate<'w>(
             {
                 let origin = mutating.origin;
                 out.outcomes.retain(|it| it.origin != Some(origin));
-                out.take(Said::Whole(outcome, document), origin);
+                out.take(Said::Whole(outcome, document), origin, original);
             }
         }
     }
@@ -153,14 +154,18 @@ impl<'w> Mutated<'w> {
         Request { object: self.document.as_ref().map(Document::root).or(request.object), ..*request }
     }
 
-    /// Takes what a rule says, and the status of what it says of the object of the request.
-    fn take(&mut self, said: Said<'w>, by: RuleRef) -> Option<Status> {
+    /// Takes what a rule says; gives the status of what it says of the object of the request, which was `original`.
+    fn take(&mut self, said: Said<'w>, by: RuleRef, original: Option<Node<'_>>) -> Option<Status> {
         match said {
-            Said::Whole(outcome, document) => {
+            Said::Whole(outcome, after) => {
                 let status = outcome.status;
                 self.outcomes.push(outcome);
-                if document.is_some() {
-                    self.document = document;
+                if let Some(after) = after {
+                    self.document = match (after, self.document.take()) {
+                        (After::Document(document), _) => Some(document),
+                        (After::Draft(draft), Some(document)) => Some(draft.replacing(document)),
+                        (After::Draft(draft), None) => original.map(|it| draft.copied(it.document())),
+                    };
                     self.n_changes += 1;
                     if !self.changed_by.contains(&by) {
                         self.changed_by.push(by);
@@ -186,9 +191,18 @@ impl<'w> Mutated<'w> {
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(super) enum Said<'w> {
     /// Of the object of the request.
-    Whole(Outcome<'w>, Option<Document>),
+    Whole(Outcome<'w>, Option<After>),
     /// Of other objects.
     Each(Vec<OfTarget<'w>>),
+}
+
+/// The object of a request after a rule.
+#[derive(Debug)]
+pub(super) enum After {
+    /// As a whole.
+    Document(Document),
+    /// What is left of it, and what is new.
+    Draft(Draft),
 }
 
 impl<'w> Said<'w> {
@@ -358,8 +372,8 @@ impl<'w> Applying<'w> {
         if !self.block.targets.is_empty() {
             return Said::Each(self.each(&scope, targets));
         }
-        let (outcome, document) = self.changed(&scope, object);
-        let said = Said::Whole(outcome, document);
+        let (outcome, draft) = self.changed(&scope, object);
+        let said = Said::Whole(outcome, draft.map(After::Draft));
         match unsettled {
             Some(exception) => said.unsettled(session.request, self.world, Decides::Exception(&exception.key)),
             None => said,
@@ -367,7 +381,7 @@ impl<'w> Applying<'w> {
     }
 
     /// What the rule makes of one object.
-    fn changed<'v>(&self, scope: &RuleScope<'v, '_>, object: Node<'v>) -> (Outcome<'w>, Option<Document>)
+    fn changed<'v>(&self, scope: &RuleScope<'v, '_>, object: Node<'v>) -> (Outcome<'w>, Option<Draft>)
     where
         'w: 'v,
     {
@@ -377,17 +391,13 @@ impl<'w> Applying<'w> {
                     if change::is_for_each(&self.block.change) { "0 elements processed" } else { "no patches applied" };
                 (self.outcome(Status::Skip, text.to_owned()), None)
             }
-            Ok(patched) => {
-                let document = patched.into_document(object);
-                match renamed(object, document.root()) {
-                    Some(field) if !self.world.cluster.is_command_line() => {
-                        let text =
-                            format!("the rule changes {field}: a cluster refuses an object that becomes another");
-                        (self.outcome(Status::Error, text), None)
-                    }
-                    _ => (self.outcome(Status::Pass, mutated(object)), Some(document)),
+            Ok(patched) => match renamed(object, |path| patched.str_at(path)) {
+                Some(field) if !self.world.cluster.is_command_line() => {
+                    let text = format!("the rule changes {field}: a cluster refuses an object that becomes another");
+                    (self.outcome(Status::Error, text), None)
                 }
-            }
+                _ => (self.outcome(Status::Pass, mutated(object)), Some(patched.draft(object))),
+            },
             Err(failure) => (self.failed(failure), None),
         }
     }
@@ -426,8 +436,8 @@ impl<'w> Applying<'w> {
     }
 }
 
-/// The first field that makes an object another one for the API server.
-pub(super) fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str> {
+/// The first field that makes an object another one for the API server; `after` reads what it is changed to.
+pub(super) fn renamed<'a>(before: Node<'_>, after: impl Fn(&[&str]) -> Option<&'a str>) -> Option<&'static str> {
     let fields: [(&str, &[&str]); 4] = [
         ("apiVersion", &["apiVersion"]),
         ("kind", &["kind"]),
@@ -435,7 +445,7 @@ pub(super) fn renamed(before: Node<'_>, after: Node<'_>) -> Option<&'static str>
         ("metadata.namespace", &["metadata", "namespace"]),
     ];
     // What is not written yet, a cluster fills in.
-    let changed = |path: &[&str]| before.str_at(path).is_some_and(|was| after.str_at(path) != Some(was));
+    let changed = |path: &[&str]| before.str_at(path).is_some_and(|was| after(path) != Some(was));
     fields.into_iter().find(|(_, path)| changed(path)).map(|(field, _)| field)
 }
 

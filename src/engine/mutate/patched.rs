@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     document::{Builder, Document, Node, NodeId},
-    expr::{Arena, List, Map, Number, Value},
+    expr::{Arena, Number, Value},
     span::Span,
 };
 
@@ -117,9 +117,14 @@ impl<'v> Patched<'v> {
             Patched::Kept(kept) => *kept == node || Value::from(*kept).equals(Value::from(node)),
             Patched::Added(value) => value.equals(Value::from(node)),
             Patched::Map(entries, _) => {
+                // Most entries stand where they stood.
+                let mut in_order = node.entries();
                 node.is_map()
                     && node.len() == entries.len()
-                    && entries.iter().all(|(key, it)| node.get(key).is_some_and(|node| it.is(node)))
+                    && entries.iter().all(|(key, it)| {
+                        let next = in_order.next().filter(|(name, _)| name == key).map(|(_, child)| child);
+                        next.or_else(|| node.get(key)).is_some_and(|child| it.is(child))
+                    })
             }
             Patched::List(items, _) => {
                 node.is_list()
@@ -129,75 +134,154 @@ impl<'v> Patched<'v> {
         }
     }
 
+    /// A text below keys of maps.
+    pub(in crate::engine) fn str_at(&self, path: &[&str]) -> Option<&'v str> {
+        match (self, path) {
+            (Patched::Kept(node), _) => node.str_at(path),
+            (Patched::Added(value), _) => path.iter().try_fold(*value, |value, key| value.get(key))?.as_str(),
+            (Patched::Map(entries, _), [key, rest @ ..]) => {
+                entries.iter().find(|(name, _)| name == key).and_then(|(_, it)| it.str_at(rest))
+            }
+            (Patched::Map(..) | Patched::List(..), _) => None,
+        }
+    }
+
     /// A document with the part on top, for the file of `object`, which it was made from.
     pub(in crate::engine) fn into_document(self, object: Node<'v>) -> Document {
-        let mut builder = Builder::new(Arc::clone(object.file()));
-        let root = build(&mut builder, &self, object.heading());
-        let mut document = builder.finish(root);
-        document.set_integers(object.document().integers());
-        document
+        self.draft(object).copied(object.document())
+    }
+
+    /// The part, free of the document of `object`, which it was made from.
+    pub(in crate::engine) fn draft(&self, object: Node<'v>) -> Draft {
+        draft(self, object.document(), object.heading())
     }
 }
 
-fn build(builder: &mut Builder, part: &Patched<'_>, nearest: Span) -> NodeId {
+/// A changed object that borrows nothing: what is left of its document is named by the places there.
+///
+/// Rules come in rows, and each changes a little of what the one before left. With a draft the document of that one is
+/// taken over, and only what is new is added to it.
+#[derive(Debug)]
+pub(in crate::engine) struct Draft {
+    part: Part,
+    span: Span,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// A node of the document.
+    Kept(NodeId),
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Box<str>),
+    List(Vec<Draft>),
+    Map(Vec<(Name, Draft)>),
+}
+
+/// The key of an entry.
+#[derive(Debug)]
+enum Name {
+    /// That of a node of the document.
+    Kept(NodeId),
+    New(Box<str>, Span),
+}
+
+impl Draft {
+    /// A document of its own, made from the one that the draft came from.
+    pub(in crate::engine) fn copied(&self, source: &Document) -> Document {
+        let mut builder = Builder::new(Arc::clone(source.file()));
+        let root = self.build(&mut builder, Some(source));
+        let mut document = builder.finish(root);
+        document.set_integers(source.integers());
+        document
+    }
+
+    /// The document that the draft came from, with the changes.
+    pub(in crate::engine) fn replacing(&self, document: Document) -> Document {
+        let mut builder = Builder::from(document);
+        let root = self.build(&mut builder, None);
+        builder.finish(root)
+    }
+
+    /// Builds the part from nodes of `source`, or of the builder's own document.
+    fn build(&self, builder: &mut Builder, source: Option<&Document>) -> NodeId {
+        match &self.part {
+            Part::Kept(id) => source.map_or(*id, |source| builder.copy(source.node(*id), self.span)),
+            Part::Null => builder.null(self.span),
+            Part::Bool(value) => builder.bool(*value, self.span),
+            Part::Int(value) => builder.int(*value, self.span),
+            Part::Float(value) => builder.float(*value, self.span),
+            Part::Text(text) => builder.string(text, self.span),
+            Part::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| item.build(builder, source)).collect();
+                builder.list(&items, self.span)
+            }
+            Part::Map(entries) => {
+                let mut built = Vec::with_capacity(entries.len());
+                for (name, draft) in entries {
+                    let id = draft.build(builder, source);
+                    let key = match (name, source) {
+                        (Name::Kept(id), Some(source)) => builder.key_like(source.node(*id)),
+                        (Name::Kept(id), None) => builder.node(*id).key_token(),
+                        (Name::New(text, span), _) => builder.key(text, *span),
+                    };
+                    built.push((key, id));
+                }
+                builder.map(&built, self.span)
+            }
+        }
+    }
+}
+
+fn draft(part: &Patched<'_>, document: &Document, nearest: Span) -> Draft {
+    let is_of_document = |node: &Node<'_>| std::ptr::eq(node.document(), document);
     match part {
-        Patched::Kept(node) => builder.copy(*node, nearest),
-        Patched::Added(value) => add(builder, *value, nearest),
+        Patched::Kept(node) if is_of_document(node) => Draft { part: Part::Kept(node.id()), span: node.span() },
+        Patched::Kept(node) => added(Value::from(*node), nearest),
+        Patched::Added(value) => added(*value, nearest),
         Patched::Map(entries, origin) => {
             let here = origin.map_or(nearest, Node::heading);
-            let entries: Vec<_> = entries
-                .iter()
-                .map(|(key, part)| {
-                    let id = build(builder, part, here);
-                    let key = match part {
-                        Patched::Kept(node) | Patched::Map(_, Some(node)) | Patched::List(_, Some(node))
-                            if node.key() == *key && Arc::ptr_eq(node.file(), builder.file()) =>
-                        {
-                            builder.key_like(*node)
-                        }
-                        _ => builder.key(key, here),
-                    };
-                    (key, id)
-                })
-                .collect();
-            builder.map(&entries, origin.map_or(nearest, Node::span))
+            let entries = entries.iter().map(|(key, part)| {
+                let name = match part {
+                    Patched::Kept(node) | Patched::Map(_, Some(node)) | Patched::List(_, Some(node))
+                        if node.key() == *key && is_of_document(node) =>
+                    {
+                        Name::Kept(node.id())
+                    }
+                    _ => Name::New((*key).into(), here),
+                };
+                (name, draft(part, document, here))
+            });
+            Draft { part: Part::Map(entries.collect()), span: origin.map_or(nearest, Node::span) }
         }
         Patched::List(items, origin) => {
             let here = origin.map_or(nearest, Node::heading);
-            let items: Vec<_> = items.iter().map(|part| build(builder, part, here)).collect();
-            builder.list(&items, origin.map_or(nearest, Node::span))
+            // What was an entry of a map has a key that no item has.
+            let item = |part: &Patched<'_>| match part {
+                Patched::Kept(node) if !node.key().is_empty() => added(Value::from(*node), node.span()),
+                _ => draft(part, document, here),
+            };
+            let items = items.iter().map(item).collect();
+            Draft { part: Part::List(items), span: origin.map_or(nearest, Node::span) }
         }
     }
 }
 
-/// Adds a value; all of it stands at one place.
-fn add(builder: &mut Builder, value: Value<'_>, at: Span) -> NodeId {
-    match value {
-        Value::Null => builder.null(at),
-        Value::Bool(value) => builder.bool(value, at),
-        Value::Number(Number::Int(value)) => builder.int(value, at),
-        Value::Number(Number::Float(value)) if value.fract() == 0.0 && value.abs() < 1e15 => {
-            builder.int(value as i64, at)
+/// A new value; all of it stands at one place.
+fn added(value: Value<'_>, span: Span) -> Draft {
+    let part = match value {
+        Value::Null => Part::Null,
+        Value::Bool(value) => Part::Bool(value),
+        Value::Number(Number::Int(value)) => Part::Int(value),
+        Value::Number(Number::Float(value)) if value.fract() == 0.0 && value.abs() < 1e15 => Part::Int(value as i64),
+        Value::Number(Number::Float(value)) => Part::Float(value),
+        Value::String(text) => Part::Text(text.into()),
+        Value::List(list) => Part::List(list.iter().map(|item| added(item, span)).collect()),
+        Value::Map(map) => {
+            Part::Map(map.iter().map(|(key, item)| (Name::New(key.into(), span), added(item, span))).collect())
         }
-        Value::Number(Number::Float(value)) => builder.float(value, at),
-        Value::String(text) => builder.string(text, at),
-        Value::List(list) => of_list(builder, list, at),
-        Value::Map(map) => of_map(builder, map, at),
-    }
-}
-
-fn of_list(builder: &mut Builder, list: List<'_>, at: Span) -> NodeId {
-    let items: Vec<_> = list.iter().map(|item| add(builder, item, at)).collect();
-    builder.list(&items, at)
-}
-
-fn of_map(builder: &mut Builder, map: Map<'_>, at: Span) -> NodeId {
-    let entries: Vec<_> = map
-        .iter()
-        .map(|(key, item)| {
-            let id = add(builder, item, at);
-            (builder.key(key, at), id)
-        })
-        .collect();
-    builder.map(&entries, at)
+    };
+    Draft { part, span }
 }

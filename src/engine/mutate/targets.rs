@@ -63,7 +63,10 @@ impl<'w> Applying<'w> {
                 .map(|decision| (!decision.holds).then_some(decision.message)),
         };
         let out = match counts {
-            Ok(None) => self.changed(scope, object),
+            Ok(None) => {
+                let (outcome, draft) = self.changed(scope, object);
+                (outcome, draft.map(|it| it.copied(object.document())))
+            }
             Ok(Some(message)) => (self.outcome(Status::Skip, unmet(&message)), None),
             Err(error) => {
                 let text = format!("failed to evaluate preconditions: {error}");

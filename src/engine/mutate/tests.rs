@@ -1,15 +1,20 @@
-//! The algebra of strategic merge, and a case for each merge key.
+//! The algebra of strategic and of structured merge, and a case for each merge key.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::{anchors, merge, patch::Patch, patched::Patched};
+use super::{
+    anchors, merge,
+    patch::Patch,
+    patched::Patched,
+    structured::{self, Atomics},
+};
 use crate::{
     document::{Document, Integers, Limits, parse},
     expr::{Arena, Value},
-    k8s::merge_keys::Place,
+    k8s::{gvk::split_api_version, merge_keys::Place, structure},
     span::File,
 };
 
@@ -32,6 +37,19 @@ fn patched(object: &Json, patch: &Json) -> Result<Json, String> {
     let built = out.clone().into_document(document.root());
     assert_eq!(out.is(document.root()), Value::from(built.root()).equals(Value::from(document.root())));
     Ok(Value::from(built.root()).to_serde())
+}
+
+/// The object after parts are applied to it.
+fn applied(object: &Json, parts: &Json, atomics: Atomics) -> Result<Json, String> {
+    let arena = Arena::new();
+    let document = document(object);
+    let mut out = Patched::Kept(document.root());
+    let parts = Value::from_json(&arena, parts, Integers::Exact);
+    let text = |key: &str| object[key].as_str().unwrap_or_default();
+    let (group, version) = split_api_version(text("apiVersion"));
+    let top = structure::Place::of_kind(group, version, text("kind")).unwrap_or(structure::Place::Unknown);
+    structured::apply(&mut out, parts, top, atomics, &arena)?;
+    Ok(Value::from(out.into_document(document.root()).root()).to_serde())
 }
 
 /// A value at a dotted path, in an object of a kind.
@@ -224,5 +242,46 @@ proptest! {
             unordered(&patched(&once, second).expect("types agree"))
         };
         prop_assert_eq!(apply(&a, &b), apply(&b, &a));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_applied_changes_nothing_when_it_is_applied_again(object in pod(), parts in pod()) {
+        let once = applied(&object, &parts, Atomics::Replaced).expect("types agree");
+        prop_assert_eq!(applied(&once, &parts, Atomics::Replaced), Ok(once));
+    }
+
+    #[test]
+    fn an_object_applied_to_itself_stays_itself(object in pod()) {
+        prop_assert_eq!(applied(&object, &object, Atomics::Replaced), Ok(object));
+    }
+
+    #[test]
+    fn nothing_is_lost_and_what_only_the_object_has_keeps_its_order(object in pod(), parts in pod()) {
+        let names = |pod: &Json| -> Vec<String> {
+            let items = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
+            items.iter().map(|it| it["name"].as_str().unwrap_or_default().to_owned()).collect()
+        };
+        let after = names(&applied(&object, &parts, Atomics::Replaced).expect("types agree"));
+        let (before, named) = (names(&object), names(&parts));
+        let only = |list: &[String]| -> Vec<String> { list.iter().filter(|it| !named.contains(it)).cloned().collect() };
+        prop_assert_eq!(only(&after), only(&before));
+        let of_parts: Vec<_> = after.iter().filter(|it| named.contains(it)).cloned().collect();
+        prop_assert_eq!(of_parts, named);
+    }
+
+    #[test]
+    fn a_document_that_is_taken_over_is_the_same_as_a_copy(object in pod(), patch in pod()) {
+        let arena = Arena::new();
+        let source = document(&object);
+        let mut out = Patched::Kept(source.root());
+        let patch = Patch::from(Value::from_json(&arena, &patch, Integers::Exact));
+        merge::merge(&mut out, patch, Place::top("v1", "Pod"), &arena).expect("types agree");
+        let draft = out.draft(source.root());
+        let copied = draft.copied(&source);
+        let taken = Arc::into_inner(document(&object)).expect("nobody else has it");
+        let replaced = draft.replacing(taken);
+        prop_assert_eq!(Value::from(replaced.root()).to_serde(), Value::from(copied.root()).to_serde());
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn mutating(
     let body = Compiler::new(Profile::AdmissionMutating { params: param_kind.is_some() }).body(spec);
     if measure == Measure::Cluster {
         body.report(problems);
+        body.mutations.iter().for_each(|it| it.expression.report(problems));
     }
     let constraints = constraints::decode(spec.get("matchConstraints"), problems).unwrap_or_default();
     Some(Policy {
@@ -142,7 +143,12 @@ pub(crate) fn check(object: Node<'_>, kind: Admission, problems: &Problems) {
                 let help = "write `reinvocationPolicy: Never` or `IfNeeded`";
                 refuse(spec, problems, "reinvocationPolicy: Required value", help);
             }
-            mutating::check_mutations(spec, problems);
+            for mutation in spec.get("mutations").into_iter().flat_map(Node::items) {
+                if let Some(key) = mutating::lacks_expression(mutation) {
+                    let help = format!("add `{key}` with an `expression`");
+                    refuse(mutation, problems, &format!("{key}: Required value"), &help);
+                }
+            }
         }
         Admission::Policy => {
             if spec.at(&["matchConstraints", "resourceRules"]).is_none_or(|it| it.len() == 0) {

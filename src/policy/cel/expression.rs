@@ -129,8 +129,13 @@ impl Expression {
 
     /// Notes what keeps it from being compiled.
     pub(crate) fn report(&self, problems: &Problems) {
+        self.report_as(problems, |message| Problem::Expression { message });
+    }
+
+    /// Notes what keeps it from being compiled, as a problem of another kind.
+    pub(super) fn report_as(&self, problems: &Problems, problem: impl FnOnce(String) -> Problem) {
         if let Err(flaw) = &self.program {
-            let problem = Problem::Expression { message: flaw.message.clone() };
+            let problem = problem(flaw.message.clone());
             problems.add(PolicyError { file: Arc::clone(&self.file), at: flaw.at, problem });
         }
     }

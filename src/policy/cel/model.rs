@@ -107,11 +107,6 @@ impl Policy {
         matches!(self.mode, Mode::Http | Mode::Envoy)
     }
 
-    /// Whether the policy looks objects of the cluster up, or takes parameters from it.
-    pub(crate) fn reads_objects(&self) -> bool {
-        self.param_kind.is_some() || self.forms.iter().any(|form| form.body.reads.objects)
-    }
-
     /// Whether it changes objects before others judge them.
     pub(crate) fn mutates(&self) -> bool {
         self.changes.is_some()
@@ -193,18 +188,17 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Every expression but those of variables that compile.
+    /// Every expression but those of mutations, and of variables that compile.
     fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let conditions = self.conditions.iter().map(|it| &it.expression);
         let validations = self.validations.iter().flat_map(|it| [Some(&it.expression), it.message_expression.as_ref()]);
         let annotations = self.annotations.iter().map(|it| &it.expression);
         let products = self.products.iter().flat_map(Product::expressions);
-        let mutations = self.mutations.iter().map(|it| &it.expression);
         let judging = conditions.chain(validations.flatten()).chain(annotations);
-        self.variables.broken.iter().chain(judging).chain(products).chain(mutations)
+        self.variables.broken.iter().chain(judging).chain(products)
     }
 
-    /// Notes what keeps expressions from being compiled.
+    /// Notes what keeps expressions from being compiled, those of mutations aside.
     pub(crate) fn report(&self, problems: &Problems) {
         self.expressions().for_each(|it| it.report(problems));
         self.products.iter().flat_map(Product::flaws).for_each(|flaw| problems.add(flaw.clone()));
@@ -217,7 +211,8 @@ impl Body {
 
     /// The body with a note of what its expressions read.
     pub(super) fn noted(self) -> Self {
-        let reads = self.expressions().fold(self.variables.reads, |reads, it| reads.and(it.reads()));
+        let mutations = self.mutations.iter().map(|it| &it.expression);
+        let reads = self.expressions().chain(mutations).fold(self.variables.reads, |reads, it| reads.and(it.reads()));
         Self { reads, ..self }
     }
 }

@@ -6,17 +6,17 @@ use super::{
     autogen::Rewriting,
     compile::{Compiler, Profile},
     constraints, decode,
-    model::{Changes, Engine, Existing, Mode, Policy, Task},
+    model::{Changes, Engine, Existing, Form, Mode, Policy, Task},
     refuse,
 };
 use crate::{
     document::{Document, Node, NodeId},
     expr::cel::Family,
-    policy::{Action, Head, fields::Problems},
+    policy::{Action, Head, Measure, error::Problem, fields::Problems},
 };
 
 /// Decodes and compiles a policy.
-pub(crate) fn policy(document: &Arc<Document>, node: NodeId, problems: &Problems) -> Option<Policy> {
+pub(crate) fn policy(document: &Arc<Document>, node: NodeId, measure: Measure, problems: &Problems) -> Option<Policy> {
     let object = document.node(node);
     let namespaced = object.str_at(&["kind"]) == Some("NamespacedMutatingPolicy");
     let kind = if namespaced { "NamespacedMutatingPolicy" } else { "MutatingPolicy" };
@@ -29,6 +29,21 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, problems: &Problems
         compiler.existing(spec, constraints)
     });
     let forms = decode::forms(spec, &compiler, Some(Rewriting::Words), problems);
+    for mutation in spec.get("mutations").into_iter().flat_map(Node::items) {
+        if let Some(key) = lacks_expression(mutation) {
+            let message = format!("`{key}.expression` is missing");
+            problems.at_span(mutation, mutation.heading(), Problem::Unapplied { message });
+        }
+    }
+    // What does not compile as written would say the same things once more in each generated form.
+    let is_broken = |form: &&Form| form.body.mutations.iter().any(|it| it.expression.program().is_err());
+    for mutation in forms.iter().find(is_broken).into_iter().flat_map(|form| &form.body.mutations) {
+        // Kyverno: a cluster takes such a policy, its command line does not.
+        mutation.expression.report_as(problems, |message| match measure {
+            Measure::Cluster => Problem::Unapplied { message },
+            Measure::CommandLine => Problem::Expression { message },
+        });
+    }
     existing.iter().flat_map(Existing::expressions).for_each(|expression| expression.report(problems));
     Some(Policy {
         document: Arc::clone(document),
@@ -50,24 +65,14 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, problems: &Problems
     })
 }
 
-/// Refuses mutations that say nothing, or something else than they are.
-pub(super) fn check_mutations(spec: Node<'_>, problems: &Problems) {
-    for mutation in spec.get("mutations").into_iter().flat_map(Node::items) {
-        let (key, other) = match mutation.str_at(&["patchType"]) {
-            Some("JSONPatch") => ("jsonPatch", "applyConfiguration"),
-            Some("ApplyConfiguration") => ("applyConfiguration", "jsonPatch"),
-            _ => continue,
-        };
-        let is_given = |key: &str| mutation.str_at(&[key, "expression"]).is_some_and(|text| !text.trim().is_empty());
-        if !is_given(key) {
-            let message = format!("{key} is required for this patchType");
-            refuse(mutation, problems, &message, &format!("add `{key}` with an `expression`"));
-        }
-        if let Some(node) = mutation.get(other) {
-            let message = format!("{other} does not belong to this patchType");
-            refuse(node, problems, &message, "remove it, or change `patchType`");
-        }
-    }
+/// The block of a mutation that should hold its expression, if it holds none.
+pub(super) fn lacks_expression(mutation: Node<'_>) -> Option<&'static str> {
+    let key = match mutation.str_at(&["patchType"])? {
+        "JSONPatch" => "jsonPatch",
+        _ => "applyConfiguration",
+    };
+    let is_given = mutation.str_at(&[key, "expression"]).is_some_and(|text| !text.trim().is_empty());
+    (!is_given).then_some(key)
 }
 
 pub(super) fn check(spec: Node<'_>, problems: &Problems) {
@@ -76,5 +81,4 @@ pub(super) fn check(spec: Node<'_>, problems: &Problems) {
         let message = "disabling both admission and mutateExisting evaluation modes is not allowed";
         refuse(spec.get("evaluation").unwrap_or(spec), problems, message, "leave one of the two on");
     }
-    check_mutations(spec, problems);
 }

@@ -26,11 +26,6 @@ pub(crate) struct Cel {
 }
 
 impl Cel {
-    /// Whether it looks objects of the cluster up, or takes parameters from it.
-    pub(crate) fn reads_objects(&self) -> bool {
-        self.param_kind.is_some() || self.body.reads.objects
-    }
-
     /// Whether it may read a Secret that it does not judge.
     pub(crate) fn reads_secrets(&self) -> bool {
         self.param_kind.as_ref().is_some_and(ParamKind::is_secret) || self.body.reads.secrets

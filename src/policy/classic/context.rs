@@ -77,16 +77,6 @@ impl ContextEntry {
     }
 }
 
-impl Source {
-    /// Whether objects of the cluster answer it.
-    pub(crate) fn reads_objects(&self) -> bool {
-        match self {
-            Source::ConfigMap { .. } | Source::ApiCall { url_path: Some(_), .. } | Source::Global { .. } => true,
-            Source::Variable { .. } | Source::ApiCall { .. } | Source::ImageRegistry { .. } => false,
-        }
-    }
-}
-
 /// Decodes a `context` list.
 pub(crate) fn decode(fields: Fields<'_, '_>, problems: &Problems) -> Vec<ContextEntry> {
     fields.list("context").filter_map(|node| entry(node, problems)).collect()

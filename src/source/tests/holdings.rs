@@ -6,8 +6,12 @@ use super::repo::Repo;
 use crate::source::holdings::{self, Screen};
 use crate::source::{Filter, Listing, Oid, Options, Repository, git_tree};
 
-const SCREEN: Screen =
-    Screen { version: 1, name: |path| path.ends_with("Chart.yaml"), content: |bytes| bytes.starts_with(b"law") };
+const SCREEN: Screen<'static> = Screen {
+    version: 1,
+    purpose: None,
+    name: &|path| path.ends_with("Chart.yaml"),
+    content: &|bytes| bytes.starts_with(b"law"),
+};
 
 /// A whole listing without the files that the screen leaves out.
 fn whole(repository: &Repository, tree: Oid, options: &Options) -> Listing {

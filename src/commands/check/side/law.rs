@@ -21,7 +21,7 @@ use crate::{
 
 impl Side<'_> {
     /// What holds the law.
-    pub(super) fn law_inputs(&self, law: &LawArgs) -> Result<LawInputs, RunError> {
+    pub(in crate::commands::check) fn law_inputs(&self, law: &LawArgs) -> Result<LawInputs, RunError> {
         let mut out = LawInputs::default();
         let policies = Roles { policies: true, ..Roles::default() };
         let exceptions = Roles { exceptions: true, ..Roles::default() };
@@ -60,7 +60,7 @@ impl Side<'_> {
         };
         if roles.policies || roles.exceptions {
             // They may be anywhere. Reading is cheap, so every file is looked into, and parsed only if it may matter.
-            out.add(Named { listing: self.list_screened()?, top: String::new(), on_disk: false }, roles);
+            out.add(Named { listing: self.list_screened(&runner::SCREEN)?, top: String::new(), on_disk: false }, roles);
         }
         Ok(out)
     }
@@ -136,8 +136,8 @@ impl Named {
 
 /// What holds the law, and what could not be looked into.
 #[derive(Default)]
-pub(super) struct LawInputs {
-    pub(super) inputs: Vec<Input>,
+pub(in crate::commands::check) struct LawInputs {
+    pub(in crate::commands::check) inputs: Vec<Input>,
     /// Where each file is among them, by path and whether it is on disk.
     known: HashMap<(Arc<str>, bool), usize>,
     /// Files that belong to whoever runs this, not to the repository.

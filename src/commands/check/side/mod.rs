@@ -16,13 +16,16 @@ use crate::{
         workspace::{from_config, from_source},
     },
     config::{Settings, Trust},
-    document::{Limits, layout::Names},
+    document::{Limits, heads::Heads, layout::Names},
     finding::{Finding, Place, Severity},
     governance::Rules,
+    k8s::gvk::split_api_version,
     report::Progress,
-    runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile},
+    runner::{self, Input, Law, Loader, Roles, Scopes, Tree, TreeFile, Wanted},
     source::{
-        Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, git_diff, git_tree, holdings, is_hidden,
+        Diff, Entry, Environment, Filter, Listing, Oid, Options, Repository, git_diff, git_tree,
+        holdings::{self, Screen},
+        is_hidden,
         staged::Snapshot,
     },
 };
@@ -186,30 +189,39 @@ impl Side<'_> {
         })
     }
 
-    fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
-        progress.expect(inputs.len() as u64);
-        let max_bytes = Options::default().max_bytes;
-        let reader = || self.repository.reader(max_bytes);
-        let loader = Loader {
-            reader: &reader,
-            limits: Limits::default(),
-            scopes: known.scopes.clone(),
-            names: known.names.clone(),
-            progress,
-        };
-        loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
+    pub(super) fn load(&self, inputs: &[Input], known: &Known, progress: &Progress) -> Result<Tree, RunError> {
+        load(&self.repository, inputs, known, None, progress)
     }
 
     /// Fills in what stands for the cluster, if a verdict can depend on it.
-    fn stand_in(&self, compiled: &mut Law, new: &Tree, law: &LawArgs, progress: &Progress) -> Result<(), RunError> {
-        let reads_objects = compiled.policies.reads_objects();
-        if !reads_objects && !compiled.policies.reads_namespaces() {
+    pub(super) fn stand_in(
+        &self,
+        compiled: &mut Law,
+        new: &Tree,
+        law: &LawArgs,
+        progress: &Progress,
+    ) -> Result<(), RunError> {
+        let reads = compiled.policies.look_ups();
+        if reads.is_empty() && !compiled.policies.reads_namespaces() {
             return Ok(());
         }
+        let plurals = compiled.policies.plurals();
+        let is_read = |_: &str, bytes: &[u8]| {
+            let is_read = |(version, kind): (&str, &str)| reads.find(split_api_version(version).0, kind, plurals);
+            Heads::of(bytes).is_none_or(|heads| heads.pairs().any(is_read))
+        };
         let mut inputs = Vec::new();
         if law.cluster.is_empty() {
-            let roles = Roles { cluster: true, screened: !reads_objects, ..Roles::default() };
-            let listing = if reads_objects { self.list(&self.options(&[])?)? } else { self.list_screened()? };
+            let roles = Roles { cluster: true, screened: !reads.is_open(), ..Roles::default() };
+            let listing = if reads.is_open() {
+                self.list(&self.options(&[])?)?
+            } else if reads.is_empty() {
+                self.list_screened(&runner::SCREEN)?
+            } else {
+                let purpose = reads.key(plurals);
+                let content = |bytes: &[u8]| runner::may_matter(bytes) || is_read("", bytes);
+                self.list_screened(&Screen { purpose: Some(&purpose), content: &content, ..runner::SCREEN })?
+            };
             inputs.extend(listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
         let roles = Roles { cluster: true, ..Roles::default() };
@@ -221,14 +233,17 @@ impl Side<'_> {
             inputs.extend(named.listing.entries.into_iter().map(|entry| Input { entry, roles }));
         }
         let known = Known { scopes: new.scopes.clone(), names: Names::default() };
-        let tree = self.load(&inputs, &known, progress)?;
+        let tree = load(&self.repository, &inputs, &known, Some(&is_read), progress)?;
+        if law.cluster.is_empty() && !reads.is_empty() {
+            compiled.cluster.leaves_out_others();
+        }
         // Of an object on both sides the trusted one counts; an object that only the change brings is there, too.
         compiled.stand_in(new.files.iter().filter(|file| file.roles.judged));
         compiled.stand_in(tree.files.iter());
         Ok(())
     }
 
-    fn list(&self, options: &Options) -> Result<Listing, RunError> {
+    pub(super) fn list(&self, options: &Options) -> Result<Listing, RunError> {
         match &self.tree {
             TreeAt::Stored { law, .. } => git_tree::list(&self.repository, *law, options),
             TreeAt::Index(snapshot) => snapshot.list(options),
@@ -236,12 +251,33 @@ impl Side<'_> {
         .map_err(|error| from_source(&error))
     }
 
+    /// The files of these paths, as far as they are there.
+    pub(super) fn find<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Result<Vec<Entry>, RunError> {
+        let (mut trees, root) = match &self.tree {
+            TreeAt::Stored { law, .. } => (self.repository.trees(), *law),
+            TreeAt::Index(snapshot) => (snapshot.trees(), snapshot.root()),
+        };
+        let trees = trees.as_mut().map_err(|error| from_source(error))?;
+        let mut out = Vec::new();
+        for path in paths {
+            out.extend(git_tree::find(trees, root, path).map_err(|error| from_source(&error))?);
+        }
+        Ok(out)
+    }
+
+    /// Whether places are named for the law, so that not all of the tree is looked through for it.
+    pub(super) fn is_narrowed(&self, law: &LawArgs) -> bool {
+        let is_set = |given: &[String], set: &[String]| !(given.is_empty() && set.is_empty());
+        self.trust == Trust::Operator
+            || (is_set(&law.policies, &self.settings.policies) && is_set(&law.exceptions, &self.settings.exceptions))
+    }
+
     /// As [`Self::list`], but files that could not matter to a law may be left out.
-    fn list_screened(&self) -> Result<Listing, RunError> {
+    pub(super) fn list_screened(&self, screen: &Screen<'_>) -> Result<Listing, RunError> {
         let options = self.options(&[])?;
         match &self.tree {
             TreeAt::Stored { law, .. } => {
-                holdings::list(&self.repository, *law, &options, &runner::SCREEN).map_err(|error| from_source(&error))
+                holdings::list(&self.repository, *law, &options, screen).map_err(|error| from_source(&error))
             }
             TreeAt::Index(_) => self.list(&options),
         }
@@ -249,10 +285,32 @@ impl Side<'_> {
 }
 
 /// What files need not say themselves.
-#[derive(Default)]
-struct Known {
-    scopes: Scopes,
-    names: Names,
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) scopes: Scopes,
+    pub(super) names: Names,
+}
+
+/// Reads files of a repository; of those that are only looked into, `wanted` tells what else matters.
+pub(super) fn load(
+    repository: &Repository,
+    inputs: &[Input],
+    known: &Known,
+    wanted: Option<Wanted<'_>>,
+    progress: &Progress,
+) -> Result<Tree, RunError> {
+    progress.expect(inputs.len() as u64);
+    let max_bytes = Options::default().max_bytes;
+    let reader = || repository.reader(max_bytes);
+    let loader = Loader {
+        reader: &reader,
+        limits: Limits::default(),
+        scopes: known.scopes.clone(),
+        names: known.names.clone(),
+        wanted,
+        progress,
+    };
+    loader.load(inputs, inputs.iter().map(|it| &*it.entry.path)).map_err(|error| from_source(&error))
 }
 
 /// What to read of one side of a difference, with what tells of it.
