@@ -13,7 +13,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        RunError, apply, baseline, cel, check, completions, config, exceptions, explain, hook, jp, lint, merge, test,
+        RunError, apply, baseline, cel, check, cmp, completions, config, exceptions, explain, hook, jp, lint, merge,
+        test,
     },
     runner::quietly,
     source::Environment,
@@ -47,6 +48,9 @@ enum Command {
     /// What Git runs before something happens
     #[command(subcommand)]
     Hook(hook::HookCommand),
+    /// What Argo CD's plugin server runs in place of its own renderers
+    #[command(subcommand)]
+    Cmp(cmp::CmpCommand),
     /// Try a JMESPath expression (Kyverno's dialect) on a file or standard input
     Jp(jp::JpArgs),
     /// Try an expression in CEL on a file or standard input
@@ -101,6 +105,7 @@ fn dispatch(command: Command) -> Result<u8, RunError> {
         Command::Explain(args) => explain::run(&args, &mut anstream::stdout()),
         Command::Config(command) => config::run(&command, &environment()?, &mut anstream::stdout()),
         Command::Hook(command) => hook::run(&command, now(), &environment()?),
+        Command::Cmp(command) => cmp::run(&command, now(), &environment()?, &mut io::stdout()),
         Command::Jp(args) => Ok(jp::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
         Command::Cel(args) => Ok(cel::run(&args, now(), &mut io::stdin(), &mut io::stdout())?),
         Command::Apply(args) => apply::run(&args, now(), &mut anstream::stdout(), &mut anstream::stderr()),

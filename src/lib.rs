@@ -26,6 +26,9 @@ mod config;
 
 mod finding;
 
+#[expect(clippy::disallowed_methods, reason = "renderers are started and fed here")]
+mod render;
+
 mod governance;
 
 mod report;

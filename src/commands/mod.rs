@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod baseline;
 pub(crate) mod cel;
 pub(crate) mod check;
+pub(crate) mod cmp;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod error;

@@ -59,6 +59,11 @@ impl Workspace {
         Ok(Self { root: Some(root), repository, settings })
     }
 
+    /// A directory that is the root, whatever marks it; without a repository.
+    pub(crate) fn at(root: &Path) -> Result<Self, RunError> {
+        Ok(Self { root: Some(root.to_owned()), repository: None, settings: settings_at(root)? })
+    }
+
     /// The rules that govern exceptions and policies, as the root says.
     pub(crate) fn governance(&self) -> Result<Rules, RunError> {
         Rules::new(&self.settings.governance).map_err(|error| from_config(&error))

@@ -51,7 +51,7 @@ pub(crate) enum Shape {
 }
 
 /// The keys at the top.
-pub(crate) static ROOT: [Key; 9] = [
+pub(crate) static ROOT: [Key; 10] = [
     Key {
         name: "policies",
         about: "Where policies are looked for, as paths or globs; anywhere when empty",
@@ -100,6 +100,7 @@ pub(crate) static ROOT: [Key; 9] = [
         shape: Shape::Map(&USER),
         default: "null",
     },
+    Key { name: "render", about: "What is rendered before it is judged", shape: Shape::Map(&RENDER), default: "{}" },
     Key {
         name: "governance",
         about: "The rules that govern exceptions and policies",
@@ -124,6 +125,27 @@ static EXCEPTIONS: [Key; 3] = [
     Key {
         name: "directories",
         about: "The paths or globs below which exceptions count; anywhere when empty",
+        shape: Shape::List(&Shape::Below),
+        default: "[]",
+    },
+];
+
+static RENDER: [Key; 3] = [
+    Key {
+        name: "mode",
+        about: "Whether overlays and charts are rendered: where the programs are there, never, or always",
+        shape: Shape::Words(&["auto", "never", "always"]),
+        default: "\"auto\"",
+    },
+    Key {
+        name: "exclude",
+        about: "Globs of kustomizations and charts, or of directories with them, that are not rendered",
+        shape: Shape::List(&Shape::Below),
+        default: "[]",
+    },
+    Key {
+        name: "roots",
+        about: "Globs of directories that are rendered though others include them",
         shape: Shape::List(&Shape::Below),
         default: "[]",
     },

@@ -8,7 +8,7 @@ mod settings;
 
 pub(crate) use file::{ConfigError, FILE_NAME};
 pub(crate) use limits::ExceptionLimits;
-pub(crate) use settings::{Guard, Settings, Trust};
+pub(crate) use settings::{Guard, Rendering, Settings, Trust, When};
 
 use std::sync::Arc;
 

@@ -29,8 +29,39 @@ pub(crate) struct Settings {
     pub reach: Level,
     /// Who applies the manifests, if that is said.
     pub user: Option<UserInfo>,
+    /// What is rendered before it is judged.
+    pub render: Rendering,
     /// Rules that govern exceptions and policies.
     pub governance: Governance,
+}
+
+/// What is rendered before it is judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rendering {
+    /// Whether overlays and charts are rendered.
+    pub when: When,
+    /// Globs of kustomizations and charts, or of directories with them, that are not rendered.
+    pub exclude: Vec<String>,
+    /// Globs of directories that are rendered though others include them.
+    pub roots: Vec<String>,
+}
+
+/// Whether overlays and charts are rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Where the programs for it are there; what is not rendered for want of one is told.
+    #[default]
+    Auto,
+    /// What is written is judged as it is written.
+    Never,
+    /// Without the programs for it the run can't be done.
+    Always,
+}
+
+impl When {
+    /// Every way, as it is written.
+    pub(crate) const ALL: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("never", Self::Never), ("always", Self::Always)];
 }
 
 /// Which side of a change holds the policies, the exceptions and the configuration that judge it.
@@ -125,6 +156,7 @@ impl Default for Settings {
             guard: Guard::default(),
             reach: Level::Warning,
             user: None,
+            render: Rendering::default(),
             governance: Governance::default(),
         }
     }
@@ -152,6 +184,7 @@ impl Settings {
             guard: Guard::parse(&texts("guard")).unwrap_or_default(),
             reach: root.str_at(&["reach"]).and_then(Level::parse).unwrap_or(Level::Warning),
             user: root.get("userinfo").filter(|it| it.is_map()).map(user),
+            render: root.get("render").filter(|it| it.is_map()).map(rendering).unwrap_or_default(),
             governance: Governance::read(file, root)?,
         })
     }
@@ -160,6 +193,15 @@ impl Settings {
 /// The strings of a list; none where there is none.
 pub(super) fn texts(list: Option<Node<'_>>) -> Vec<String> {
     list.into_iter().flat_map(Node::items).filter_map(Node::as_str).map(str::to_owned).collect()
+}
+
+fn rendering(node: Node<'_>) -> Rendering {
+    let mode = node.str_at(&["mode"]);
+    Rendering {
+        when: When::ALL.iter().find(|it| Some(it.0) == mode).map(|it| it.1).unwrap_or_default(),
+        exclude: texts(node.get("exclude")),
+        roots: texts(node.get("roots")),
+    }
 }
 
 fn user(node: Node<'_>) -> UserInfo {

@@ -56,6 +56,15 @@ fn list_kind(node: Node<'_>) -> Option<&str> {
 ///
 /// Kyverno: its command line fills in `default`, too, also for kinds that it doesn't know.
 pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str) -> bool) -> Document {
+    prepare_in(document, "default", is_cluster_scoped)
+}
+
+/// The same for objects that go into another namespace where they name none.
+pub(crate) fn prepare_in(
+    document: Document,
+    namespace: &str,
+    is_cluster_scoped: &dyn Fn(&str, &str) -> bool,
+) -> Document {
     let mut document = document;
     document.set_integers(Integers::Wire);
     let is_empty_map = |node: &Node<'_>| node.is_null() && NULL_IS_EMPTY.contains(&node.key());
@@ -94,7 +103,7 @@ pub(crate) fn prepare(document: Document, is_cluster_scoped: &dyn Fn(&str, &str)
     let mut builder = Builder::from(document);
     for metadata in homeless {
         let span = builder.node(metadata).span();
-        let value = builder.string("default", span);
+        let value = builder.string(namespace, span);
         builder.insert(metadata, "namespace", value);
     }
     builder.resume()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Configs, Context, Out, RULES, codeowners::Codeowners, context::listed};
 use crate::{
     config::{
-        ExceptionLimits, Trust,
+        ExceptionLimits, Trust, When,
         governance::OnInvalid,
     },
     finding::Place,
@@ -106,12 +106,17 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         ("policies", "holds policies no longer", added(&after.policies, &before.policies)),
         ("policies", "is all that holds policies", if before.policies.is_empty() { after.policies.clone() } else { Vec::new() }),
         ("include", "is all that is judged", if before.include.is_empty() { after.include.clone() } else { Vec::new() }),
+        ("render", "is rendered no longer", added(&before.render.exclude, &after.render.exclude)),
+        ("render", "is rendered no longer", added(&after.render.roots, &before.render.roots)),
         ("include", "is judged no longer", if after.include.is_empty() { Vec::new() } else { added(&after.include, &before.include) }),
     ];
     for (key, what, globs) in said {
         for glob in globs {
             say(out, key, key_span(configs, key), format!("`{glob}` {what}"));
         }
+    }
+    if before.render.when != When::Never && after.render.when == When::Never {
+        say(out, "render", key_span(configs, "render"), "nothing is rendered any more".to_owned());
     }
     if after.exceptions.is_empty() && !before.exceptions.is_empty() {
         say(out, "exceptions", Span::default(), "exceptions may be anywhere".to_owned());

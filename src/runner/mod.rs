@@ -12,6 +12,7 @@ mod judge;
 mod law;
 mod load;
 mod panic;
+mod rendered;
 mod repeated;
 
 pub(crate) use counts::looked_at;
@@ -19,6 +20,7 @@ pub(crate) use judge::{Subject, Wants, judge, judge_by};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, Wanted, may_matter, skipped, skipped_law};
 pub(crate) use panic::quietly;
+pub(crate) use rendered::{note_scopes, rendered};
 pub(crate) use repeated::objects as repeated_objects;
 
 use rayon::prelude::*;

@@ -37,7 +37,7 @@ impl Environment {
         let mut out = Self { current_dir: current_dir.into(), ..Self::default() };
         for (name, value) in variables.into_iter().map(|(name, value)| (name.into(), value.into())) {
             if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
-                && (server::is_kept(name) || name.starts_with("GIT_PUSH_OPTION_"))
+                && (server::is_kept(name) || name.starts_with("GIT_PUSH_OPTION_") || is_of_argo(name))
             {
                 out.told.insert(name.to_owned(), value.to_owned());
             }
@@ -51,6 +51,11 @@ impl Environment {
     /// A variable that tells of the server or of who pushes; `None` where it is empty or no text.
     pub(super) fn told(&self, name: &str) -> Option<&str> {
         self.told.get(name).map(String::as_str).filter(|it| !it.is_empty())
+    }
+
+    /// What Argo CD tells a plugin; `None` where it says nothing.
+    pub(crate) fn argo(&self, name: &str) -> Option<&str> {
+        self.told(name).filter(|_| is_of_argo(name))
     }
 
     /// What the pusher said with `git push -o`; `None` where client and server did not agree on such options.
@@ -83,6 +88,16 @@ impl Environment {
         self.path("HOME")
     }
 
+    /// Where caches of whoever runs this go.
+    pub(crate) fn cache_home(&self) -> Option<PathBuf> {
+        self.path("XDG_CACHE_HOME").or_else(|| Some(self.home()?.join(".cache")))
+    }
+
+    /// The directories that programs are looked for in.
+    pub(crate) fn program_directories(&self) -> Vec<PathBuf> {
+        self.get("PATH").map(|it| std::env::split_paths(it).collect()).unwrap_or_default()
+    }
+
     /// Whether somebody looks whether hooks run, and wants to know the version.
     pub(crate) fn wants_version(&self) -> bool {
         self.told("ADMIT_DOCTOR").is_some()
@@ -112,6 +127,12 @@ impl Environment {
         }
         out
     }
+}
+
+/// Whether a variable is one of those that Argo CD sets for what it asks of a plugin:
+/// <https://argo-cd.readthedocs.io/en/stable/user-guide/build-environment/>
+fn is_of_argo(name: &str) -> bool {
+    name.starts_with("ARGOCD_APP_") || matches!(name, "KUBE_VERSION" | "KUBE_API_VERSIONS")
 }
 
 /// Splits a list of paths as `git` does: a path that holds the separator is quoted in the manner of C.

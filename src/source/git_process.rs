@@ -299,6 +299,7 @@ pub(super) fn is_allowed(name: &OsStr) -> bool {
         "PATH",
         "HOME",
         "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
         "USERPROFILE",
         "SYSTEMROOT",
         "TMPDIR",

@@ -22,6 +22,8 @@ mod server;
 pub(crate) mod signature;
 pub(crate) mod staged;
 pub(crate) mod stdin;
+#[allow(dead_code, reason = "only renderers need it")]
+mod store;
 pub(crate) mod worktree;
 
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub(crate) use git_diff::Diff;
 pub(crate) use git_tree::Trees;
 pub(crate) use objects::Oid;
 pub(crate) use server::{Pusher, Server};
+pub(crate) use store::{Standing, Store};
 
 use objects::{ObjectError, Objects};
 

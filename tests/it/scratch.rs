@@ -210,6 +210,8 @@ pub(crate) fn command(program: &str, directory: &Path) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
         command.env_remove(name);
     }
+    // Whoever renders in a test says so.
+    command.env_remove("ADMIT_KUSTOMIZE").env_remove("ADMIT_HELM");
     command.envs(ENVIRONMENT).env("HOME", directory).current_dir(directory);
     command
 }

@@ -12,7 +12,7 @@ use globset::Glob;
 use regex::Regex;
 
 /// Modules from left to right; each names only those on the lines before its own, and its own children.
-const RANKS: [&[&str]; 14] = [
+const RANKS: [&[&str]; 15] = [
     &["span", "k8s", "signature"],
     &["source"],
     &["document", "images"],
@@ -21,6 +21,7 @@ const RANKS: [&[&str]; 14] = [
     &["cluster"],
     &["engine"],
     &["config", "finding"],
+    &["render"],
     &["governance", "lint"],
     &["report"],
     &["runner"],

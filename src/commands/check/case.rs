@@ -23,6 +23,7 @@ use crate::{
     finding::{Finding, Severity, secret},
     governance::{self, Context, Effects, Rules, generate::Wishes, who::History},
     policy::{Head, set::PolicySet},
+    render::Sources,
     report::{self, Checked, Progress, Report, Rule, Shard, Summary},
     runner::{self, Law, Roles, Subject, Tree, TreeFile, Wants},
 };
@@ -62,6 +63,8 @@ pub(crate) struct Case {
     pub sides: Option<Sides>,
     /// For a change that is judged by the law from before it: what it does to the exceptions of that law.
     pub turnover: Turnover,
+    /// What was rendered, and is judged in the place of its sources.
+    pub sources: Sources,
     /// What a change does to objects that it does not touch; `None`: nothing, or nobody asked.
     pub reach: Option<Reach>,
     /// The part of the objects that is judged; `None`: all of them.
@@ -127,10 +130,12 @@ impl Case {
         // Policies and exceptions are objects, too, but unless a rule says something of them nothing was checked.
         let is_empty =
             !documents.into_iter().any(|it| it.class == Class::Manifest) && summary.rules == report::Rules::default();
-        let mut report = Report::new(findings, summary);
+        let mut report = Report::new(self.sources.relocate(findings), summary);
         report.quiet = judged.quiet;
+        report.quiet.iter_mut().for_each(|it| (it.path, it.line) = self.sources.line(&it.path, it.line));
         report.quiet.sort();
         report.traces = judged.traces;
+        report.traces.iter_mut().for_each(|it| it.at = self.sources.place(&it.at));
         report.rules = described(&report.findings, &self.law.policies);
         report.notes.clone_from(&self.notes);
         report.notes.extend(tolerated(&judged.tolerated));

@@ -55,6 +55,7 @@ pub(crate) fn staged(environment: &Environment, law: &LawArgs, progress: &Progre
         repository: Cow::Borrowed(&repository),
         environment,
         tree: TreeAt::Index(&snapshot),
+        old: repository.head().map_err(|error| from_source(&error))?.map(|it| it.tree),
         settings,
         trust: Trust::Head,
         held_by: "the index".to_owned(),
@@ -136,7 +137,8 @@ impl<'r> Change<'r> {
         let tree = TreeAt::Stored { law: tree, new };
         let held_by = if trust == Trust::Operator { "the server".to_owned() } else { held_by.to_string() };
         let repository = Cow::Borrowed(repository);
-        let side = Side { repository, environment, tree, settings, trust, held_by, is_unvouched: false };
+        let old = comparison.old.as_ref().map(|it| it.tree);
+        let side = Side { repository, environment, tree, old, settings, trust, held_by, is_unvouched: false };
         Ok(Self { comparison, side, findings, notes, config, pusher: None, trust, reaches: true })
     }
 

@@ -8,6 +8,7 @@ mod config;
 mod disk;
 mod part;
 mod reach;
+mod render;
 #[cfg(test)]
 mod replay;
 pub(crate) mod revision;
@@ -24,6 +25,8 @@ use std::{
 };
 
 pub(crate) use case::{Case, judge_all};
+
+pub(crate) use render::RenderArgs;
 
 use part::Part;
 
@@ -99,6 +102,15 @@ pub(crate) struct LawArgs {
     /// What the cluster already holds; what it holds is updated, not created [default: the repository stands in]
     #[arg(long, value_name = "GLOB|PATH", help_heading = "What judges")]
     pub(crate) cluster: Vec<String>,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+}
+
+impl LawArgs {
+    /// The same in a hook: what is pushed is not run through other programs unless a flag asks for it.
+    pub(crate) fn in_hook(&self) -> Self {
+        Self { render: self.render.unless_asked(), ..self.clone() }
+    }
 }
 
 impl LawArgs {

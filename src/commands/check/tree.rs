@@ -10,22 +10,27 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use super::{Case, LawArgs, TELLING, disk, who};
+use super::{
+    Case, LawArgs, TELLING, disk,
+    render::{Done, Renders},
+    who,
+};
 use crate::{
     cluster::Cluster,
     commands::{
         RunError,
         workspace::{Workspace, from_source},
     },
-    document::{Limits, layout::Names},
+    document::{Limits, layout::Names, resource::objects},
     finding::Finding,
     governance::{
         Rules,
         who::{Asks, History},
     },
+    render::deployed,
     report::Progress,
     runner::{self, Input, Law, Loader, Roles, Scopes},
-    source::{At, Entry, Environment, Filter, Listing, Options, Reader, Skipped, is_hidden, stdin, worktree},
+    source::{At, Entry, Environment, Filter, Listing, Options, Reader, Skipped, Store, is_hidden, stdin, worktree},
 };
 
 /// Files as they would be, by the path that findings show: instead of those on the disk, or beside them.
@@ -51,10 +56,24 @@ pub(crate) fn read_with(
     input: &mut dyn Read,
     overlay: &Overlay,
 ) -> Result<Case, RunError> {
+    let named: Vec<PathBuf> = paths.iter().filter(|it| *it != Path::new("-")).cloned().collect();
+    let workspace = Workspace::find(&named, environment)?;
+    read_at(&workspace, paths, environment, law, progress, input, overlay)
+}
+
+/// The same where it is known which root is meant.
+pub(crate) fn read_at(
+    workspace: &Workspace,
+    paths: &[PathBuf],
+    environment: &Environment,
+    law: &LawArgs,
+    progress: &Progress,
+    input: &mut dyn Read,
+    overlay: &Overlay,
+) -> Result<Case, RunError> {
     let (streams, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|it| it == Path::new("-"));
-    let workspace = Workspace::find(&paths, environment)?;
     let governance = Some(workspace.governance()?);
-    let mut gathering = Gathering::new(&workspace, environment, &paths)?;
+    let mut gathering = Gathering::new(workspace, environment, &paths)?;
 
     if !streams.is_empty() {
         let entry = stdin::read(input, gathering.options.max_bytes).map_err(|error| from_source(&error))?;
@@ -74,7 +93,11 @@ pub(crate) fn read_with(
     }
 
     let places = gathering.lay_over(overlay, law)?;
-    let tree = gathering.load(&gathering.inputs, progress)?;
+    let mut tree = gathering.load(&gathering.inputs, progress)?;
+    let renders = Renders::new(&law.render, &workspace.settings.render, environment)?;
+    let done = gathering.render(&renders, &tree, progress)?;
+    let (sources, findings, notes) = done.settle(&mut tree);
+    gathering.findings.extend(findings);
     let mut compiled = Law::compile(tree.files.iter());
     let explicit = !law.cluster.is_empty();
     if explicit || compiled.policies.reads_objects() || compiled.policies.reads_namespaces() {
@@ -114,6 +137,8 @@ pub(crate) fn read_with(
         governance,
         limits,
         history,
+        notes,
+        sources,
         places,
         ..Case::default()
     })
@@ -216,6 +241,29 @@ impl<'w> Gathering<'w> {
             self.inputs.push(Input { entry, roles });
         }
         Ok(places)
+    }
+
+    /// Renders what brings forth any of what is judged. Standard input and files from elsewhere lie beside nothing.
+    fn render(&self, renders: &Renders<'_>, tree: &runner::Tree, progress: &Progress) -> Result<Done, RunError> {
+        if !renders.is_on() {
+            return Ok(Done::default());
+        }
+        let is_below = |it: &&Input| match &it.entry.at {
+            At::Worktree(place) | At::Named(place) => place.starts_with(&self.root),
+            At::Object(_) | At::Memory(_) => false,
+        };
+        let below = || self.inputs.iter().filter(is_below);
+        let judged: HashSet<&str> = below().filter(|it| it.roles.judged).map(|it| &*it.entry.path).collect();
+        let store = Store::disk(self.root.clone(), &self.prefix, self.options.max_bytes);
+        let paths = below().map(|it| &*it.entry.path);
+        let files = tree.files.iter().filter(|file| judged.contains(&**file.file.path()));
+        let documents = files.flat_map(|file| &file.documents).filter(|it| it.subject.is_some());
+        let deployed = deployed(&store, documents.flat_map(|it| objects(it.document.root())), &self.prefix);
+        let units =
+            renders.units(&store, paths, deployed.units, |unit| unit.reads.iter().any(|it| judged.contains(&**it)));
+        let mut done = renders.render(&store, units, "rendered", progress)?;
+        done.findings.extend(deployed.findings);
+        Ok(done)
     }
 
     fn load(&self, inputs: &[Input], progress: &Progress) -> Result<runner::Tree, RunError> {

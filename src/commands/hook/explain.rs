@@ -103,6 +103,7 @@ fn again(
         cluster: record.cluster.clone(),
         no_exceptions: record.no_exceptions,
         exception_namespace: record.exception_namespace.clone(),
+        ..LawArgs::default()
     };
     let mut bench = Bench {
         repository,

@@ -29,7 +29,7 @@ pub(crate) struct PreCommitArgs {
 pub(super) fn run(args: &PreCommitArgs, now: i128, environment: &Environment) -> Result<u8, RunError> {
     let progress = Progress::start(false);
     let work = || {
-        let case = change::staged(environment, &args.law, &progress)?;
+        let case = change::staged(environment, &args.law.in_hook(), &progress)?;
         Ok((case.judge(now, Wants::default(), &progress), case.law.n_policies))
     };
     let done: Result<_, RunError> =

@@ -120,7 +120,7 @@ fn open(
     let bench = Bench {
         repository: repository.clone(),
         environment: environment.clone(),
-        law: push.judge.law.clone(),
+        law: push.judge.law.in_hook(),
         trust: push.judge.trust,
         guard,
         remote: match push.beside {

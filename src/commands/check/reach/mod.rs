@@ -99,6 +99,7 @@ impl Side<'_> {
         let side = |(tree, settings): (Oid, Option<&Settings>)| Side {
             repository: self.repository.clone(),
             tree: TreeAt::Stored { law: tree, new: tree },
+            old: Some(tree),
             settings: settings.unwrap_or(&self.settings).clone(),
             // Each side is measured by its own law.
             trust: if self.trust == Trust::Operator { Trust::Operator } else { Trust::Head },

@@ -4,6 +4,7 @@
 
 mod around;
 mod law;
+mod render;
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
@@ -34,6 +35,8 @@ pub(super) struct Side<'r> {
     pub(super) repository: Cow<'r, Repository>,
     pub(super) environment: &'r Environment,
     pub(super) tree: TreeAt<'r>,
+    /// What was there before the change; `None`: nothing.
+    pub(super) old: Option<Oid>,
     pub(super) settings: Settings,
     pub(super) trust: Trust,
     /// How messages name it.
@@ -98,9 +101,7 @@ impl Side<'_> {
             tree = self.load(&inputs(&diff, true, &telling), &known, progress)?;
         }
         known.scopes.extend(tree.scopes.iter().cloned());
-        let before = self.load(&inputs(&diff, false, &telling), &known, progress)?;
-        let mut held = Cluster::default();
-        runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
+        let mut before = self.load(&inputs(&diff, false, &telling), &known, progress)?;
 
         let governance = Rules::new(&self.settings.governance).map_err(|error| from_config(&error))?;
         let sides = match law_diff {
@@ -111,12 +112,19 @@ impl Side<'_> {
                 self.sides(&before.files, &after.files, diff, law)?
             }
         };
+        let both = self.render(law, &mut tree, &mut before, progress)?;
+        let mut held = Cluster::default();
+        runner::hold(&mut held, before.files.iter().filter(|file| changed.contains(&**file.file.path())));
+        runner::hold(&mut held, both.before.iter());
+        tree.files.extend(both.after);
         self.stand_in(&mut compiled, &tree, law, progress)?;
         let mut findings = runner::skipped(&diff.skipped);
         findings.extend(law_inputs.findings.iter().cloned());
         findings.extend(diff.ignore_files.iter().map(ignore_file_changed));
         let mut notes = law_inputs.notes.clone();
         notes.insert(0, format!("judged by the policies of {}, trust: {}", self.held_by, self.trust));
+        findings.extend(both.findings);
+        notes.extend(both.notes);
         let user = self.settings.user.clone();
         let mut turnover = Turnover::default();
         let is_fixed = |path: &str| law_inputs.on_disk.contains(path);
@@ -139,6 +147,7 @@ impl Side<'_> {
             limits: law.limits(&self.settings.governance.limits),
             sides,
             turnover,
+            sources: both.sources,
             ..Case::default()
         })
     }

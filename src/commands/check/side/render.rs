@@ -1,0 +1,183 @@
+//! What a change does to what is deployed: the overlays and charts that it reaches, rendered on both sides.
+//!
+//! In: both trees. Out: what the renders of the new side bring that those of the old one did not, as objects to judge, and
+//! what was there before. What nothing of the change reaches is neither read nor rendered.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Side, TreeAt};
+use crate::{
+    commands::{
+        RunError,
+        check::{
+            LawArgs, TELLING,
+            render::{Done, Renders, hidden},
+        },
+        workspace::from_source,
+    },
+    document::{Node, classify::directory, resource::objects},
+    expr::Value,
+    finding::Finding,
+    render::{Sources, Unit},
+    report::Progress,
+    runner::{self, Scopes, Tree, TreeFile},
+    source::{Listing, Oid, Options, Standing, Store, git_tree, holdings},
+};
+
+/// What rendering both sides came to.
+#[derive(Default)]
+pub(super) struct Both {
+    /// What is judged.
+    pub after: Vec<TreeFile>,
+    /// What was there before.
+    pub before: Vec<TreeFile>,
+    pub findings: Vec<Finding>,
+    pub notes: Vec<String>,
+    pub sources: Sources,
+}
+
+impl Side<'_> {
+    /// Renders what the change reaches, and leaves out of both trees what came out of it.
+    pub(super) fn render(
+        &self,
+        law: &LawArgs,
+        after: &mut Tree,
+        before: &mut Tree,
+        progress: &Progress,
+    ) -> Result<Both, RunError> {
+        let renders = Renders::new(&law.render, &self.settings.render, self.environment)?;
+        let mut out = Both::default();
+        if !renders.is_on() {
+            out.findings = hidden(after, &[]);
+            return Ok(out);
+        }
+        let (new, old) = (self.new_store()?, self.old_store()?);
+        let changed = new.changes(&old).map_err(|skip| RunError::new(format!("the change can't be read: {skip}")))?;
+        if !is_near(&changed, &new, &old) {
+            out.findings = hidden(after, &[]);
+            return Ok(out);
+        }
+        let changed: HashSet<&str> = changed.iter().map(String::as_str).collect();
+        let reaches = |unit: &Unit| unit.reads.iter().any(|it| changed.contains(&**it));
+        let (new_paths, old_paths) = (telling(&self.list_new()?), telling(&self.list_old()?));
+        let (mut new_units, mut old_units) = (
+            renders.units(&new, new_paths.iter().map(String::as_str), Vec::new(), |_| true),
+            renders.units(&old, old_paths.iter().map(String::as_str), Vec::new(), |_| true),
+        );
+        // What only one side of the change reaches is compared with the other all the same.
+        let key = |it: &Unit| (it.tool, it.directory.clone(), it.manner.clone());
+        let reached: HashSet<_> = new_units.iter().chain(&old_units).filter(|it| reaches(it)).map(key).collect();
+        new_units.retain(|it| reached.contains(&key(it)));
+        old_units.retain(|it| reached.contains(&key(it)));
+        let new_done = renders.render(&new, new_units, "rendered", progress)?;
+        let old_done = renders.render(&old, old_units, "rendered before", progress)?;
+        new_done.cover(after);
+        old_done.cover(before);
+        out.findings = hidden(after, &new_done.rendered);
+        out.findings.extend(new_done.findings.iter().cloned());
+        out.notes.extend(new_done.notes.iter().cloned());
+        if !old_done.findings.is_empty() {
+            let n = old_done.findings.len();
+            out.notes.push(format!("what was deployed before is not known in all: {n} renders of that side failed"));
+        }
+        self.compare(new_done, old_done, &mut after.scopes, &mut out);
+        Ok(out)
+    }
+
+    /// Takes apart what is new and what was there; what is the same on both sides is neither.
+    fn compare(&self, new: Done, old: Done, scopes: &mut Scopes, out: &mut Both) {
+        let mut old_scopes = scopes.clone();
+        let (mut after, findings) = new.files(scopes);
+        let (mut before, _) = old.files(&mut old_scopes);
+        out.findings.extend(findings);
+        let (here, there) = (texts(&after), texts(&before));
+        without(&mut after, &there);
+        without(&mut before, &here);
+        (out.after, out.before) = (after, before);
+        new.rendered.into_iter().chain(old.rendered).for_each(|it| out.sources.add(it));
+    }
+
+    fn new_store(&self) -> Result<Store, RunError> {
+        let max_bytes = Options::default().max_bytes;
+        let (trees, root) = match &self.tree {
+            TreeAt::Stored { new, .. } => (self.repository.trees(), *new),
+            TreeAt::Index(snapshot) => (snapshot.trees(), snapshot.root()),
+        };
+        Ok(Store::trees(trees.map_err(|error| from_source(&error))?, root, max_bytes))
+    }
+
+    fn old_store(&self) -> Result<Store, RunError> {
+        let Some(old) = self.old else { return Ok(Store::nothing()) };
+        Store::tree(&self.repository, old, Options::default().max_bytes).map_err(|error| from_source(&error))
+    }
+
+    fn list_new(&self) -> Result<Listing, RunError> {
+        match &self.tree {
+            TreeAt::Stored { new, .. } => self.screened(*new),
+            TreeAt::Index(snapshot) => snapshot.list(&self.options(&[])?).map_err(|error| from_source(&error)),
+        }
+    }
+
+    fn list_old(&self) -> Result<Listing, RunError> {
+        match (self.old, &self.tree) {
+            (None, _) => Ok(Listing::default()),
+            (Some(old), TreeAt::Stored { .. }) => self.screened(old),
+            // Nothing is remembered of what is only staged.
+            (Some(old), TreeAt::Index(_)) => {
+                git_tree::list(&self.repository, old, &self.options(&[])?).map_err(|error| from_source(&error))
+            }
+        }
+    }
+
+    fn screened(&self, tree: Oid) -> Result<Listing, RunError> {
+        holdings::list(&self.repository, tree, &self.options(&[])?, &runner::SCREEN)
+            .map_err(|error| from_source(&error))
+    }
+}
+
+/// The charts and kustomizations of a listing.
+fn telling(listing: &Listing) -> Vec<String> {
+    let is_one = |path: &&str| TELLING.contains(&path.rsplit('/').next().unwrap_or(path));
+    listing.entries.iter().map(|it| &*it.path).filter(is_one).map(str::to_owned).collect()
+}
+
+/// Whether any path lies in a directory with a chart or a kustomization, or below one: nothing else is read by any.
+fn is_near(changed: &[String], new: &Store, old: &Store) -> bool {
+    let mut seen = BTreeSet::new();
+    for path in changed {
+        let mut at = directory(path);
+        while seen.insert(at) {
+            let stands = |name: &&str| {
+                let path = if at.is_empty() { (*name).to_owned() } else { format!("{at}/{name}") };
+                // What can't be looked at may be one.
+                let is_there = |store: &Store| store.standing(&path).map_or(true, |it| it == Standing::File);
+                is_there(new) || is_there(old)
+            };
+            if TELLING.iter().any(|it| stands(&it)) {
+                return true;
+            }
+            at = directory(at);
+        }
+    }
+    false
+}
+
+/// The objects of rendered files, as text.
+fn texts(files: &[TreeFile]) -> HashSet<String> {
+    let subjects = files.iter().flat_map(|it| &it.documents).filter_map(|it| it.subject.as_ref());
+    subjects.flat_map(|it| objects(it.root())).map(text).collect()
+}
+
+fn text(object: Node<'_>) -> String {
+    Value::from(object).to_json()
+}
+
+/// Leaves out the documents whose objects are all known.
+fn without(files: &mut [TreeFile], known: &HashSet<String>) {
+    for document in files.iter_mut().flat_map(|it| &mut it.documents) {
+        let is_known = |it: Node<'_>| known.contains(&text(it));
+        if document.subject.as_ref().is_some_and(|it| objects(it.root()).into_iter().all(is_known)) {
+            document.subject = None;
+        }
+    }
+}
