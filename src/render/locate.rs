@@ -62,7 +62,7 @@ impl Sources {
                 out.push(self.related(finding));
                 continue;
             };
-            let finding = self.related(self.moved(finding, rendered));
+            let finding = self.related(Self::moved(finding, rendered));
             let place = (finding.primary.path.to_string(), finding.primary.span);
             let key = (finding.id.clone(), finding.message.clone(), place, finding.counts());
             if let Some(&at) = known.get(&key) {
@@ -101,7 +101,7 @@ impl Sources {
         finding
     }
 
-    fn moved(&self, mut finding: Finding, rendered: &Rendered) -> Finding {
+    fn moved(mut finding: Finding, rendered: &Rendered) -> Finding {
         let was = std::mem::replace(&mut finding.primary, rendered.main());
         // It would mend a text that nobody keeps.
         finding.fix.clear();

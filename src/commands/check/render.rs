@@ -138,6 +138,7 @@ impl<'r> Renders<'r> {
         units
     }
 
+    #[expect(clippy::result_large_err, reason = "what can't be rendered is told, once for each")]
     /// Renders units on the threads of the pool at hand.
     /// `tag` tells what they render to from the same of another side.
     pub(crate) fn render(

@@ -80,12 +80,12 @@ impl Side<'_> {
             let n = old_done.findings.len();
             out.notes.push(format!("what was deployed before is not known in all: {n} renders of that side failed"));
         }
-        self.compare(new_done, old_done, &mut after.scopes, &mut out);
+        Self::compare(new_done, old_done, &mut after.scopes, &mut out);
         Ok(out)
     }
 
     /// Takes apart what is new and what was there; what is the same on both sides is neither.
-    fn compare(&self, new: Done, old: Done, scopes: &mut Scopes, out: &mut Both) {
+    fn compare(new: Done, old: Done, scopes: &mut Scopes, out: &mut Both) {
         let mut old_scopes = scopes.clone();
         let (mut after, findings) = new.files(scopes);
         let (mut before, _) = old.files(&mut old_scopes);
@@ -153,7 +153,7 @@ fn is_near(changed: &[String], new: &Store, old: &Store) -> bool {
                 let is_there = |store: &Store| store.standing(&path).map_or(true, |it| it == Standing::File);
                 is_there(new) || is_there(old)
             };
-            if TELLING.iter().any(|it| stands(&it)) {
+            if TELLING.iter().any(stands) {
                 return true;
             }
             at = directory(at);
