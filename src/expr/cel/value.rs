@@ -129,13 +129,13 @@ impl<'v> Value<'v> {
 
     /// The same beside computed lists and maps that were looked through: few of them can stand in one another so often that
     /// nobody gets through all.
-    fn missing_beside(self, seen: &mut FxHashSet<usize>) -> Option<&'v str> {
+    fn missing_beside(self, seen: &mut FxHashSet<(usize, usize)>) -> Option<&'v str> {
         match self {
             Value::Unknown(what) => Some(what),
-            Value::List(List::Items(items)) if seen.insert(items.as_ptr() as usize) => {
+            Value::List(List::Items(items)) if seen.insert((items.as_ptr() as usize, items.len())) => {
                 items.iter().find_map(|it| it.missing_beside(seen))
             }
-            Value::Map(Map::Entries(entries)) if seen.insert(entries.as_ptr() as usize) => {
+            Value::Map(Map::Entries(entries)) if seen.insert((entries.as_ptr() as usize, entries.len())) => {
                 entries.iter().find_map(|(_, it)| it.missing_beside(seen))
             }
             Value::Optional(Some(value)) => value.missing_beside(seen),
