@@ -3,6 +3,7 @@
 //! In: documents of a repository or of `--cluster`, and values given by hand. Out: answers to the look-ups of
 //! expressions. Absent and unknown differ: a repository that holds Namespaces knows which exist, a single file does not.
 
+mod asking;
 mod kinds;
 mod labels;
 mod missing;
@@ -15,9 +16,10 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
+pub(crate) use asking::Asking;
 pub(crate) use labels::{NAME_LABEL, NamespaceLabels};
 pub(crate) use missing::Missing;
-use path::ApiPath;
+use path::{ApiPath, Narrowing};
 
 use crate::{
     document::{Document, Integers, Node, NodeId},
@@ -134,6 +136,12 @@ impl Resources<'_> {
     }
 }
 
+/// By what lists are in order: namespace and name.
+fn place(node: Node<'_>) -> (&str, &str) {
+    let text = |key: &str| node.str_at(&["metadata", key]).unwrap_or_default();
+    (text("namespace"), text("name"))
+}
+
 /// The answer to a look-up of the API, and what it hangs on that is not held.
 pub(crate) type Answer<'v> = (Lookup<'v>, Option<Missing>);
 
@@ -186,7 +194,13 @@ impl Cluster {
             self.by_identity.insert(identity, index);
         }
         let kinds = self.by_kind.entry(group.to_owned()).or_default();
-        kinds.entry(kind.to_owned()).or_default().push(index);
+        let of_kind = kinds.entry(kind.to_owned()).or_default();
+        // The API server lists by namespace and name, its command line stand-in as things come.
+        let at = match self.law {
+            Law::Admission => of_kind.partition_point(|&it| place(self.objects[it].node()) <= place(object.node())),
+            Law::CommandLine => of_kind.len(),
+        };
+        of_kind.insert(at, index);
         self.objects.push(object);
     }
 
@@ -351,19 +365,19 @@ impl Cluster {
     }
 
     /// An entry of the global context.
-    pub(crate) fn global<'v>(&'v self, name: &str, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
+    pub(crate) fn global<'v>(&'v self, name: &str, asking: Asking<'_>, arena: &'v Arena) -> Answer<'v> {
         match self.globals.get(name) {
             Some(json) => (Lookup::Found(Value::from_json(arena, json, Integers::Floats)), None),
             None if self.is_command_line() => (Lookup::Absent, None),
-            None => self.defined_global(name, plurals, arena),
+            None => self.defined_global(name, asking, arena),
         }
     }
 
     /// An entry of the global context, or a projection `ENTRY.PROJECTION` of one, as an object of the cluster defines it.
-    fn defined_global<'v>(&'v self, name: &str, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
+    fn defined_global<'v>(&'v self, name: &str, asking: Asking<'_>, arena: &'v Arena) -> Answer<'v> {
         let entry = |name: &str| self.object("kyverno.io", "GlobalContextEntry", "", name);
         if let Some(object) = entry(name) {
-            return self.global_value(object, plurals, arena);
+            return self.global_value(object, asking, arena);
         }
         let defined = name.match_indices('.').find_map(|(dot, _)| Some((entry(&name[..dot])?, &name[dot + 1..])));
         let Some((object, projection)) = defined else { return (Lookup::Unknown, None) };
@@ -372,7 +386,7 @@ impl Cluster {
         let Some(Ok(expression)) = wanted.and_then(|node| node.str_at(&["jmesPath"])).map(Expression::parse) else {
             return (Lookup::Absent, None);
         };
-        let (found, missing) = self.global_value(object, plurals, arena);
+        let (found, missing) = self.global_value(object, asking, arena);
         let projected = match found {
             Lookup::Found(value) => match expression.evaluate(&ValueScope { value, now: 0 }, arena) {
                 Ok(value) => Lookup::Found(value),
@@ -384,18 +398,18 @@ impl Cluster {
     }
 
     /// What a `GlobalContextEntry` stands for: the objects of a resource, or the answer of the API server.
-    fn global_value<'v>(&'v self, object: Node<'v>, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
+    fn global_value<'v>(&'v self, object: Node<'v>, asking: Asking<'_>, arena: &'v Arena) -> Answer<'v> {
         if let Some(path) = object.str_at(&["spec", "apiCall", "urlPath"]) {
             return match self.response("GET", path, arena) {
                 Some(given) => (given, None),
-                None => self.api(path, plurals, arena),
+                None => self.api(path, asking, arena),
             };
         }
         let Some(resource) = object.at(&["spec", "kubernetesResource"]) else { return (Lookup::Unknown, None) };
         let text = |key: &str| resource.str_at(&[key]).unwrap_or_default();
         let resources = Resources { group: text("group"), version: text("version"), plural: text("resource") };
         let namespace = Some(text("namespace")).filter(|it| !it.is_empty());
-        match self.list(resources, namespace, plurals) {
+        match self.list(resources, namespace, asking) {
             Ok((items, missing)) => {
                 let items: Vec<_> = items.into_iter().map(Value::from).collect();
                 (Lookup::Found(Value::list_in(arena, &items)), missing)
@@ -412,12 +426,22 @@ impl Cluster {
         &self,
         wanted: Resources<'_>,
         namespace: Option<&str>,
-        plurals: &Plurals,
+        asking: Asking<'_>,
     ) -> Result<(Vec<Node<'_>>, Option<Missing>), Missing> {
-        let all = self.of_kind(wanted, plurals);
-        let missing = if all.is_empty() { Some(self.none_held(wanted, plurals)?) } else { None };
-        let is_housed = |node: &Node<'_>| namespace.is_none() || node.str_at(&["metadata", "namespace"]) == namespace;
-        Ok((all.into_iter().filter(is_housed).collect(), missing))
+        let (mut all, missing) = self.others(wanted, asking)?;
+        all.retain(|node| namespace.is_none() || node.str_at(&["metadata", "namespace"]) == namespace);
+        Ok((all, missing))
+    }
+
+    /// The objects of a kind but for the one that is about to be made.
+    fn others(&self, wanted: Resources<'_>, asking: Asking<'_>) -> Result<(Vec<Node<'_>>, Option<Missing>), Missing> {
+        let mut all = self.of_kind(wanted, asking.plurals);
+        let is_held = !all.is_empty();
+        all.retain(|node| !asking.is_newcomer(*node));
+        let says_nothing = kinds::is_made_by_clusters(wanted.group, wanted.plural);
+        let is_answer = !all.is_empty() || (is_held && !says_nothing);
+        let missing = if is_answer { None } else { Some(self.none_held(wanted, asking.plurals)?) };
+        Ok((all, missing))
     }
 
     /// The API server's text for an object that is known not to be there.
@@ -434,37 +458,36 @@ impl Cluster {
     }
 
     /// The answer of the API server to a GET of a path, such as `/api/v1/namespaces/x/services`.
-    pub(crate) fn api<'v>(&'v self, path: &str, plurals: &Plurals, arena: &'v Arena) -> Answer<'v> {
-        let Some(query) = ApiPath::parse(path) else { return (Lookup::Unknown, None) };
-        let all = self.of_kind(query.resources, plurals);
-        let is_housed =
-            |node: &Node<'_>| query.namespace.is_none() || node.str_at(&["metadata", "namespace"]) == query.namespace;
-        if self.is_empty() {
+    pub(crate) fn api<'v>(&'v self, path: &str, asking: Asking<'_>, arena: &'v Arena) -> Answer<'v> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let (Some(asked), Some(narrowing)) = (ApiPath::parse(path), Narrowing::parse(query)) else {
+            return (Lookup::Unknown, None);
+        };
+        if self.is_empty() || (self.is_command_line() && !query.is_empty()) {
             return (Lookup::Unknown, None);
         }
-        if let Some(name) = query.name {
+        let is_housed =
+            |node: &Node<'_>| asked.namespace.is_none() || node.str_at(&["metadata", "namespace"]) == asked.namespace;
+        if let Some(name) = asked.name {
             let is_it = |node: &Node<'_>| node.str_at(&["metadata", "name"]) == Some(name) && is_housed(node);
-            return match all.into_iter().find(is_it) {
+            return match self.of_kind(asked.resources, asking.plurals).into_iter().find(is_it) {
+                Some(node) if asking.is_newcomer(node) => (Lookup::Absent, None),
                 Some(node) => (Lookup::Found(Value::from(node)), None),
                 None if self.is_command_line() => (Lookup::Absent, None),
-                None => match self.not_held(query, name, plurals) {
+                None => match self.not_held(asked, name, asking.plurals) {
                     Ok(missing) => (Lookup::Absent, Some(missing)),
                     Err(missing) => (Lookup::Unknown, Some(missing)),
                 },
             };
         }
-        let mut missing = None;
-        if all.is_empty() {
+        let (all, missing) = match self.others(asked.resources, asking) {
             // Kyverno: its command line dies when it is to list a kind of which it was given no object.
-            if self.is_command_line() {
-                return (Lookup::Absent, None);
-            }
-            match self.none_held(query.resources, plurals) {
-                Ok(absent) => missing = Some(absent),
-                Err(missing) => return (Lookup::Unknown, Some(missing)),
-            }
-        }
-        let items: Vec<_> = all.into_iter().filter(is_housed).map(Value::from).collect();
+            Ok((_, Some(_))) | Err(_) if self.is_command_line() => return (Lookup::Absent, None),
+            Ok(listed) => listed,
+            Err(missing) => return (Lookup::Unknown, Some(missing)),
+        };
+        let items = narrowing.narrow(all.into_iter().filter(is_housed));
+        let items: Vec<_> = items.into_iter().map(Value::from).collect();
         let entries = [
             ("apiVersion", Value::String("v1")),
             ("kind", Value::String("List")),

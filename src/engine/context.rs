@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use super::{World, cel::matching::Target, images, pod_security::LastPod, request::Request, unsettled::Missed};
 use crate::{
-    cluster::{Answer, Cluster, Lookup},
+    cluster::{Answer, Asking, Cluster, Lookup},
     document::{Document, Integers},
     expr::{
         Arena, Map, Partial, Value,
@@ -55,6 +55,13 @@ impl<'v> Session<'v> {
             pod: LastPod::default(),
             missed: Missed::new(arena),
         }
+    }
+
+    /// What look-ups depend on besides the cluster.
+    pub(crate) fn asking(&self) -> Asking<'v> {
+        // Kyverno: its command line looks things up among all that it was given.
+        let newcomer = self.request.newcomer().filter(|_| !self.cluster.is_command_line());
+        Asking { plurals: self.world.policies.plurals(), newcomer }
     }
 
     /// The value of `request`: many rules never ask for it.
@@ -393,7 +400,7 @@ impl<'v, 's> RuleScope<'v, 's> {
                 let known = match cluster.response(method, &url, arena) {
                     Some(known) => known,
                     None if url_path.is_some() && method == "GET" => {
-                        self.session.noted(cluster.api(&url, self.session.world.policies.plurals(), arena))
+                        self.session.noted(cluster.api(&url, self.session.asking(), arena))
                     }
                     None => Lookup::Unknown,
                 };
@@ -441,8 +448,7 @@ impl<'v, 's> RuleScope<'v, 's> {
             }
             Source::Global { name, jmes_path } => {
                 let name = text(name)?;
-                let plurals = self.session.world.policies.plurals();
-                let found = self.session.noted(self.session.cluster.global(&name, plurals, arena));
+                let found = self.session.noted(self.session.cluster.global(&name, self.session.asking(), arena));
                 let found = answer(found, format!("the global context entry {name}"))?;
                 match (found, jmes_path) {
                     (Some(value), Some(query)) => {

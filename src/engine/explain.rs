@@ -31,7 +31,7 @@ use crate::{
 /// One step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `element`,
+    /// Which part of the rule: `match`, `exclude`, `preconditions`, `exception`, `condition`, `anchor`, `element`,
     /// `context`, `missing`, `check`, `value`.
     pub part: &'static str,
     /// What came of it.
@@ -117,6 +117,10 @@ pub(crate) fn explain<'v>(world: World<'v>, rule: RuleRef, request: &'v Request<
         // Entries are loaded when the check asks for them.
         let checking = Checking::new(rule, validate, &scope, resource, request.operation, &[]).noting();
         checking.run();
+        for (index, note) in checking.anchors.into_inner() {
+            let text = if index.is_empty() { note.text } else { format!("{index} {}", note.text) };
+            steps.push("anchor", text, note.clause.map(|span| (Arc::clone(&policy.head.file), span)));
+        }
         for seen in checking.seen.into_iter().flat_map(RefCell::into_inner) {
             let element = shortened(&seen.element);
             let text = match seen.verdict {
@@ -219,17 +223,8 @@ fn reaches<'v>(
     }
     if let Some(exclude) = &rule.exclude {
         block("exclude", exclude, Reader::Exclude, subject, steps);
-        match subject.reach(exclude, Reader::Exclude, |_| None) {
-            Reach::Yes => return false,
-            Reach::DependsOnUser => {
-                steps.at(
-                    "exclude",
-                    "whether it holds depends on who asks, which is not known here".to_owned(),
-                    exclude.span,
-                );
-            }
-            // The filter has said so.
-            Reach::DependsOnNamespace | Reach::No => {}
+        if subject.reach(exclude, Reader::Exclude, |_| None) == Reach::Yes {
+            return false;
         }
     }
     !matches!(rule.body, Body::Nothing)
@@ -238,6 +233,9 @@ fn reaches<'v>(
 fn block(part: &'static str, block: &Block, reader: Reader, subject: &Subjected<'_>, steps: &mut Steps<'_>) {
     for filter in &block.filters {
         let (text, span) = match subject.holds(filter, reader) {
+            _ if subject.depends_on_user(filter, reader) => {
+                ("may hold: that takes who asks, which is not known here".to_owned(), filter.span)
+            }
             Ok(()) => ("holds".to_owned(), filter.span),
             Err(mismatch @ Mismatch::NamespaceUnknown) => {
                 (format!("may hold: {}", reason(mismatch, subject)), place_of(mismatch, filter))

@@ -89,6 +89,16 @@ impl<'r> Subjected<'r> {
         self.request.user
     }
 
+    /// Whether a filter holds but for who asks, which is not known.
+    pub(crate) fn depends_on_user(&self, filter: &Filter, reader: Reader) -> bool {
+        self.user_is_hidden
+            && filter.asks_user()
+            && matches!(
+                self.holds(filter, reader),
+                Ok(()) | Err(Mismatch::User | Mismatch::Empty | Mismatch::NamespaceUnknown)
+            )
+    }
+
     /// Whether the block holds, as far as that can be told: where it is not known who asks, a filter that holds but
     /// for the user may hold or not, and so for the labels of a namespace of which nothing is known.
     ///

@@ -33,6 +33,11 @@ impl<'r> Request<'r> {
         self.object.or(self.old_object)
     }
 
+    /// The object, if it is about to be made: a cluster does not hold it yet, though the repository may.
+    pub(crate) fn newcomer(&self) -> Option<Node<'r>> {
+        self.object.filter(|_| self.operation == Operation::Create && self.old_object.is_none())
+    }
+
     /// The namespace of that object, if nothing is known of its labels and a cluster would know them.
     pub(crate) fn unknown_namespace(&self, cluster: &Cluster) -> Option<&'r str> {
         if self.namespace_labels.is_some() || cluster.is_command_line() {

@@ -14,7 +14,7 @@ use super::{
     evidence::{self, Level, Reading},
     manifests,
     outcome::{Evidence, Status},
-    pattern::{self, Mismatch, MismatchClass},
+    pattern::{self, Mismatch, MismatchClass, Note, Notes},
     pod_security::{self, Judgement},
 };
 use crate::{
@@ -112,6 +112,8 @@ pub(crate) struct Checking<'v, 's> {
     pub levels: RefCell<Vec<Level<'v>>>,
     /// What each element of foreach came to, if somebody asks.
     pub seen: Option<RefCell<Vec<Seen>>>,
+    /// What the anchors of each pattern came to, if somebody asks, after the element that it was compared with.
+    pub anchors: RefCell<Vec<(String, Note)>>,
 }
 
 /// What an element of foreach came to.
@@ -141,7 +143,8 @@ impl<'v, 's> Checking<'v, 's> {
         exemptions: &'s [&'v Exception],
     ) -> Self {
         let (elements, levels) = (Cell::new(0), RefCell::default());
-        Self { rule, validate, scope, resource, operation, exemptions, elements, levels, seen: None }
+        let anchors = RefCell::default();
+        Self { rule, validate, scope, resource, operation, exemptions, elements, levels, seen: None, anchors }
     }
 
     /// The same check, which notes what comes of the elements of foreach.
@@ -191,7 +194,7 @@ impl<'v, 's> Checking<'v, 's> {
         }
         match self.compiled(source, &Path::Root) {
             Err(error) => self.substitution_failed(&error, source),
-            Ok(compiled) => match pattern::matches(&compiled, value, self.span_of(value)) {
+            Ok(compiled) => match self.compare(&compiled, value) {
                 Ok(()) => Verdict::passed("validation rule '", name),
                 Err(mismatch) => {
                     let evidence = self.evidence_of(&mismatch);
@@ -226,7 +229,7 @@ impl<'v, 's> Checking<'v, 's> {
             }
         }
         for (index, compiled) in patterns.iter().enumerate() {
-            match pattern::matches(compiled, value, self.span_of(value)) {
+            match self.compare(compiled, value) {
                 Ok(()) => {
                     let message = format!("validation rule '{name}' anyPattern[{index}] passed.");
                     return Verdict::new(Status::Pass, message);
@@ -254,6 +257,22 @@ impl<'v, 's> Checking<'v, 's> {
         }
         let message = self.failure(&failed.join(" "));
         Verdict { evidence: first.unwrap_or_default(), ..Verdict::new(Status::Fail, message) }
+    }
+
+    fn compare(&self, pattern: &Pattern, value: Value<'v>) -> Result<(), Mismatch> {
+        if self.seen.is_none() {
+            return pattern::matches(pattern, value, self.span_of(value));
+        }
+        let notes = Notes::default();
+        let result = pattern::matches_noting(pattern, value, self.span_of(value), Some(&notes));
+        let index = self.index();
+        self.anchors.borrow_mut().extend(notes.into_inner().into_iter().map(|note| (index.clone(), note)));
+        result
+    }
+
+    /// The place of the element at hand in its list, after those of the lists around it; empty outside of foreach.
+    fn index(&self) -> String {
+        self.levels.borrow().iter().map(|level| level.index.to_string()).collect::<Vec<_>>().join(".")
     }
 
     /// The pattern, compiled now if it holds variables.
@@ -432,9 +451,8 @@ impl<'v, 's> Checking<'v, 's> {
             return;
         }
         let levels = self.levels.borrow();
-        let index: Vec<String> = levels.iter().map(|level| level.index.to_string()).collect();
         seen.borrow_mut().push(Seen {
-            index: index.join("."),
+            index: self.index(),
             element: element.to_json(),
             verdict: verdict.map(|it| (it.status, it.message.clone())),
             span: self.reading(&levels).element().map(|(_, span)| span),

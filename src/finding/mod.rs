@@ -4,6 +4,7 @@
 //! any report. Nothing here formats, reads a file or decides whether a run fails.
 
 pub(crate) mod fix;
+pub(crate) mod metadata;
 pub(crate) mod outcome;
 mod place;
 pub(crate) mod secret;

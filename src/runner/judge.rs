@@ -216,6 +216,8 @@ fn position(policies: &PolicySet, exception: &Exception) -> Option<u32> {
 #[derive(Clone, Copy)]
 struct After<'a> {
     resource: Node<'a>,
+    /// As it was before rules changed it; `None` where none was asked.
+    written: Option<Node<'a>>,
     redaction: Option<&'a Redaction>,
     /// The rules that changed it before.
     changed_by: &'a [RuleRef],
@@ -226,7 +228,15 @@ struct After<'a> {
 impl<'a> After<'a> {
     /// An object as it was written.
     fn nothing(resource: Node<'a>, redaction: Option<&'a Redaction>) -> Self {
-        Self { resource, redaction, changed_by: &[], is_careful: redaction.is_some() }
+        Self { resource, written: None, redaction, changed_by: &[], is_careful: redaction.is_some() }
+    }
+
+    /// The request for the object as it was written.
+    fn written<'r>(self, request: &Request<'r>) -> Request<'r>
+    where
+        'a: 'r,
+    {
+        Request { object: self.written.or(request.object), ..*request }
     }
 
     /// Says in a finding what was changed before.
@@ -296,7 +306,13 @@ impl<'d> Judging<'d> {
         let resource = changed.unwrap_or(resource);
         let changed_by = mutated.changed_by.as_slice();
         let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).reads_secrets());
-        let after = After { resource, redaction, changed_by, is_careful: redaction.is_some() || reads_secrets };
+        let after = After {
+            resource,
+            written: subject.object,
+            redaction,
+            changed_by,
+            is_careful: redaction.is_some() || reads_secrets,
+        };
         self.judge(&request, kind, &rules.judging, after, arena);
     }
 
@@ -339,7 +355,9 @@ impl<'d> Judging<'d> {
         let (world, resource) = (self.world, after.resource);
         if self.wants.traces {
             for rule in world.policies.rules_existing_for(kind) {
-                if let Ok(explained) = quietly(|| explain(world, rule, request, arena)) {
+                // What changes an object saw it as it was before.
+                let was = if world.policies.get(rule).changes() { &after.written(request) } else { request };
+                if let Ok(explained) = quietly(|| explain(world, rule, was, arena)) {
                     let is_careful = after.is_careful || world.policies.get(rule).reads_secrets();
                     self.out.traces.push(trace(explained, resource, is_careful));
                 }

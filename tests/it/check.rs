@@ -576,7 +576,7 @@ fn explain_tells_each_step_with_values_and_lines() {
         "    value: `2` (GreaterThan) (apps/a.yaml:4:4)\n",
         "  p/labelled: says nothing\n    match: does not hold: the labels {\"a\":\"c\"} do not match the selector (",
         "  p/named: says nothing\n    match: does not hold: no name matches `a` (",
-        "  p/anchored: skip\n    match: holds (policies/p.yaml:18:22)\n    check: skip: conditional anchor mismatch: resource value '2' does not match '1' at path /v/",
+        "  p/anchored: skip\n    match: holds (policies/p.yaml:18:22)\n    anchor: `(v)` at /v/ does not hold: the rest does not count (policies/p.yaml:19:35)\n    check: skip: conditional anchor mismatch: resource value '2' does not match '1' at path /v/",
         "    value: found 2 (apps/a.yaml:4:4)\n  1 rule is for other kinds\n",
     ] {
         assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);

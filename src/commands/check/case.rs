@@ -20,7 +20,7 @@ use crate::{
         resource::{is_object, objects},
     },
     engine::{UserInfo, World, withheld::NOTHING},
-    finding::{Finding, Severity, secret},
+    finding::{Finding, Severity, metadata::of_metadata, secret},
     governance::{self, Context, Effects, Rules, generate::Wishes, who::History},
     policy::{Head, set::PolicySet},
     render::Sources,
@@ -268,6 +268,7 @@ impl Case {
                 findings.push(not_an_object(object));
                 continue;
             }
+            findings.extend(of_metadata(object));
             let old_object = self.held.old_object(object);
             if self.removes {
                 here.extend(Identity::of(object));

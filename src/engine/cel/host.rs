@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use super::rights;
 use crate::{
-    cluster::{Cluster, Lookup, Missing, Resources},
+    cluster::{Asking, Cluster, Lookup, Missing, Resources},
     document::Node,
     engine::{
         UserInfo,
@@ -27,6 +27,7 @@ use crate::{
 /// Answers look-ups of one request.
 pub(super) struct Answers<'v> {
     cluster: &'v Cluster,
+    asking: Asking<'v>,
     policies: &'v PolicySet,
     arena: &'v Arena,
     user: Option<&'v UserInfo>,
@@ -129,6 +130,7 @@ impl<'v> Answers<'v> {
         let made = arena.alloc(Cell::new(None));
         Self {
             cluster,
+            asking: session.asking(),
             policies: world.policies,
             arena,
             user: request.user,
@@ -238,7 +240,9 @@ impl<'v> Answers<'v> {
                 key.as_str().and_then(|key| node.str_at(&["metadata", "labels", key])) == value.as_str()
             })
         };
-        let items: Vec<_> = all.into_iter().filter(is_housed).filter(is_labelled).map(Value::from).collect();
+        let is_there = |node: &Node<'_>| !self.asking.is_newcomer(*node);
+        let items = all.into_iter().filter(is_there).filter(is_housed).filter(is_labelled);
+        let items: Vec<_> = items.map(Value::from).collect();
         let items = Value::List(List::Items(arena.alloc_slice_copy(&items)));
         Ok(Value::Map(Map::Entries(arena.alloc_slice_copy(&[(Value::String("items"), items)]))))
     }
@@ -247,12 +251,13 @@ impl<'v> Answers<'v> {
     fn global(&self, name: &str, projection: &str) -> Result<expr::Value<'v>, EvalError> {
         let (arena, cluster) = (self.arena, self.cluster);
         if cluster.is_command_line() {
-            let plurals = self.policies.plurals();
-            let (Lookup::Found(value), _) = cluster.global(name, plurals, arena) else { return Ok(expr::Value::Null) };
+            let (Lookup::Found(value), _) = cluster.global(name, self.asking, arena) else {
+                return Ok(expr::Value::Null);
+            };
             if projection.is_empty() {
                 return Ok(value);
             }
-            return match cluster.global(&format!("{name}.{projection}"), plurals, arena) {
+            return match cluster.global(&format!("{name}.{projection}"), self.asking, arena) {
                 (Lookup::Found(value), _) => Ok(value),
                 _ => {
                     Err(EvalError::refused(format!("projection {projection} not found in global context entry {name}")))
@@ -285,11 +290,10 @@ impl<'v> Answers<'v> {
             let text = |key| wanted.str_at(&[key]).unwrap_or_default();
             let resources = Resources { group: text("group"), version: text("version"), plural: text("resource") };
             let namespace = Some(text("namespace")).filter(|it| !it.is_empty());
-            let (objects, missing) =
-                cluster.list(resources, namespace, self.policies.plurals()).map_err(|missing| {
-                    self.missed.note(&missing);
-                    EvalError::indeterminate(resources.title())
-                })?;
+            let (objects, missing) = cluster.list(resources, namespace, self.asking).map_err(|missing| {
+                self.missed.note(&missing);
+                EvalError::indeterminate(resources.title())
+            })?;
             if let Some(it) = missing {
                 self.missed.note(&it);
             }
@@ -297,7 +301,7 @@ impl<'v> Answers<'v> {
             return Ok(expr::Value::list_in(arena, &items));
         }
         let path = entry.str_at(&["spec", "apiCall", "urlPath"]).unwrap_or_default();
-        let (found, missing) = cluster.api(path, self.policies.plurals(), arena);
+        let (found, missing) = cluster.api(path, self.asking, arena);
         missing
             .iter()
             .filter(|it| !it.is_taken_for_absent() || matches!(found, Lookup::Found(_)))

@@ -7,6 +7,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::notes::{self, Notes};
 use crate::{
     document::Node,
     expr::{List, Map, Value, operator::go_text},
@@ -149,7 +150,17 @@ impl<'p> Seen<'p> {
 ///
 /// `nearest` is where to point when the value itself is wrong or lacks something.
 pub(crate) fn matches(pattern: &Pattern, value: Value<'_>, nearest: Option<Span>) -> Result<(), Mismatch> {
-    let mut walk = Walk { seen: Seen::default() };
+    matches_noting(pattern, value, nearest, None)
+}
+
+/// The same; what each anchor came to is noted.
+pub(crate) fn matches_noting(
+    pattern: &Pattern,
+    value: Value<'_>,
+    nearest: Option<Span>,
+    notes: Option<&Notes>,
+) -> Result<(), Mismatch> {
+    let mut walk = Walk { seen: Seen::default(), notes };
     let Err(stop) = walk.node(pattern, value, Place::Root, Spot::Given(nearest)) else { return Ok(()) };
     let class = match stop.class {
         Class::RawSkip | Class::JoinedSkip => MismatchClass::Skip,
@@ -170,6 +181,7 @@ const GLOBAL: &str = "global anchor mismatch: ";
 
 struct Walk<'p> {
     seen: Seen<'p>,
+    notes: Option<&'p Notes>,
 }
 
 impl<'p> Walk<'p> {
@@ -256,7 +268,10 @@ impl<'p> Walk<'p> {
                 continue;
             }
             let key = actual_key(entry, resource);
-            match self.anchored(entry, key, resource, place, nearest) {
+            let at = notes::begin(self.notes);
+            let step = self.anchored(entry, key, resource, place, nearest);
+            self.note(at, (entry, key), resource, place, step.is_ok());
+            match step {
                 Ok(()) => applied = true,
                 Err(stop) => match stop.class {
                     Class::RawSkip => {
@@ -284,9 +299,22 @@ impl<'p> Walk<'p> {
                 continue;
             }
             let key = actual_key(entry, resource);
-            self.plain(entry, key, resource, place, nearest)?;
+            let at = notes::begin(self.notes);
+            let step = self.plain(entry, key, resource, place, nearest);
+            if entry.anchor == Anchor::Global {
+                self.note(at, (entry, key), resource, place, step.is_ok());
+            }
+            step?;
         }
         Ok(())
+    }
+
+    fn note(&self, at: usize, (entry, key): (&Entry, &str), resource: Map<'_>, place: Place<'_>, holds: bool) {
+        if self.notes.is_some() {
+            let below = Place::Key(&place, key);
+            let found = resource.get(key).is_some();
+            notes::end(self.notes, at, (entry.anchor, &entry.raw, &below, entry.pattern.span), (found, holds));
+        }
     }
 
     fn anchored<'v>(
