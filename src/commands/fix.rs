@@ -85,11 +85,14 @@ fn mend(args: &LintArgs, now: i128, environment: &Environment, progress: &Progre
         let mut case = tree::read_with(&args.paths, environment, &args.law, progress, &mut io::empty(), &overlay)?;
         case.governance = case.governance.filter(|_| !args.no_governance);
         let (report, looked) = case.lint(now);
+        // What exceptions do tells more: objects are judged for what can be mended, though nothing else is said of them.
+        let more: Vec<Finding> = case.mendable(now).into_iter().filter(|it| !report.findings.contains(it)).collect();
         let mut is_done = true;
         for file in case.tree.files.iter().filter(|_| round < MAX_ROUNDS) {
             let path = file.file.path();
             let Some(place) = case.places.get(&**path) else { continue };
-            let here: Vec<&Finding> = report.findings.iter().filter(|it| it.primary.path == *path).collect();
+            let here: Vec<&Finding> =
+                report.findings.iter().chain(&more).filter(|it| it.primary.path == *path).collect();
             if let Some((text, n)) = fixed(&file.file, &here) {
                 originals.entry(path.to_string()).or_insert_with(|| (place.clone(), Arc::clone(&file.file)));
                 overlay.insert(path.to_string(), text.into_bytes().into());
@@ -187,4 +190,62 @@ fn write(files: &[MendedFile]) -> Result<(), RunError> {
         new.persist(&file.place).map_err(|error| failed(file, &error.error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files are what is tested")]
+mod tests {
+    use super::*;
+
+    /// A file on disk, and what is to become of it.
+    fn mended(directory: &Path, name: &str, old: &str, new: &str) -> MendedFile {
+        let place = directory.join(name);
+        fs::write(&place, old).unwrap();
+        MendedFile {
+            path: name.to_owned(),
+            place,
+            old: File::new(name, old.as_bytes().to_vec()),
+            new: new.as_bytes().into(),
+        }
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let all = fs::read_dir(directory).unwrap();
+        let mut out: Vec<String> = all.map(|it| it.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        out.sort();
+        out
+    }
+
+    #[test]
+    fn a_file_that_changed_meanwhile_keeps_all_files_as_they_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let files =
+            [mended(directory.path(), "a", "a: 1\n", "a: 2\n"), mended(directory.path(), "b", "b: 1\n", "b: 2\n")];
+        let read = |file: &MendedFile| fs::read_to_string(&file.place).unwrap();
+        fs::write(&files[1].place, "b: 3\n").unwrap();
+        let error = write(&files).unwrap_err().to_string();
+        assert!(error.contains("`b` changed meanwhile: nothing was written"), "{error}");
+        assert_eq!((read(&files[0]), read(&files[1])), ("a: 1\n".to_owned(), "b: 3\n".to_owned()));
+
+        fs::remove_file(&files[1].place).unwrap();
+        let error = write(&files).unwrap_err().to_string();
+        assert!(error.contains("`b` can't be written"), "{error}");
+        assert_eq!(read(&files[0]), "a: 1\n");
+        assert_eq!(names(directory.path()), ["a"], "nothing half done is left");
+
+        fs::write(&files[1].place, "b: 1\n").unwrap();
+        write(&files).unwrap();
+        assert_eq!((read(&files[0]), read(&files[1])), ("a: 2\n".to_owned(), "b: 2\n".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_became_a_link_is_not_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = mended(directory.path(), "a", "a: 1\n", "a: 2\n");
+        fs::rename(&file.place, directory.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &file.place).unwrap();
+        write(std::slice::from_ref(&file)).unwrap_err();
+        assert_eq!(fs::read_to_string(directory.path().join("elsewhere")).unwrap(), "a: 1\n");
+    }
 }

@@ -112,6 +112,57 @@ pub(crate) fn add_items(list: Node<'_>, items: &[&str]) -> Option<Edit> {
     Some(Edit::insert(at, added))
 }
 
+/// Removes an item of a list that has others.
+pub(crate) fn remove_item(list: Node<'_>, item: Node<'_>) -> Option<Edit> {
+    let text = list.file().text();
+    let style = ListStyle::of(list)?;
+    let items: Vec<Node<'_>> = list.items().collect();
+    if items.len() < 2 || !items.iter().all(|it| list.span().covers(it.span())) {
+        return None;
+    }
+    let at = items.iter().position(|it| it.id() == item.id())?;
+    let (start, end) = (item.span().start as usize, content_end(item));
+    let (start, end) = match style {
+        ListStyle::Flow => match items.get(at + 1) {
+            Some(next) => (start, next.span().start as usize),
+            None => (content_end(items[at - 1]), end),
+        },
+        ListStyle::Block { .. } => {
+            let line = line_start(text, start);
+            if text[line..start].trim() != "-" {
+                return None;
+            }
+            let end = line_end(text, end);
+            (line, end + newline_at(text, end))
+        }
+    };
+    Some(Edit { span: Span::new(start as u32, end as u32), text: String::new() })
+}
+
+/// The stretches of a file that aliases repeat elsewhere: who changes one changes more than what stands there.
+pub(crate) fn repeated(file: &File) -> Vec<Span> {
+    let text = file.text();
+    if !text.contains('&') {
+        return Vec::new();
+    }
+    let parsed = parse(&File::new(Arc::clone(file.path()), text.as_bytes().to_vec()), &Limits::default());
+    let leaves = parsed.documents.iter().flat_map(super::Document::nodes).filter(|it| !it.is_map() && !it.is_list());
+    let mut spans: Vec<Span> = leaves.map(Node::span).filter(|it| it.start < it.end).collect();
+    spans.sort_unstable();
+    // The nodes below an alias are where those of its anchor are. A scalar has none; it is told by the anchor before it.
+    let is_anchored = |span: &Span| {
+        let start = span.start as usize;
+        let before = text[line_start(text, start)..start].trim_end();
+        before.rsplit([' ', '\t']).next().is_some_and(|word| word.starts_with('&'))
+    };
+    let mut out: Vec<Span> = spans.windows(2).filter(|it| it[0] == it[1]).map(|it| it[0]).collect();
+    out.extend(spans.iter().filter(|it| is_anchored(it)));
+    for span in &mut out {
+        span.end = line_end(text, span.end as usize) as u32;
+    }
+    out
+}
+
 /// Sets the value of a key in a map: replaces the scalar there, or adds the key behind `after`, or behind all others.
 pub(crate) fn set(map: Node<'_>, key: &str, value: &Text<'_>, after: Option<&str>) -> Option<Edit> {
     if let Some(old) = map.get(key) {
@@ -245,8 +296,8 @@ fn value_text(text: &str, quotes: Quotes) -> String {
 enum ListStyle {
     /// `[a, b]`
     Flow,
-    /// A line each, with the dash in this column.
-    Block { column: usize },
+    /// A line each, with the dash in this column and this many spaces behind it.
+    Block { column: usize, gap: usize },
 }
 
 impl ListStyle {
@@ -261,14 +312,16 @@ impl ListStyle {
         let first = list.items().next()?.span().start as usize;
         let line = line_start(text, first);
         let dash = text[line..first].trim_end().strip_suffix('-')?.len() + line;
-        Some(Self::Block { column: column(text, dash) })
+        Some(Self::Block { column: column(text, dash), gap: first - dash - 1 })
     }
 
     /// What stands between two items.
     fn between(&self, list: Node<'_>) -> String {
         match self {
             Self::Flow => ", ".to_owned(),
-            Self::Block { column } => format!("{}{}- ", newline(list.file().text()), " ".repeat(*column)),
+            Self::Block { column, gap } => {
+                format!("{}{}-{}", newline(list.file().text()), " ".repeat(*column), " ".repeat(*gap))
+            }
         }
     }
 }
@@ -345,6 +398,7 @@ mod tests {
             ("a: [x] # why\n", "a: [x, \"y\", \"on\", z-*] # why\n"),
             ("a:\n- x # why\nb: 1\n", "a:\n- x # why\n- \"y\"\n- \"on\"\n- z-*\nb: 1\n"),
             ("a:\n    - x", "a:\n    - x\n    - \"y\"\n    - \"on\"\n    - z-*"),
+            ("a:\n-   x\n", "a:\n-   x\n-   \"y\"\n-   \"on\"\n-   z-*\n"),
             ("{\"a\": [\"x\"]}\n", "{\"a\": [\"x\", \"y\", \"on\", \"z-*\"]}\n"),
             ("a:\r\n  - x\r\nb: 1\r\n", "a:\r\n  - x\r\n  - \"y\"\r\n  - \"on\"\r\n  - z-*\r\nb: 1\r\n"),
         ] {
@@ -352,6 +406,39 @@ mod tests {
         }
         assert_eq!(edited("b: &x [x]\na: *x\n", add), None, "an alias stands for text elsewhere");
         assert_eq!(edited("a: []\n", add), None);
+    }
+
+    #[test]
+    fn items_go_with_their_lines_and_the_last_one_stays() {
+        let remove = |root: Node<'_>| {
+            let list = root.get("a")?;
+            remove_item(list, list.items().find(|it| it.as_str() == Some("x"))?)
+        };
+        for (text, wanted) in [
+            ("a: [x, y] # both\n", "a: [y] # both\n"),
+            ("a: [y, 'x']\n", "a: [y]\n"),
+            ("a: [y, x, z]\n", "a: [y, z]\n"),
+            ("a:\n- x # gone\n# about y\n- y\nb: 1\n", "a:\n# about y\n- y\nb: 1\n"),
+            ("a:\r\n  - y\r\n  - x\r\nb: 1\r\n", "a:\r\n  - y\r\nb: 1\r\n"),
+            ("a:\n- é\n- \"x\"", "a:\n- é\n"),
+        ] {
+            assert_eq!(edited(text, remove).as_deref(), Some(wanted), "{text}");
+        }
+        for text in ["a: [x]\n", "a:\n- x\n", "b: &x [x, y]\na: *x\n"] {
+            assert_eq!(edited(text, remove), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_aliases_repeat_is_told() {
+        let told = |text: &str| {
+            let file = File::new("a.yaml", text.as_bytes().to_vec());
+            repeated(&file).iter().map(|it| file.slice(*it).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(told("a: &l [x, y]\nb: *l\nc: [z]\n"), ["x, y]", "y]"]);
+        assert_eq!(told("a: &l\n- x # why\nb: *l\n"), ["x # why"]);
+        assert_eq!(told("a: &s x\nb: *s\n"), ["x"]);
+        assert_eq!(told("a: x & y\nb: 'x'\n"), [""; 0]);
     }
 
     #[test]

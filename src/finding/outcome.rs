@@ -138,16 +138,13 @@ pub(crate) struct Files<'f> {
     pub resource: &'f Arc<File>,
 }
 
-/// The reason that an exception gives in its annotations, if any.
+/// The reason that an exception gives, if any: in its annotations, its labels, or the `properties` of
+/// `policies.kyverno.io`.
 fn reason(exception: Node<'_>) -> String {
-    exception
-        .at(&["metadata", "annotations"])
-        .into_iter()
-        .flat_map(Node::entries)
-        .find(|(key, _)| *key == "reason" || key.ends_with("/reason"))
-        .and_then(|(_, value)| value.as_str())
-        .unwrap_or_default()
-        .to_owned()
+    let maps = [["metadata", "annotations"], ["metadata", "labels"], ["spec", "properties"]];
+    let mut entries = maps.iter().filter_map(|path| exception.at(path)).flat_map(Node::entries);
+    let found = entries.find(|(key, value)| (*key == "reason" || key.ends_with("/reason")) && value.as_str().is_some());
+    found.and_then(|(_, value)| value.as_str()).unwrap_or_default().to_owned()
 }
 
 /// The finding of a document that can't be read.

@@ -16,7 +16,9 @@ pub(crate) struct Effect {
     pub object: u32,
     /// What the rule would say without exceptions; `None` where it would say nothing.
     pub without: Option<Status>,
-    /// How many exceptions waive the rule for the object, this one included.
+    /// Whether it really waives the rule; if not, it would, if it counted.
+    pub counts: bool,
+    /// How many exceptions that count waive the rule for the object, and this one.
     pub n_exceptions: u32,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Context, Effect, Item, Out};
 use crate::{
-    document::{self, Document, Limits, Node},
+    document::{self, Document, Limits, Node, edit, edit::Edit},
     engine::{
         Request, Status,
         matching::{Mismatch, Reader, Subjected},
@@ -85,7 +85,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
             let Some(controller) = context.object(effect) else { continue };
             let kind = controller.str_at(&["kind"]).unwrap_or_default();
             for child in children(kind) {
-                let Some((at, mismatch, gap)) = gap(context, item, effect, policy, rule, controller, *child) else {
+                let Some(Gap { at, mismatch, advice, fix }) = gap(context, item, effect, policy, rule, controller, *child) else {
                     continue;
                 };
                 if said.contains(&(at, mismatch)) {
@@ -95,7 +95,7 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
                 let owner = crate::finding::resource_ref(controller).title();
                 let message = format!("{owner} is let in, but the {} that it creates is blocked", child.1);
                 let place = crate::finding::Place::new(controller.file(), name_of(controller).1);
-                let finding = out.finding(item, at, message).help(gap).related(place, "creates it");
+                let finding = out.finding(item, at, message).help(advice).related(place, "creates it").fix(fix);
                 out.add(item, finding);
             }
         }
@@ -162,8 +162,20 @@ fn with_child<T>(
     Some(ask(&Subjected::new(&request, node, context.cluster)))
 }
 
+/// Where an exception doesn't cover what a controller creates.
+struct Gap {
+    /// The place in the exception.
+    at: Span,
+    /// What of the filter there is not met; `None` where a rule is not named.
+    mismatch: Option<Mismatch>,
+    /// What to do.
+    advice: String,
+    /// The same, as changes to the text.
+    fix: Vec<Option<Edit>>,
+}
+
 /// Where in the exception a child of an exempted controller is not covered, if it is judged at all and no other exception
-/// covers it: place, cause, and what to do.
+/// covers it.
 fn gap(
     context: &Context<'_>,
     item: &Item<'_>,
@@ -172,7 +184,7 @@ fn gap(
     rule: &Rule,
     controller: Node<'_>,
     child: (&str, &str, &str),
-) -> Option<(Span, Option<Mismatch>, String)> {
+) -> Option<Gap> {
     let own = context.set.exceptions.get(effect.exception as usize)?;
     let judge = judge_of(policy, rule, child.1)?;
     with_child(context, controller, child, |subject| {
@@ -187,31 +199,29 @@ fn gap(
             // A missing rule for Pods is told without looking at objects.
             judge.generated.as_ref()?;
             let reference = own.references.iter().find(|it| it.policy == policy.head.key)?;
-            return Some((reference.rules_span, None, format!("add `{}` to `ruleNames`", judge.name)));
+            let list = item.rule_names(reference.rules_span);
+            return Some(Gap {
+                at: reference.rules_span,
+                mismatch: None,
+                advice: format!("add `{}` to `ruleNames`", judge.name),
+                fix: vec![list.and_then(|list| edit::add_items(list, &[&judge.name]))],
+            });
         }
         uncovered(item, subject, child.1, name_of(controller).0)
     })?
 }
 
 /// The field of a filter that keeps an exception from a child of the controller `name`.
-fn uncovered(
-    item: &Item<'_>,
-    subject: &Subjected<'_>,
-    kind: &str,
-    name: &str,
-) -> Option<(Span, Option<Mismatch>, String)> {
+fn uncovered(item: &Item<'_>, subject: &Subjected<'_>, kind: &str, name: &str) -> Option<Gap> {
     let filters = item.filters();
     filters.iter().find_map(|(filter, node)| {
         let mismatch = subject.holds(filter, Reader::Exception).err()?;
-        let advice = match mismatch {
-            Mismatch::Kind => {
-                (Item::field(*node, "kinds"), format!("add `{kind}` to `kinds`, and `{name}-*` to `names`"))
-            }
-            Mismatch::Name => (Item::field(*node, "names"), format!("add `{name}-*` to `names`")),
-            Mismatch::Label => (Item::field(*node, "selector"), "the Pod template lacks these labels".to_owned()),
-            Mismatch::Annotation => {
-                (Item::field(*node, "annotations"), "the Pod template lacks these annotations".to_owned())
-            }
+        let of_children = format!("{}-*", name.trim_end_matches('-'));
+        let (field, advice) = match mismatch {
+            Mismatch::Kind => ("kinds", format!("add `{kind}` to `kinds`, and `{of_children}` to `names`")),
+            Mismatch::Name => ("names", format!("add `{of_children}` to `names`")),
+            Mismatch::Label => ("selector", "the Pod template lacks these labels".to_owned()),
+            Mismatch::Annotation => ("annotations", "the Pod template lacks these annotations".to_owned()),
             Mismatch::Empty
             | Mismatch::Operation
             | Mismatch::Namespace
@@ -219,7 +229,16 @@ fn uncovered(
             | Mismatch::NamespaceUnknown
             | Mismatch::User => return None,
         };
-        Some((advice.0, Some(mismatch), advice.1))
+        let add = |field: &str, text: &str| {
+            let list = node.at(&["resources", field])?;
+            edit::add_items(list, &[text])
+        };
+        let fix = match mismatch {
+            Mismatch::Kind => vec![add("kinds", kind)],
+            Mismatch::Name => vec![add("names", &of_children)],
+            _ => Vec::new(),
+        };
+        Some(Gap { at: Item::field(*node, field), mismatch: Some(mismatch), advice, fix })
     })
 }
 

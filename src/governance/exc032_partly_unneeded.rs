@@ -1,15 +1,18 @@
 //! Parts of exceptions that contribute nothing.
 
-use super::{Context, Item, Out, exc030_unused::can_be_told};
+use super::{Context, Effect, Item, Out, exc030_unused::classic_can_be_told};
 use crate::{
-    document::Node,
+    document::{Node, edit},
     engine::Status,
     k8s::{gvk::KindPattern, gvk::split_api_version, wildcard::Wildcard},
-    policy::exception::Exception,
+    policy::{
+        classic::{Policy, Rule},
+        exception::Exception,
+    },
 };
 
 rule! {
-    /// Every name in an exception is needed.
+    /// Every name in an exception is needed, of objects and of rules.
     ///
     /// ## Why
     /// An exception is as wide as what is written in it, not as what is used of it. Names of workloads that are gone are
@@ -55,7 +58,7 @@ rule! {
     /// ```
     ///
     /// ## Fix
-    /// Remove what is named.
+    /// Remove what is named, which `admit lint --fix` does where others in the list stay.
     EXC032, "partly-unneeded", Info, check
 }
 
@@ -64,63 +67,105 @@ const CREATED: [&str; 3] = ["Pod", "ReplicaSet", "Job"];
 
 fn check(context: &Context<'_>, out: &mut Out<'_>) {
     for (item, exception) in context.classic() {
-        for (entry, text) in idle(context, item, exception) {
-            say(item, entry, text, out);
+        let idle = idle(context, item, exception);
+        for it in &idle {
+            // A list that loses all of its items would stand for everything, or for nothing.
+            let is_idle = |entry: Node<'_>| idle.iter().any(|it| it.entry.id() == entry.id());
+            let others_stay = it.list.items().any(|entry| !is_idle(entry));
+            let fix = if others_stay { edit::remove_item(it.list, it.entry) } else { None };
+            let text = it.entry.as_str().unwrap_or_default();
+            let message = format!("`{text}` contributes nothing: {}", it.why);
+            out.add(item, out.finding(item, it.entry.span(), message).help("remove it").fix([fix]));
         }
     }
 }
 
+/// An entry without which an exception would do as much.
+pub(super) struct Idle<'c> {
+    list: Node<'c>,
+    entry: Node<'c>,
+    why: &'static str,
+}
+
 /// The entries of an exception without which it would do as much; none for one that does nothing at all, which is another
 /// rule's to say.
-pub(super) fn idle<'c>(context: &Context<'_>, item: &Item<'c>, exception: &Exception) -> Vec<(Node<'c>, &'c str)> {
-    let effects = context.effects_of(item).unwrap_or_default();
-    let used: Vec<Node<'_>> = effects
-        .iter()
-        .filter(|it| !matches!(it.without, None | Some(Status::Pass | Status::Skip)))
-        .filter_map(|it| context.object(it))
-        .collect();
-    if !context.is_complete || used.is_empty() || !can_be_told(context, exception) {
+pub(super) fn idle<'c>(context: &Context<'_>, item: &Item<'c>, exception: &Exception) -> Vec<Idle<'c>> {
+    let mut effects = context.effects_of(item).unwrap_or_default();
+    effects.retain(|it| !matches!(it.without, None | Some(Status::Pass | Status::Skip)));
+    let used: Vec<Node<'_>> = effects.iter().filter_map(|it| context.object(it)).collect();
+    if !context.is_complete || used.is_empty() || !classic_can_be_told(context, exception) {
         return Vec::new();
     }
-    let mut out = Vec::new();
+    let mut out = idle_rules(context, item, exception, &effects);
+    let why = "no object that needs the exception has it";
     for (_, filter) in item.filters() {
-        for (entry, text) in entries(filter, "names").chain(entries(filter, "namespaces")) {
-            let pattern = Wildcard::new(text);
-            let field = entry_field(filter, entry);
-            let takes = |object: &Node<'_>| {
-                let value = object.str_at(&["metadata", field]).unwrap_or_default();
-                pattern.matches(value) || (field == "name" && text.strip_suffix("-*") == Some(value))
-            };
-            if !used.iter().any(takes) {
-                out.push((entry, text));
+        for (field, key) in [("names", "name"), ("namespaces", "namespace")] {
+            for (list, entry, text) in entries(filter, field) {
+                let pattern = Wildcard::new(text);
+                let takes = |object: &Node<'_>| {
+                    let value = value_of(*object, key);
+                    pattern.matches(value) || (key == "name" && text.strip_suffix("-*") == Some(value))
+                };
+                if !used.iter().any(takes) {
+                    out.push(Idle { list, entry, why });
+                }
             }
         }
-        for (entry, text) in entries(filter, "kinds") {
+        for (list, entry, text) in entries(filter, "kinds") {
             let pattern = KindPattern::parse(text);
             let takes = |object: &Node<'_>| {
                 let (group, version) = split_api_version(object.str_at(&["apiVersion"]).unwrap_or_default());
                 pattern.matches(group, version, object.str_at(&["kind"]).unwrap_or_default(), "")
             };
             if !CREATED.contains(&pattern.kind()) && !used.iter().any(takes) {
-                out.push((entry, text));
+                out.push(Idle { list, entry, why });
             }
         }
     }
     out
 }
 
-fn entries<'n>(filter: Node<'n>, field: &'static str) -> impl Iterator<Item = (Node<'n>, &'n str)> {
-    let list = filter.at(&["resources", field]).into_iter().flat_map(Node::items);
-    list.filter_map(|node| Some((node, node.as_str()?)))
+/// The names of rules that nothing would break, nor the rules that were generated with them: what a controller creates is
+/// judged by these.
+fn idle_rules<'c>(
+    context: &Context<'_>,
+    item: &Item<'c>,
+    exception: &Exception,
+    effects: &[&Effect],
+) -> Vec<Idle<'c>> {
+    let broken: Vec<_> = effects.iter().filter_map(|it| context.set.classic_rule(it.rule)).collect();
+    let mut out = Vec::new();
+    for reference in &exception.references {
+        let Some(policy) = context.policy(&reference.policy) else { continue };
+        for (pattern, at) in &reference.rules {
+            let mut named = policy.rules.iter().filter(|it| pattern.matches(&it.name)).peekable();
+            let is_broken = |rule: &Rule| {
+                let is_it = |(of, it): &(&Policy, &Rule)| {
+                    of.head.key == policy.head.key && it.declared_name == rule.declared_name
+                };
+                broken.iter().any(is_it)
+            };
+            // A name without a rule is another rule's to say.
+            if named.peek().is_none() || named.any(is_broken) {
+                continue;
+            }
+            if let Some((list, entry)) = item.rule_name(*at) {
+                out.push(Idle { list, entry, why: "nothing that needs the exception breaks it" });
+            }
+        }
+    }
+    out
 }
 
-/// Whether an entry is one of the names or of the namespaces.
-fn entry_field(filter: Node<'_>, entry: Node<'_>) -> &'static str {
-    let is_name = filter.at(&["resources", "names"]).is_some_and(|list| list.items().any(|it| it == entry));
-    if is_name { "name" } else { "namespace" }
+fn entries<'n>(filter: Node<'n>, field: &'static str) -> impl Iterator<Item = (Node<'n>, Node<'n>, &'n str)> {
+    let list = filter.at(&["resources", field]);
+    let all = list.into_iter().flat_map(|list| list.items().map(move |entry| (list, entry)));
+    all.filter_map(|(list, entry)| Some((list, entry, entry.as_str()?)))
 }
 
-fn say(item: &Item<'_>, entry: Node<'_>, text: &str, out: &mut Out<'_>) {
-    let message = format!("`{text}` contributes nothing: no object that needs the exception has it");
-    out.add(item, out.finding(item, entry.span(), message).help("remove it"));
+/// The name or the namespace of an object. Where the cluster makes the name, the engine compares what it is made of.
+fn value_of<'n>(object: Node<'n>, key: &str) -> &'n str {
+    let written = object.str_at(&["metadata", key]).filter(|it| !it.is_empty());
+    let made = if key == "name" { object.str_at(&["metadata", "generateName"]) } else { None };
+    written.or(made).unwrap_or_default()
 }

@@ -19,7 +19,7 @@ rule! {
     /// metadata: { name: tools, namespace: delta }
     /// spec:
     ///   exceptions: [{ policyName: host-ns, ruleNames: [no-host-ns] }]
-    ///   match: { any: [{ resources: { kinds: [Pod], namespaces: [delta], names: [tool-*] } }] }
+    ///   match: { any: [{ resources: { kinds: [Pod], namespaces: [delta], names: [tool-a, tool-b] } }] }
     /// ---
     /// apiVersion: kyverno.io/v2
     /// kind: PolicyException
@@ -69,17 +69,19 @@ fn check(context: &Context<'_>, out: &mut Out<'_>) {
         if own.is_empty() || own.iter().any(|it| it.n_exceptions < 2) {
             continue;
         }
-        let pairs = |position: usize| -> BTreeSet<_> {
-            effects.of(position).map(|it| (it.object, it.rule.policy_index(), context.set.get(it.rule).rule())).collect()
+        let pairs = |position: usize, also_idle: bool| -> BTreeSet<_> {
+            let which = effects.of(position).filter(|it| it.counts || also_idle);
+            which.map(|it| (it.object, it.rule.policy_index(), context.set.get(it.rule).rule())).collect()
         };
-        let mine = pairs(position);
+        let mine = pairs(position, true);
         // Of two that exempt the same, the later one is told.
         let covers = |other: &&super::Item<'_>| {
             let Some(n) = other.counted.filter(|n| *n != position) else { return false };
             if !effects.of(n).any(|it| it.object == own[0].object) {
                 return false;
             }
-            let theirs = pairs(n);
+            // What doesn't count makes nothing superfluous.
+            let theirs = pairs(n, false);
             theirs.is_superset(&mine) && (theirs != mine || n < position)
         };
         if let Some(other) = context.exceptions.iter().find(covers) {

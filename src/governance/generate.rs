@@ -113,7 +113,7 @@ pub(crate) fn generate(context: &Context<'_>, rules: &Rules, findings: &[&Findin
                 (Spec::Classic(spec), beyond)
             }
             By::Cel(policy) => {
-                let (spec, beyond) = in_cel(&subject, policy, wishes);
+                let (spec, beyond) = in_cel(&subject, policy, object, wishes);
                 (Spec::Cel(spec), beyond)
             }
         };
@@ -267,10 +267,15 @@ fn unused_name(subject: &Subject<'_>, home: &str, names: &mut BTreeSet<String>) 
     name
 }
 
-/// Names for what the cluster itself gives names to.
+/// Names for what the cluster itself gives names to: `NAME*`.
 fn made_name(resource: &ResourceRef, object: Option<Node<'_>>) -> Option<String> {
     let is_made = object.is_some_and(|it| it.str_at(&["metadata", "name"]).is_none_or(str::is_empty));
     is_made.then(|| format!("{}*", resource.name))
+}
+
+/// What an exception covers beside an object that the cluster gives its name.
+fn others_of_the_name(resource: &ResourceRef, made: &str) -> String {
+    format!("every {} `{made}`: the cluster makes its name", resource.kind)
 }
 
 fn classic(
@@ -304,7 +309,7 @@ fn classic(
     let made = made_name(resource, object);
     let own = made.clone().unwrap_or_else(|| resource.name.clone());
     let mut any = vec![filter(vec![resource.kind.clone()], own)];
-    let mut beyond = made.map(|name| format!("every {} `{name}`: the cluster makes its name", resource.kind));
+    let mut beyond = made.map(|name| others_of_the_name(resource, &name));
     if !kinds.is_empty() {
         let name = format!("{}-*", resource.name.trim_end_matches('-'));
         beyond = Some(format!("what it creates: each {} `{name}`", kinds.join(" and ")));
@@ -319,7 +324,7 @@ fn classic(
     (spec, beyond.unwrap_or_default())
 }
 
-fn in_cel(subject: &Subject<'_>, policy: &cel::Policy, wishes: &Wishes) -> (Cel, String) {
+fn in_cel(subject: &Subject<'_>, policy: &cel::Policy, object: Option<Node<'_>>, wishes: &Wishes) -> (Cel, String) {
     let resource = subject.resource;
     let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
     let is = |field: &str, value: &str| {
@@ -333,14 +338,18 @@ fn in_cel(subject: &Subject<'_>, policy: &cel::Policy, wishes: &Wishes) -> (Cel,
     if !resource.namespace.is_empty() {
         place = format!("{place} && {}", is("namespace", &resource.namespace));
     }
-    let itself = format!("object.kind == {} && {}", quoted(&resource.kind), is("name", &resource.name));
+    let made = made_name(resource, object);
+    // The name that the cluster makes is nobody's to know; what it is made of stays with the object.
+    let named = if made.is_some() { "generateName" } else { "name" };
+    let itself = format!("object.kind == {} && {}", quoted(&resource.kind), is(named, &resource.name));
     let condition = |name: &str, expression: String| Condition { name: name.to_owned(), expression };
     let kinds: Vec<&str> = kinds_of_children(&resource.kind).collect();
     let is_generated = policy.forms.iter().any(|form| form.flavor.is_some());
     let (conditions, beyond) = if kinds.is_empty() || !is_generated || wishes.without_children {
-        (vec![condition("only-it", format!("{place} && {itself}"))], String::new())
+        let beyond = made.map(|name| others_of_the_name(resource, &name)).unwrap_or_default();
+        (vec![condition("only-it", format!("{place} && {itself}"))], beyond)
     } else {
-        let name = format!("{}-", resource.name);
+        let name = format!("{}-", resource.name.trim_end_matches('-'));
         let listed = kinds.iter().map(|it| quoted(it)).collect::<Vec<_>>().join(", ");
         let created =
             format!("object.kind in [{listed}] && ({} || {})", starts("name", &name), starts("generateName", &name));

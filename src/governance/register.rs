@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Context, Item, Rules,
-    context::PolicyRef,
-    exc027_expiry_required as required, exc030_unused,
+    Context, Item, Rules, exc027_expiry_required as required, exc030_unused,
     exc032_partly_unneeded::idle,
     expiry::{self, Expiry},
     metadata,
@@ -84,7 +82,7 @@ pub(crate) enum State {
     Shadowed,
     /// It exempts nothing.
     Unused,
-    /// Exceptions are switched off, or it is not where they count.
+    /// Exceptions are switched off, it is not where they count, or it breaks a rule that keeps it from counting.
     Ignored,
     /// Its end is past.
     Expired,
@@ -179,13 +177,15 @@ fn state(context: &Context<'_>, item: &Item<'_>) -> State {
     let Some(effects) = context.effects_of(item) else { return State::Unknown };
     let is_needed = |without: Option<Status>| !matches!(without, None | Some(Status::Pass | Status::Skip));
     if effects.is_empty() {
-        let can_be_told = match &item.classic {
-            Some(exception) => exc030_unused::can_be_told(context, exception),
-            None => item.policy_refs().all(|it| is_evaluated(context, &it)),
+        return if context.is_complete && exc030_unused::can_be_told(context, item) {
+            State::Unused
+        } else {
+            State::Unknown
         };
-        return if context.is_complete && can_be_told { State::Unused } else { State::Unknown };
     }
-    if !effects.iter().any(|it| is_needed(it.without)) {
+    if !effects.iter().any(|it| it.counts) {
+        State::Ignored
+    } else if !effects.iter().any(|it| is_needed(it.without)) {
         State::Needless
     } else if effects.iter().all(|it| it.n_exceptions > 1) {
         State::Shadowed
@@ -201,15 +201,10 @@ fn is_idle_in_part(context: &Context<'_>, item: &Item<'_>) -> bool {
     item.classic.as_ref().is_some_and(|exception| !idle(context, item, exception).is_empty())
 }
 
-/// Whether the policy that an exception written in CEL names is evaluated here.
-fn is_evaluated(context: &Context<'_>, reference: &PolicyRef<'_>) -> bool {
-    context.set.cel().any(|it| it.head.kind == reference.kind && it.head.name == reference.name)
-}
-
 fn exempted(context: &Context<'_>, item: &Item<'_>) -> Vec<Exempted> {
     let effects = context.effects_of(item).unwrap_or_default();
     let mut out = Vec::with_capacity(effects.len());
-    for effect in effects {
+    for effect in effects.into_iter().filter(|it| it.counts) {
         let Some(object) = context.object(effect) else { continue };
         let at = object.at(&["metadata", "name"]).unwrap_or(object).span();
         out.push(Exempted {

@@ -491,8 +491,9 @@ impl<'d> Judging<'d> {
     /// Notes what exceptions do to the object; costs nothing where none does anything.
     fn note_effects(&mut self, outcome: &Outcome<'_>) {
         let policies = self.world.policies;
-        let withheld = outcome.withheld.iter().map(|(exception, _)| exception);
-        for exception in outcome.exceptions.iter().chain(withheld) {
+        let waiving = outcome.exceptions.iter().map(|exception| (exception, true));
+        let withheld = outcome.withheld.iter().map(|(exception, _)| (exception, false));
+        for (exception, counts) in waiving.chain(withheld) {
             let (Some(exception), Some(rule)) = (position(policies, exception), outcome.origin) else { continue };
             let changes = policies.get(rule).changes();
             self.out.effects.waived.push(Effect {
@@ -505,7 +506,8 @@ impl<'d> Judging<'d> {
                     (false, Some(engine::Status::Pass)) if changes => Some(engine::Status::Indeterminate),
                     (false, without) => without,
                 },
-                n_exceptions: (outcome.exceptions.len() + outcome.withheld.len()) as u32,
+                counts,
+                n_exceptions: (outcome.exceptions.len() + usize::from(!counts)) as u32,
             });
         }
     }

@@ -15,6 +15,17 @@ spec:
       validate: { message: no host, pattern: { spec: { =(hostIPC): 'false' } } }
 ";
 
+/// The same in CEL, of another field.
+const NO_PID: &str = "apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: { name: no-pid }
+spec:
+  validationActions: [Deny]
+  matchConstraints:
+    resourceRules: [{ apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [pods] }]
+  validations: [{ expression: '!object.spec.?hostPID.orValue(false)', message: no PID }]
+";
+
 const DEPLOYMENT: &str = "apiVersion: apps/v1
 kind: Deployment
 metadata: { name: tool, namespace: shop }
@@ -213,4 +224,20 @@ fn what_no_exception_covers_is_told_and_so_is_what_one_covers_beside() {
     generate(&it, &["--policy", "guard"]).exits(1).complains("can't be covered: PolicyException shop/abc guard/check");
     it.write("apps/a.yaml", widget("'a?c'", "size", "large"));
     generate(&it, &["--policy", "size"]).exits(1).complains("its name holds a wildcard");
+}
+
+#[test]
+fn what_the_cluster_gives_its_name_is_told_by_what_that_is_made_of() {
+    let it = Scratch::repository();
+    it.write("policies/host.yaml", HOST).write("policies/cel.yaml", NO_PID);
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: { generateName: run-, namespace: shop }\n\
+        spec: { hostIPC: true, hostPID: true, containers: [{ name: a, image: x }] }\n";
+    it.write("apps/a.yaml", pod);
+    let said = ["--policy", "*", "--owner", "ann", "--reason", "debugging", "--expires", "2099-01-31"];
+    let run = generate(&it, &[said.as_slice(), &["--write"]].concat()).exits(0);
+    run.complains("no-pid-pod-shop-run: also covers every Pod `run-*`").complains("2 of 2 findings covered");
+    let run = it.admit(&["check", "--fail-on", "warning"]).exits(0).says("2 waived");
+    // The reason stands among the annotations of one and among the properties of the other.
+    assert_eq!(run.stdout.matches("reason: debugging").count(), 2, "{}", run.stdout);
+    it.admit(&["exceptions"]).says("2 exceptions: 2 needed");
 }

@@ -197,11 +197,26 @@ impl Case {
     pub(crate) fn register(&self, now: i128, progress: &Progress) -> Vec<governance::register::Row> {
         let subjects = self.subjects(&mut Vec::new());
         progress.expect(subjects.len() as u64);
-        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &NOTHING };
-        let judged = runner::judge(world, self.user.as_ref(), &subjects, Wants::default(), &|n| progress.tick(n));
         let rules = self.governance.as_ref();
-        let context = self.context(&subjects, Some(&judged.effects), now);
+        let mut context = self.context(&subjects, None, now);
+        let withheld = standing::withheld(&context, rules, &self.turnover, &Said::default().all, &self.limits);
+        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &withheld };
+        let judged = runner::judge(world, self.user.as_ref(), &subjects, Wants::default(), &|n| progress.tick(n));
+        context.effects = Some(&judged.effects);
         rules.map(|rules| governance::register::rows(&context, rules)).unwrap_or_default()
+    }
+
+    /// What rules of governance would mend, by what exceptions do to the objects, too, which [`Case::lint`] leaves out.
+    pub(crate) fn mendable(&self, now: i128) -> Vec<Finding> {
+        let Some(rules) = &self.governance else { return Vec::new() };
+        let subjects = self.subjects(&mut Vec::new());
+        let world = World { policies: &self.law.policies, cluster: &self.law.cluster, now, withheld: &NOTHING };
+        let judged = runner::judge(world, self.user.as_ref(), &subjects, Wants::default(), &|_| ());
+        let effects = self.is_whole.then_some(&judged.effects);
+        let elsewhere = self.elsewhere();
+        let mut out = governance::check(&self.context(&subjects, effects, now), rules);
+        out.retain(|it| !it.fix.is_empty() && !elsewhere.contains(&*it.primary.path));
+        out
     }
 
     /// Exceptions for findings of this case.
