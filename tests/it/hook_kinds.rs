@@ -274,3 +274,15 @@ fn a_branch_keeps_a_policy() {
     it.work.commit("no policies");
     it.push(&["origin", "HEAD:refs/tags/v1"]).accepted();
 }
+
+#[test]
+fn a_branch_without_history_is_told_that_its_law_is_weaker() {
+    let it = Server::with_base();
+    it.work.write("policies/color.yaml", policy("color", "color", "red").replace("Enforce", "Audit"));
+    it.change().accepted();
+    it.work.git(&["checkout", "-q", "--orphan", "lax"]);
+    it.work.write("policies/size.yaml", policy("size", "size", "small").replace("Enforce", "Audit"));
+    it.work.remove("policies/color.yaml").commit("lax");
+    let push = it.push(&["origin", "lax"]).refused().says("`size` is weakened");
+    push.says("error[GOV006]: the change removes policy `color`");
+}

@@ -206,10 +206,12 @@ impl<'r> Change<'r> {
             .map_err(|error| from_source(&error))?;
         let all = side.options(&[])?;
         // What judges is looked for everywhere, not only where objects are judged.
-        let law_diff = if side.settings.include.is_empty() {
+        // A branch without common history has no side before it; its law follows upon the one that judges it.
+        let old_law = old.or(comparison.base.as_ref().map(|it| it.tree));
+        let law_diff = if side.settings.include.is_empty() && old == old_law {
             None
         } else {
-            let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &all);
+            let diff = git_diff::compare(&mut trees, old_law, Some(comparison.new.tree), &all);
             Some(diff.map_err(|error| from_source(&error))?)
         };
         let is_hiding = !diff.ignore_files.is_empty();
