@@ -220,3 +220,69 @@ fn executable(path: &Path) {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
+
+#[test]
+fn what_a_hook_does_not_render_is_told_unless_it_is_meant() {
+    let it = Server::with_base();
+    it.work.write("overlay/base.yaml", widget("b", "size", "small"));
+    it.work.write("overlay/kustomization.yaml", "resources: [base.yaml]\npatches: [{ path: patch.yaml }]\n");
+    it.work.write("overlay/patch.yaml", widget("b", "size", "small"));
+    let told = "the hook runs no `kustomize`: 1 overlay";
+    it.change().accepted().says("warning[render/off]").says(told).says("--render auto");
+    // The patch is where a violation could hide.
+    it.work.write("overlay/patch.yaml", widget("b", "size", "large"));
+    it.change().accepted().says("warning[render/off]").says("overlay/kustomization.yaml");
+    // What no overlay reads is judged as it stands.
+    it.work.write("apps/c.yaml", widget("c", "size", "small"));
+    it.change().accepted().says_not("render/off");
+    it.configure("--render never");
+    it.work.write("overlay/patch.yaml", widget("b", "size", "huge"));
+    it.change().accepted().says_not("render/off");
+    it.configure("");
+    it.work.write("admit.yaml", "render: { mode: never }\n");
+    it.change().accepted();
+    it.work.write("overlay/patch.yaml", widget("b", "size", "large"));
+    it.change().accepted().says_not("render/off");
+}
+
+#[test]
+fn a_branch_keeps_a_policy() {
+    let it = Server::with_base();
+    let left = "error[policy/none-left]: no policy is left after this";
+    it.work.remove("policies/size.yaml");
+    it.change().refused().says(left).says("policies/size.yaml:1:1");
+    it.undo();
+    it.work.write("admit.yaml", "policies: [drafts]\n");
+    it.change().refused().says(left).says("admit.yaml:1:1");
+    it.undo();
+    it.work.write(".admitignore", "policies\n");
+    it.change().refused().says(left);
+    it.undo();
+    it.work.git(&["checkout", "-q", "--orphan", "empty"]);
+    it.work.remove("policies/size.yaml");
+    it.work.commit("empty");
+    it.push(&["origin", "empty"]).refused().says(left);
+    it.work.git(&["checkout", "-q", "main"]);
+    // Another one, or the same elsewhere, will do.
+    it.work.git(&["mv", "policies", "rules"]);
+    it.change().accepted();
+    it.work.remove("rules/size.yaml").write("rules/color.yaml", policy("color", "color", "red"));
+    it.change().accepted();
+    // Others judge a tag.
+    it.configure("--guard 'refs/**'");
+    it.work.git(&["rm", "-q", "-r", "rules"]);
+    it.work.commit("no policies");
+    it.push(&["origin", "HEAD:refs/tags/v1"]).accepted();
+}
+
+#[test]
+fn a_branch_without_history_is_told_that_its_law_is_weaker() {
+    let it = Server::with_base();
+    it.work.write("policies/color.yaml", policy("color", "color", "red").replace("Enforce", "Audit"));
+    it.change().accepted();
+    it.work.git(&["checkout", "-q", "--orphan", "lax"]);
+    it.work.write("policies/size.yaml", policy("size", "size", "small").replace("Enforce", "Audit"));
+    it.work.remove("policies/color.yaml").commit("lax");
+    let push = it.push(&["origin", "lax"]).refused().says("`size` is weakened");
+    push.says("error[GOV006]: the change removes policy `color`");
+}

@@ -81,6 +81,8 @@ pub(crate) struct Change<'r> {
     trust: Trust,
     /// Whether it is asked what the change does to objects that it does not touch.
     reaches: bool,
+    /// Whether what it leaves behind judges the change after it.
+    is_succeeded: bool,
 }
 
 impl<'r> Change<'r> {
@@ -139,13 +141,19 @@ impl<'r> Change<'r> {
         let repository = Cow::Borrowed(repository);
         let old = comparison.old.as_ref().map(|it| it.tree);
         let side = Side { repository, environment, tree, old, settings, trust, held_by, is_unvouched: false };
-        Ok(Self { comparison, side, findings, notes, config, pusher: None, trust, reaches: true })
+        Ok(Self { comparison, side, findings, notes, config, pusher: None, trust, reaches: true, is_succeeded: false })
     }
 
     /// Says who pushes, by the word of the server.
     #[must_use]
     pub(crate) fn pushed_by(self, pusher: Option<Pusher>) -> Self {
         Self { pusher, ..self }
+    }
+
+    /// Says whether what the change leaves behind judges the change after it, so that it has to leave a policy.
+    #[must_use]
+    pub(crate) fn succeeded(self, is_succeeded: bool) -> Self {
+        Self { is_succeeded, ..self }
     }
 
     /// Leaves settings, ignore files and exceptions that come with the change out of account, where nothing was there
@@ -191,19 +199,22 @@ impl<'r> Change<'r> {
 
     /// Reads what changed, and what judges it.
     fn case(self, law: &LawArgs, progress: &Progress) -> Result<Case, RunError> {
-        let Self { comparison, side, findings, mut notes, config, pusher, trust: _, reaches } = self;
+        let Self { comparison, side, findings, mut notes, config, pusher, trust: _, reaches, is_succeeded } = self;
         let mut trees = side.repository.trees().map_err(|error| from_source(&error))?;
         let old = comparison.old.as_ref().map(|it| it.tree);
         let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &side.judged()?)
             .map_err(|error| from_source(&error))?;
         let all = side.options(&[])?;
         // What judges is looked for everywhere, not only where objects are judged.
-        let law_diff = if side.settings.include.is_empty() {
+        // A branch without common history has no side before it; its law follows upon the one that judges it.
+        let old_law = old.or(comparison.base.as_ref().map(|it| it.tree));
+        let law_diff = if side.settings.include.is_empty() && old == old_law {
             None
         } else {
-            let diff = git_diff::compare(&mut trees, old, Some(comparison.new.tree), &all);
+            let diff = git_diff::compare(&mut trees, old_law, Some(comparison.new.tree), &all);
             Some(diff.map_err(|error| from_source(&error))?)
         };
+        let is_hiding = !diff.ignore_files.is_empty();
         let mut case = side.case(diff, law_diff.as_ref(), law, progress)?;
         if let (Some(sides), Some(rules)) = (&mut case.sides, &case.governance) {
             sides.config = config;
@@ -217,6 +228,12 @@ impl<'r> Change<'r> {
         }
         if let (Some(sides), Some(old)) = (&case.sides, comparison.old.as_ref().filter(|_| reaches)) {
             case.reach = side.reach([old.tree, comparison.new.tree], sides, &case.law, law, progress)?;
+        }
+        if let Some(sides) = case.sides.as_ref().filter(|_| is_succeeded) {
+            let later = side.later(comparison.new.tree, sides);
+            let is_open = is_hiding || comparison.old.is_none();
+            let finding = side.left_without(&later, &case, is_open, law, progress)?;
+            case.findings.extend(finding);
         }
         case.findings.extend(findings);
         notes.append(&mut case.notes);

@@ -6,6 +6,7 @@ mod case;
 pub(crate) mod change;
 mod config;
 mod disk;
+mod left;
 mod part;
 mod reach;
 mod render;

@@ -41,6 +41,9 @@ pub(crate) struct RenderArgs {
     /// Seconds that one render may take [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = "Rendering")]
     pub(crate) render_timeout: Option<Duration>,
+    /// Whether nothing is rendered unless a flag asks for it, and what is not is told.
+    #[arg(skip)]
+    pub(crate) unless_asked: bool,
 }
 
 fn parse_when(text: &str) -> Result<When, String> {
@@ -57,7 +60,7 @@ impl RenderArgs {
     /// The same, where nothing is rendered unless a flag asks for it.
     #[must_use]
     pub(crate) fn unless_asked(&self) -> Self {
-        Self { render: Some(self.render.unwrap_or(When::Never)), ..self.clone() }
+        Self { unless_asked: true, ..self.clone() }
     }
 
     fn named(&self, tool: Tool) -> Option<&PathBuf> {
@@ -72,6 +75,8 @@ impl RenderArgs {
 pub(super) struct Renders<'r> {
     args: &'r RenderArgs,
     when: When,
+    /// Whether nothing is rendered though nobody has said that this is meant.
+    pub(super) is_unasked: bool,
     /// Units that are left out; `None`: no unit is.
     exclude: Option<Filter>,
     roots: Option<Filter>,
@@ -110,9 +115,11 @@ impl<'r> Renders<'r> {
             globs => Some(Filter::new(globs, &[]).map_err(|error| from_source(&error))?),
         };
         let kept = || environment.cache_home().map(|it| it.join("admit").join("renders"));
+        let when = args.render.unwrap_or(if args.unless_asked { When::Never } else { settings.when });
         Ok(Self {
             args,
-            when: args.render.unwrap_or(settings.when),
+            when,
+            is_unasked: args.unless_asked && args.render.is_none() && settings.when != When::Never,
             exclude,
             roots,
             environment,
@@ -178,7 +185,8 @@ impl<'r> Renders<'r> {
         let is_missing = |it: &Unit| missing.iter().any(|(tool, _)| *tool == it.tool);
         let (unrendered, units): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(is_missing);
         for (tool, error) in &missing {
-            done.findings.extend(not_rendered(*tool, error, &unrendered));
+            let help = format!("put `{tool}` on PATH, or say that this is meant: --render never");
+            done.findings.extend(not_rendered("render/no-tool", *tool, &error.to_string(), &unrendered, help));
         }
         done.unrendered = unrendered;
         let (stuck, units): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|it| !it.obstacles.is_empty());
@@ -310,7 +318,7 @@ pub(super) fn hidden(tree: &Tree, rendered: &[Rendered]) -> Vec<Finding> {
 }
 
 /// What is not judged as it is deployed, said once.
-fn not_rendered(tool: Tool, error: &ToolError, units: &[Unit]) -> Option<Finding> {
+fn not_rendered(id: &str, tool: Tool, why: &str, units: &[Unit], help: String) -> Option<Finding> {
     let mut own = units.iter().filter(|it| it.tool == tool);
     let first = own.next()?;
     let n = own.count() + 1;
@@ -319,9 +327,18 @@ fn not_rendered(tool: Tool, error: &ToolError, units: &[Unit]) -> Option<Finding
         Tool::Helm => ("chart", if n == 1 { "" } else { "s" }),
     };
     let (is, it) = if n == 1 { ("is", "it") } else { ("are", "they") };
-    let message = format!("{error}: {n} {what}{s} {is} not judged as {it} would be deployed");
-    let finding = Finding::new("render/no-tool", Severity::Warning, Place::whole_file(first.main.clone()), message);
-    Some(finding.help(format!("put `{tool}` on PATH, or say that this is meant: --render never")))
+    let message = format!("{why}: {n} {what}{s} {is} not judged as {it} would be deployed");
+    let finding = Finding::new(id, Severity::Warning, Place::whole_file(first.main.clone()), message);
+    Some(finding.help(help))
+}
+
+/// What to say of units that a hook leaves alone, since it runs no program unless a flag asks for it.
+pub(super) fn unasked(units: &[Unit]) -> Vec<Finding> {
+    let each = [Tool::Kustomize, Tool::Helm].into_iter().filter_map(|tool| {
+        let help = "let the hook render: --render auto; or say that this is meant: --render never".to_owned();
+        not_rendered("render/off", tool, &format!("the hook runs no `{tool}`"), units, help)
+    });
+    each.collect()
 }
 
 /// What was rendered, in numbers.

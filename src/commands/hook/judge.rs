@@ -145,6 +145,8 @@ impl Bench {
         let again = if self.law.policies.is_empty() { again(&comparison) } else { None };
         let change = Change::new(&self.repository, &self.environment, comparison, self.trust)?;
         let change = change.pushed_by(self.pusher.clone()).vouched_by(&self.law);
+        // The policies of a branch judge what is pushed to it next; a tag is judged by others.
+        let change = change.succeeded(update.is_branch());
         let guard = self.guard.as_ref().unwrap_or(&change.settings().guard);
         if !guard.takes(&update.name) {
             return Ok(Judged::new(update, Verdict::Unguarded));

@@ -11,7 +11,7 @@ use crate::{
         RunError,
         check::{
             LawArgs, TELLING,
-            render::{Done, Renders, hidden},
+            render::{Done, Renders, hidden, unasked},
         },
         workspace::from_source,
     },
@@ -51,6 +51,9 @@ impl Side<'_> {
         let mut out = Both::default();
         if !renders.is_on() {
             out.findings = hidden(after, &[]);
+            if renders.is_unasked {
+                out.findings.extend(unasked(&self.reached(&renders)?));
+            }
             return Ok(out);
         }
         let (new, old) = (self.new_store()?, self.old_store()?);
@@ -89,6 +92,27 @@ impl Side<'_> {
         }
         Self::compare(new_done, old_done, &mut after.scopes, &mut out);
         Ok(out)
+    }
+
+    /// The overlays and charts that the change reaches. A repository without any is not looked through.
+    fn reached(&self, renders: &Renders<'_>) -> Result<Vec<Unit>, RunError> {
+        let paths = telling(&self.list_new()?);
+        let directories: HashSet<&str> = paths.iter().map(|it| directory(it)).collect();
+        if directories.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (new, old) = (self.new_store()?, self.old_store()?);
+        let changed = new.changes(&old).map_err(|skip| RunError::new(format!("the change can't be read: {skip}")))?;
+        let is_near = |path: &String| {
+            let above = std::iter::successors(Some(directory(path)), |it| (!it.is_empty()).then(|| directory(it)));
+            above.into_iter().any(|it| directories.contains(it))
+        };
+        if !changed.iter().any(is_near) {
+            return Ok(Vec::new());
+        }
+        let changed: HashSet<&str> = changed.iter().map(String::as_str).collect();
+        let reaches = |unit: &Unit| unit.reads.iter().any(|it| changed.contains(&**it));
+        Ok(renders.units(&new, paths.iter().map(String::as_str), Vec::new(), reaches))
     }
 
     /// Takes apart what is new and what was there; what is the same on both sides is neither.
