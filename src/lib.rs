@@ -27,6 +27,7 @@ mod config;
 mod finding;
 
 #[expect(clippy::disallowed_methods, reason = "renderers are started and fed here")]
+#[expect(clippy::result_large_err, reason = "what can't be rendered is told, once for each")]
 mod render;
 
 mod governance;

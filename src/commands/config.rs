@@ -31,7 +31,7 @@ pub(crate) enum ConfigCommand {
     /// The JSON schema of admit.yaml, for editors and for checks of other programs
     Schema,
     /// The settings that count, and where each of them comes from
-    Show(ShowArgs),
+    Show(Box<ShowArgs>),
 }
 
 /// Arguments of `admit config show`.

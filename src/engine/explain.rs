@@ -295,7 +295,7 @@ fn exceptions<'v>(
     steps: &mut Steps<'_>,
 ) {
     let Body::Validate(validate) = &rule.body else { return };
-    let (action, _) = super::effective_action(policy, validate, scope.session(), subject);
+    let (action, _) = super::effective_action(policy, Some(&validate.action), scope.session(), subject);
     let super::Waivers { counting: waiving, withheld, .. } =
         super::waivers(world, policy, rule, scope, (subject, action));
     let whole = whole_waiver(validate, &waiving).map(|(_, exceptions)| exceptions).unwrap_or_default();

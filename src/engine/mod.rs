@@ -180,7 +180,7 @@ fn validate<'v>(
     let resource = request.resource()?;
     let scope = RuleScope::new(session, supplied(policy, rule, session));
     scope.declare(&rule.context, &rule.document);
-    let (action, is_settled) = effective_action(policy, validate, session, subject);
+    let (action, is_settled) = effective_action(policy, Some(&validate.action), session, subject);
     let outcome = |verdict: Verdict, exceptions: Vec<&'v Exception>| {
         let mut properties = verdict.properties;
         for (key, template) in &rule.report_properties {
@@ -279,7 +279,8 @@ fn verify_images<'v>(
     subject: &Subjected<'v>,
 ) -> Vec<Outcome<'v>> {
     let Some(object) = session.request.object else { return Vec::new() };
-    let mut said = Verifying { policy, rule, block, object, session }.run();
+    let action = effective_action(policy, None, session, subject);
+    let mut said = Verifying { policy, rule, block, object, action, session }.run();
     if said.is_empty() {
         return said;
     }
@@ -482,11 +483,11 @@ fn skipped_by(exceptions: &[&Exception]) -> String {
     format!("rule is skipped due to policy exceptions{keys}")
 }
 
-/// What a failure does in the namespace of the resource: overrides of the rule, the rule, overrides of the policy,
+/// What a failure does in the namespace of the resource: overrides of the rule, the rule (`own`), overrides of the policy,
 /// the policy. Where labels of a namespace that are not known decide, it is the strictest that may be, and not settled.
 fn effective_action<'p>(
     policy: &'p Policy,
-    validate: &'p Validate,
+    own: Option<&'p FailureAction>,
     session: &Session<'_>,
     subject: &Subjected<'_>,
 ) -> (Action, bool) {
@@ -500,8 +501,8 @@ fn effective_action<'p>(
         })
     };
     let certain = |action: Option<Action>| action.map(|it| (it, Some(true)));
-    let each = overridden(&validate.action).chain(certain(validate.action.action));
-    let each = each.chain(overridden(&policy.action)).chain(certain(policy.action.action));
+    let of = |action: &'p FailureAction| overridden(action).chain(certain(action.action));
+    let each = own.into_iter().chain([&policy.action]).flat_map(of);
     let mut possible: Option<Action> = None;
     let mut is_settled = true;
     for (action, holds) in each.chain(certain(Some(Action::default()))) {
@@ -554,7 +555,7 @@ fn violates_already<'v>(
     // What an exception covered before the update was no failure, so that it can't excuse a new one.
     let exemptions = match validate.check {
         Check::PodSecurity(_) => {
-            let (action, _) = effective_action(policy, validate, &session, &subject);
+            let (action, _) = effective_action(policy, Some(&validate.action), &session, &subject);
             waivers(world, policy, rule, &scope, (&subject, action)).counting
         }
         _ => Vec::new(),

@@ -47,6 +47,9 @@ impl Image<'_> {
     }
 
     fn by_set(self, set: &Set, path: &str) -> Answer {
+        if set.entries.is_empty() {
+            return Answer::Unsigned(format!("{path}: nobody is named who may sign"));
+        }
         let (mut n_signed, mut unsigned, mut unknown) = (0, Vec::new(), Vec::new());
         for entry in &set.entries {
             match self.by(entry, &format!("{path}{}", entry.name)) {

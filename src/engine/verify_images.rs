@@ -6,17 +6,27 @@
 
 use super::{
     Evidence, Outcome, Status,
-    context::Session,
+    conditions::{self, Wanted},
+    context::{RuleScope, Session},
     images::pod_spec_path,
     signatures::{self, Answer},
+    supplied,
+    unsettled::{Decides, by_namespace},
 };
 use crate::{
     document::Node,
-    expr::{Value, jmespath::ValueScope},
+    expr::{
+        Value,
+        jmespath::ValueScope,
+        template::{self, Path},
+    },
     k8s::image_ref::{self, ImageRef},
-    policy::classic::{
-        Policy, Rule,
-        images::{Extractor, Verification, VerifyImages},
+    policy::{
+        Action,
+        classic::{
+            Policy, Rule,
+            images::{Denial, Extractor, Verification, VerifyImages},
+        },
     },
 };
 
@@ -30,6 +40,8 @@ pub(super) struct Verifying<'v, 's> {
     pub block: &'v VerifyImages,
     /// The object after the request.
     pub object: Node<'v>,
+    /// What a failure does by the policy, and whether that is certain.
+    pub action: (Action, bool),
     /// What is the same for all rules of the request.
     pub session: &'s Session<'v>,
 }
@@ -57,9 +69,24 @@ impl<'v> Verifying<'v, '_> {
             }
         }
         let mut verified = Vec::new();
+        let is_meant = |image: &Image<'_>| self.block.entries.iter().any(|it| it.is_about(&image.reference));
         for entry in &self.block.entries {
-            for image in images.iter().filter(|image| entry.is_about(&image.reference)) {
-                let said = self.signed(entry, image);
+            let mut denied = None;
+            for image in images.iter().filter(|image| is_meant(image)) {
+                if !entry.is_about(&image.reference) {
+                    // Kyverno: an image of another entry is told as one that this entry skips.
+                    out.extend(entry.verifies.then(|| self.skipped(entry, image)));
+                    continue;
+                }
+                let mut said = self.signed(entry, image);
+                if let Some(denial) = entry.denial.as_ref().filter(|_| !entry.skips(&image.reference)) {
+                    let denied = denied.get_or_insert_with(|| self.denied(entry, denial));
+                    if let Some((status, text)) = denied.as_ref()
+                        && said.as_ref().is_none_or(|it| it.status != Status::Fail)
+                    {
+                        said = Some(self.outcome(*status, text.clone(), Some(image.node), Some(entry)));
+                    }
+                }
                 if entry.verifies && said.as_ref().is_some_and(|it| it.status == Status::Pass) {
                     verified.push(image.reference.as_str());
                 }
@@ -79,9 +106,7 @@ impl<'v> Verifying<'v, '_> {
         let reference = &image.reference;
         let at = |status, text| Some(self.outcome(status, text, Some(image.node), Some(entry)));
         if entry.skips(reference) {
-            let (policy, rule) = (&self.policy.head.name, &self.rule.name);
-            let text = format!("skipping image reference image {reference}, policy {policy} ruleName {rule}");
-            return Some(self.outcome(Status::Skip, text, None, Some(entry)));
+            return Some(self.skipped(entry, image));
         }
         let store = self.session.cluster.store();
         let known = store.and_then(|store| Some((store, store.digest_of(reference)?)));
@@ -118,6 +143,39 @@ impl<'v> Verifying<'v, '_> {
                 at(Status::Indeterminate, format!("failed to verify image {reference}: {what} is not at hand"))
             }
         }
+    }
+
+    fn skipped(&self, entry: &'v Verification, image: &Image<'v>) -> Outcome<'v> {
+        let (policy, rule, reference) = (&self.policy.head.name, &self.rule.name, &image.reference);
+        let text = format!("skipping image reference image {reference}, policy {policy} ruleName {rule}");
+        self.outcome(Status::Skip, text, None, Some(entry))
+    }
+
+    /// What is to be said when images are refused whoever has signed them, or when that is not known.
+    fn denied(&self, entry: &Verification, denial: &'v Denial) -> Option<(Status, String)> {
+        const FAILED: &str = "validation in verifyImages failed";
+        if let Some(beyond) = entry.beyond {
+            return Some((Status::Indeterminate, format!("{FAILED}: {beyond} can't be verified here")));
+        }
+        let scope = RuleScope::new(self.session, supplied(self.policy, self.rule, self.session));
+        scope.declare(&self.rule.context, &self.rule.document);
+        let evaluate = |it| conditions::evaluate(it, &self.rule.document, &scope, Wanted::True);
+        let of_condition = match denial.conditions.as_ref().map(evaluate) {
+            Some(Ok(decision)) if !decision.holds => return None,
+            Some(Ok(decision)) => decision.message,
+            Some(Err(error)) => {
+                let status = if error.indeterminate().is_some() { Status::Indeterminate } else { Status::Error };
+                return Some((status, format!("{FAILED}: failed to check deny conditions: {error}")));
+            }
+            None => String::new(),
+        };
+        let texts = [denial.message.as_deref().unwrap_or_default(), &of_condition];
+        let text = texts.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
+        let text = match template::resolve_text(&text, &Path::Root, &scope, scope.arena()) {
+            Ok(Value::String(text)) => text.to_owned(),
+            Ok(_) | Err(_) => text,
+        };
+        Some((Status::Fail, format!("{FAILED}: {text}")))
     }
 
     /// What can be told from the manifest alone.
@@ -179,13 +237,14 @@ impl<'v> Verifying<'v, '_> {
         entry: Option<&Verification>,
     ) -> Outcome<'v> {
         let clause = self.rule.document.node(entry.map_or(self.block.node, |entry| entry.node)).heading();
-        let action = entry.and_then(|entry| entry.action).or(self.policy.action.action);
-        Outcome {
+        let own = entry.and_then(|entry| entry.action);
+        let (action, is_settled) = own.map_or(self.action, |action| (action, true));
+        let outcome = Outcome {
             policy: &self.policy.head,
             rule: &self.rule.name,
             status,
             message,
-            action: action.unwrap_or_default(),
+            action,
             evidence: Evidence { value: at.map(Node::span), clause: at.map(|_| clause), ..Evidence::default() },
             exceptions: Vec::new(),
             waived: None,
@@ -195,7 +254,11 @@ impl<'v> Verifying<'v, '_> {
             hangs_on: Vec::new(),
             properties: Vec::new(),
             origin: None,
+        };
+        if is_settled {
+            return outcome;
         }
+        by_namespace(outcome, self.session.request, self.session.cluster, Decides::Action)
     }
 }
 

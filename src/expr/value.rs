@@ -4,6 +4,7 @@
 //! [`Arena`], which lives as long as the judging of one resource.
 
 use bumpalo::Bump;
+use rustc_hash::FxHashSet;
 
 use crate::document::{Integers, Kind, Node};
 
@@ -193,13 +194,23 @@ impl<'v> Value<'v> {
 
     /// What it takes to know all of the value, of which a part is not known here. Nodes of documents are known.
     pub(crate) fn missing(self) -> Option<&'v str> {
+        self.missing_beside(&mut FxHashSet::default())
+    }
+
+    /// The same beside computed lists and maps that were looked through: few of them can stand in one another so often that
+    /// nobody gets through all.
+    fn missing_beside(self, seen: &mut FxHashSet<usize>) -> Option<&'v str> {
         match self {
             Value::Map(Map::Partial(map)) => {
                 let first = map.unknown.first().map(|(_, what)| *what);
-                first.or_else(|| map.known.iter().find_map(|(_, it)| it.missing()))
+                first.or_else(|| map.known.iter().find_map(|(_, it)| it.missing_beside(seen)))
             }
-            Value::List(List::Items(items)) => items.iter().find_map(|it| it.missing()),
-            Value::Map(Map::Entries(entries)) => entries.iter().find_map(|(_, it)| it.missing()),
+            Value::List(List::Items(items)) if seen.insert(items.as_ptr() as usize) => {
+                items.iter().find_map(|it| it.missing_beside(seen))
+            }
+            Value::Map(Map::Entries(entries)) if seen.insert(entries.as_ptr() as usize) => {
+                entries.iter().find_map(|(_, it)| it.missing_beside(seen))
+            }
             _ => None,
         }
     }

@@ -27,8 +27,8 @@ const MAX_FILES: usize = 100_000;
 /// What is known of images.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    /// Digests by `registry/path:tag`.
-    digests: HashMap<String, String>,
+    /// Digests by `registry/path:tag`; `None` for a name that stands for several images.
+    digests: HashMap<String, Option<String>>,
     /// Every digest of an image.
     known: HashSet<String>,
     /// Signatures by the digest of what they sign.
@@ -83,10 +83,19 @@ impl Store {
 
     /// Adds what another store knows.
     pub(crate) fn extend(&mut self, other: Self) {
-        self.digests.extend(other.digests);
+        for (name, digest) in other.digests {
+            self.name(name, digest);
+        }
         self.known.extend(other.known);
         for (digest, signed) in other.signatures {
             self.signatures.entry(digest).or_default().extend(signed);
+        }
+    }
+
+    fn name(&mut self, name: String, digest: Option<String>) {
+        let known = self.digests.entry(name).or_insert_with(|| digest.clone());
+        if *known != digest {
+            *known = None;
         }
     }
 
@@ -94,7 +103,7 @@ impl Store {
     pub(crate) fn digest_of(&self, reference: &str) -> Option<&str> {
         match reference.split_once('@') {
             Some((_, digest)) => self.known.get(digest).map(String::as_str),
-            None => self.digests.get(reference).map(String::as_str),
+            None => self.digests.get(reference)?.as_deref(),
         }
     }
 
@@ -125,7 +134,7 @@ impl Reading<'_> {
         if layers.is_empty() {
             self.store.known.insert(digest.clone());
             if let Some(name) = name {
-                self.store.digests.insert(name.reference_with_tag(), digest);
+                self.store.name(name.reference_with_tag(), Some(digest));
             }
             return Ok(());
         }

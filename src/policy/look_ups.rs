@@ -178,10 +178,7 @@ fn plural(path: &Template) -> Option<String> {
     plain.push_str(&text[end..]);
     let plain = plain.split_once('?').map_or(plain.as_str(), |(path, _)| path);
     let parts: Vec<&str> = plain.trim_matches('/').split('/').collect();
-    let rest = match parts.as_slice() {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => return None,
-    };
+    let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = parts.as_slice() else { return None };
     let plural = match rest {
         ["namespaces", _, plural] | ["namespaces", _, plural, _] => plural,
         ["namespaces", _] => "namespaces",

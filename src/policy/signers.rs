@@ -156,7 +156,10 @@ fn keys_of(text: &str) -> Vec<Signer> {
         return vec![elsewhere];
     }
     let blocks = text.split_inclusive(END).map(str::trim).filter(|block| !block.is_empty());
-    blocks.map(|block| PublicKey::parse(block).map_or(Signer::NoKey, |it| Signer::Key(Box::new(it)))).collect()
+    let keys = blocks.map(|block| PublicKey::parse(block).map_or(Signer::NoKey, |it| Signer::Key(Box::new(it))));
+    let keys: Vec<Signer> = keys.collect();
+    // Nobody has signed for a blank text.
+    if keys.is_empty() { vec![Signer::NoKey] } else { keys }
 }
 
 fn annotations(node: Node<'_>) -> Vec<(String, String)> {

@@ -1,4 +1,4 @@
-//! What a repository says of how its directories are deployed: Applications of Argo CD, Kustomizations and HelmReleases of
+//! What a repository says of how its directories are deployed: Applications of Argo CD, Kustomizations and `HelmRelease`s of
 //! Flux.
 //!
 //! In: the objects of a repository. Out: units rendered as these say, and a finding for what they ask for that is not done
@@ -146,7 +146,9 @@ impl Reading<'_> {
         }
         let patches = options.get("patches").into_iter().flat_map(Node::items);
         let (inline, others): (Vec<_>, Vec<_>) = patches.partition(|it| it.get("path").is_none());
-        others.into_iter().for_each(|it| self.not_done(it, "a patch from a file"));
+        for it in others {
+            self.not_done(it, "a patch from a file");
+        }
         if !inline.is_empty() {
             let inline: Vec<_> = inline.into_iter().map(|it| Value::from(it).to_json()).collect();
             more.insert("patches".to_owned(), format!("[{}]", inline.join(", ")));
@@ -246,7 +248,8 @@ impl Reading<'_> {
 
 /// Fields of a kustomization, their values as JSON, as lines of one.
 fn lines(fields: &BTreeMap<String, String>) -> String {
-    fields.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
+    let lines: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    lines.concat()
 }
 
 /// The name of a release, unless it would be taken for a flag.

@@ -75,14 +75,19 @@ pub(super) fn key(version: &str, arguments: &[String], more: &[&[u8]], inputs: &
     add(VERSION.as_bytes());
     add(version.as_bytes());
     add(&(arguments.len() as u64).to_le_bytes());
-    arguments.iter().for_each(|it| add(it.as_bytes()));
+    for it in arguments {
+        add(it.as_bytes());
+    }
     add(&(more.len() as u64).to_le_bytes());
-    more.iter().for_each(|it| add(it));
+    for it in more {
+        add(it);
+    }
     for (path, bytes) in inputs {
         add(path.as_bytes());
         add(bytes);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<String> = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 #[cfg(test)]

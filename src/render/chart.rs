@@ -1,7 +1,7 @@
 //! The charts of Helm: which there are, and what a render of one reads.
 //!
-//! In: the directory of a chart. Out: a unit for each file of values that stands beside the chart's own, or one for the
-//! chart as it is. <https://helm.sh/docs/topics/charts/>
+//! In: the directory of a chart. Out: a unit for the chart as it is, and one for each file of values that stands beside its
+//! own. <https://helm.sh/docs/topics/charts/>
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// The units of the chart in a directory; none for a library, for no chart, and for one that is part of another.
-pub(super) fn units(store: &Store, at: &str, charts: &BTreeSet<&str>) -> Vec<Unit> {
+/// With values beside its own, the chart as it is counts as a part of the others unless it `is_root`.
+pub(super) fn units(store: &Store, at: &str, charts: &BTreeSet<&str>, is_root: bool) -> Vec<Unit> {
     let is_part = charts.iter().any(|other| {
         let below =
             if other.is_empty() { Some(at) } else { at.strip_prefix(other).and_then(|it| it.strip_prefix('/')) };
@@ -36,7 +37,9 @@ pub(super) fn units(store: &Store, at: &str, charts: &BTreeSet<&str>) -> Vec<Uni
         return vec![plain];
     }
     let with = |values: String| Unit { manner: Manner { values: vec![values], ..Manner::default() }, ..plain.clone() };
-    variants.into_iter().map(with).collect()
+    let mut out: Vec<Unit> = variants.into_iter().map(with).collect();
+    out.push(Unit { is_included: !is_root, ..plain });
+    out
 }
 
 /// Whether a file beside `values.yaml` holds the values of one place that the chart goes to.
@@ -92,7 +95,16 @@ pub(crate) fn unit(store: &Store, at: &str, manner: Manner) -> Option<Unit> {
     let parts = below("charts/");
     let is_source = |it: &&String| it.starts_with(&templates) || it.starts_with(&crds) || it.starts_with(&parts);
     let sources = reads.iter().filter(is_source).cloned().collect();
-    Some(Unit { tool: Tool::Helm, directory: at.to_owned(), main: Arc::from(main), manner, reads, sources, obstacles })
+    Some(Unit {
+        tool: Tool::Helm,
+        directory: at.to_owned(),
+        main: Arc::from(main),
+        manner,
+        is_included: false,
+        reads,
+        sources,
+        obstacles,
+    })
 }
 
 fn values_unreadable(file: &File, values: &str, skip: &Skip) -> Finding {

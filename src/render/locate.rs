@@ -5,7 +5,7 @@
 //! loses its weight here, and one whose source can't be told points at the overlay or the chart.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, PoisonError},
 };
 
@@ -13,7 +13,7 @@ use super::{Origin, Rendered, kustomization::Kustomization, tool::Tool};
 use crate::{
     document::{Document, Limits, Node, classify::directory, parse, resource::objects},
     expr::Value,
-    finding::{Finding, Place, secret},
+    finding::{Finding, Place, Severity, secret},
     span::{File, Span},
 };
 
@@ -62,7 +62,7 @@ impl Sources {
                 out.push(self.related(finding));
                 continue;
             };
-            let finding = self.related(self.moved(finding, rendered));
+            let finding = self.related(Self::moved(finding, rendered));
             let place = (finding.primary.path.to_string(), finding.primary.span);
             let key = (finding.id.clone(), finding.message.clone(), place, finding.counts());
             if let Some(&at) = known.get(&key) {
@@ -92,6 +92,39 @@ impl Sources {
         (place.path.to_string(), place.start.line)
     }
 
+    /// What `told` does not say yet of what would be refused if it were deployed by itself, once for each of them.
+    ///
+    /// Nobody knows whether it is: a base is not to blame for what its overlays set right, and an overlay that sets it right
+    /// could hide what is deployed.
+    pub(crate) fn alone(&self, findings: Vec<Finding>, told: &[Finding]) -> Vec<Finding> {
+        let spot = |it: &Finding| (it.id.clone(), it.primary.path.to_string(), it.primary.span);
+        let known: HashSet<_> = told.iter().map(spot).collect();
+        let mut by_unit: BTreeMap<&str, (&Rendered, Vec<Finding>)> = BTreeMap::new();
+        for finding in findings.into_iter().filter(|it| it.counts() && it.severity == Severity::Error) {
+            let Some((path, rendered)) = self.rendered.get_key_value(&finding.primary.path) else { continue };
+            let finding = self.related(Self::moved(finding, rendered));
+            if !known.contains(&spot(&finding)) {
+                by_unit.entry(path).or_insert_with(|| (rendered, Vec::new())).1.push(finding);
+            }
+        }
+        let said = by_unit.into_values().filter_map(|(rendered, findings)| {
+            let more = findings.len().saturating_sub(1);
+            let first = findings.into_iter().next()?;
+            let (title, directory) = (rendered.unit.title(), &*rendered.unit.directory);
+            let message = format!("`{title}` would not be let in if it were deployed by itself: {}", first.message);
+            let mut finding = Finding::new("render/alone", Severity::Warning, first.primary, message);
+            finding.notes = first.notes;
+            if more > 0 {
+                finding = finding.note(format!("and {more} more of it"));
+            }
+            let directory = if directory.is_empty() { &*rendered.unit.main } else { directory };
+            Some(finding.note(format!("found by {}", first.id)).help(format!(
+                "if it is deployed by itself, say so and it is judged: `render.roots: [{directory}]` in admit.yaml"
+            )))
+        });
+        said.collect()
+    }
+
     fn related(&self, mut finding: Finding) -> Finding {
         for related in &mut finding.related {
             if self.rendered.contains_key(&related.place.path) {
@@ -101,7 +134,7 @@ impl Sources {
         finding
     }
 
-    fn moved(&self, mut finding: Finding, rendered: &Rendered) -> Finding {
+    fn moved(mut finding: Finding, rendered: &Rendered) -> Finding {
         let was = std::mem::replace(&mut finding.primary, rendered.main());
         // It would mend a text that nobody keeps.
         finding.fix.clear();
@@ -130,19 +163,32 @@ impl Sources {
 /// A path and a span in it.
 type Spot = (String, Span);
 
-/// The source objects that came out of renders: file, kind and name of each.
-pub(crate) fn surfaced<'r>(all: impl Iterator<Item = &'r Rendered>) -> HashMap<String, Vec<(String, String)>> {
-    let mut out: HashMap<String, Vec<(String, String)>> = HashMap::new();
+/// What of a source file came out of renders.
+#[derive(Debug, Default)]
+pub(crate) struct Surfaced {
+    /// Its objects that did, by where they stand.
+    objects: HashSet<Span>,
+    /// Whether it is a template: its text tells no objects, and with one of them all of it came out.
+    is_template: bool,
+}
+
+impl Surfaced {
+    /// Whether an object of the file is among them.
+    pub(crate) fn holds(&self, object: Node<'_>) -> bool {
+        self.is_template || self.objects.contains(&object.span())
+    }
+}
+
+/// The source objects that came out of renders, by their file.
+pub(crate) fn surfaced<'r>(all: impl Iterator<Item = &'r Rendered>) -> HashMap<String, Surfaced> {
+    let mut out: HashMap<String, Surfaced> = HashMap::new();
     for rendered in all {
         for (document, origin) in rendered.documents().iter().zip(&rendered.origins) {
             let Some(path) = &origin.file else { continue };
-            let found = rendered.parsed(path).and_then(|parsed| {
-                let object = matching(&parsed, document.root())?;
-                let text = |path: &[&str]| object.str_at(path).unwrap_or_default().to_owned();
-                Some((text(&["kind"]), text(&["metadata", "name"])))
-            });
-            // The text of a template tells no objects: with one of them, all of it came out.
-            out.entry(path.clone()).or_default().push(found.unwrap_or_default());
+            let found = rendered.parsed(path).and_then(|parsed| matching(&parsed, document.root()).map(Node::span));
+            let known = out.entry(path.clone()).or_default();
+            known.is_template |= rendered.unit.tool == Tool::Helm && found.is_none();
+            known.objects.extend(found);
         }
     }
     out
@@ -234,18 +280,19 @@ fn matching<'p>(parsed: &'p [Document], rendered: Node<'_>) -> Option<Node<'p>> 
     let (kind, name) = (text(rendered, &["kind"]), text(rendered, &["metadata", "name"]));
     let same: Vec<Node<'p>> =
         parsed.iter().flat_map(|it| objects(it.root())).filter(|it| text(*it, &["kind"]) == kind).collect();
+    let namespace = text(rendered, &["metadata", "namespace"]);
+    // Of namesakes the one in the same namespace is meant.
     let closeness = |it: &Node<'p>| {
         let own = text(*it, &["metadata", "name"]);
-        if own == name {
-            usize::MAX
-        } else if name.contains(&own) {
-            own.len()
-        } else {
-            0
-        }
+        let of_name = match own == name {
+            true => usize::MAX,
+            false if name.contains(&own) => own.len(),
+            false => 0,
+        };
+        (of_name, text(*it, &["metadata", "namespace"]) == namespace)
     };
     let best = same.iter().copied().max_by_key(closeness)?;
-    (closeness(&best) > 0 || same.len() == 1).then_some(best)
+    (closeness(&best).0 > 0 || same.len() == 1).then_some(best)
 }
 
 /// A rendered node on its way to its source.

@@ -32,7 +32,7 @@ pub(crate) use process::{Bounds, Failure};
 pub(crate) use tool::{Program, Tool, ToolError};
 
 use crate::{
-    document::Document,
+    document::{Document, Node},
     finding::{Finding, Place, Severity},
     source::Store,
     span::File,
@@ -259,8 +259,8 @@ fn release(unit: &Unit, inputs: &Inputs) -> String {
 fn wrapper(unit: &Unit, inputs: &Inputs, directory: &str) -> String {
     let own = inputs.get(&*unit.main).map(|it| kustomization::Kustomization::read(Arc::clone(&unit.main), it.to_vec()));
     let own = own.and_then(|it| it.document);
-    let asked = own.iter().filter_map(|it| it.root().get("buildMetadata")).flat_map(|it| it.items());
-    let manages = asked.filter_map(|it| it.as_str()).any(|it| it == "managedByLabel");
+    let asked = own.iter().filter_map(|it| it.root().get("buildMetadata")).flat_map(Node::items);
+    let manages = asked.filter_map(Node::as_str).any(|it| it == "managedByLabel");
     let more = if manages { ", managedByLabel" } else { "" };
     let quoted = serde_json::Value::from(format!("../{directory}"));
     let added = &unit.manner.kustomize;

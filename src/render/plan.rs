@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     chart,
-    kustomization::{self, Kustomization, What},
+    kustomization::{self, Ask, Kustomization, What},
     tool::Tool,
 };
 use crate::{
@@ -34,6 +34,9 @@ pub(crate) struct Unit {
     pub main: Arc<str>,
     /// How it is rendered.
     pub manner: Manner,
+    /// Whether something else holds it and it may be a part only: a base of overlays, or a chart beside whose values others
+    /// stand. Nobody knows whether it is deployed by itself, too.
+    pub is_included: bool,
     /// Every file that it reads.
     pub reads: BTreeSet<String>,
     /// The files among them whose objects come out of it, unless something takes them away.
@@ -105,8 +108,9 @@ impl<'s> Planner<'s> {
         Self { store, kustomizations: BTreeMap::new() }
     }
 
-    /// Everything that the kustomizations and charts among `paths` come to: each kustomization that no other includes,
-    /// each chart with its values. A directory that `is_root` names is rendered, whoever includes it.
+    /// Everything that the kustomizations and charts among `paths` come to: each kustomization but components, each chart
+    /// with its values. One that others include counts as a part of them, unless it includes one itself: an overlay over an
+    /// overlay may not take the place of what is deployed. So does a directory that `is_root` names count for itself.
     pub(crate) fn units<'p>(
         mut self,
         paths: impl Iterator<Item = &'p str> + Clone,
@@ -132,18 +136,25 @@ impl<'s> Planner<'s> {
         for at in roots {
             out.extend(self.overlay(at, &mut reached));
         }
-        // What includes itself in a circle has no root, and nobody else renders it.
         for at in later {
-            let is_component = self.kustomization(at).is_some_and(|it| it.is_component);
-            if !reached.contains(at) && !is_component {
-                out.extend(self.overlay(at, &mut reached));
-            }
+            let Some(kustomization) = self.kustomization(at).filter(|it| !it.is_component) else { continue };
+            let is_overlay = kustomization.asks.iter().any(|ask| self.includes(at, ask));
+            // What includes itself in a circle has no root, and nobody else renders it.
+            let is_included = reached.contains(at) && !is_overlay;
+            out.extend(self.overlay(at, &mut reached).map(|unit| Unit { is_included, ..unit }));
         }
         let charts: BTreeSet<&str> = paths.filter(|it| is_chart(it)).map(directory).collect();
         for at in &charts {
-            out.extend(chart::units(self.store, at, &charts));
+            out.extend(chart::units(self.store, at, &charts, is_root(at)));
         }
         out
+    }
+
+    /// Whether an entry of a kustomization names another that holds objects.
+    fn includes(&mut self, at: &str, ask: &Ask) -> bool {
+        let holds = matches!(ask.what, What::Resource | What::Directory);
+        let target = kustomization::resolve(at, &ask.text).filter(|it| holds && it != at);
+        target.and_then(|it| self.kustomization(&it)).is_some_and(|it| !it.is_component)
     }
 
     /// The overlay in a directory; `None` if there is no kustomization.
@@ -161,6 +172,7 @@ impl<'s> Planner<'s> {
             directory: at.to_owned(),
             main: Arc::clone(kustomization.file.path()),
             manner: Manner::default(),
+            is_included: false,
             reads: reach.reads,
             sources: reach.sources,
             obstacles: reach.obstacles,

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, bounds: Bounds) -> (Result<Vec<u8>, Failure>, tempfile::TempDir) {
-        let home = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().expect("a directory for the test");
         (run(Path::new("/bin/sh"), &["-c", script], home.path(), home.path(), bounds), home)
     }
 

@@ -277,25 +277,39 @@ impl<'d> Judging<'d> {
         if request.object.is_some() {
             self.deletions(&request, resource, &rules.deleting, arena);
         }
-        if rules.changing.is_empty() || request.object.is_none() {
+        if rules.changing.is_empty() {
             self.judge(&request, kind, &rules.judging, After::nothing(resource, redaction), arena);
             return;
         }
-        let mutated = match quietly(|| mutate(world, &rules.changing, &request, &[], OnFailure::GoOn)) {
-            Ok(mutated) => mutated,
-            Err(message) => {
-                self.lost(subject, &message);
-                mutate::Mutated::default()
-            }
-        };
-        self.take(&mutated.outcomes, After::nothing(resource, redaction));
+        // A cluster compares with what it holds, which is no longer what was written.
+        let held = self.changed(subject, || mutate::held(world, &rules.changing, &request));
+        let old_object = held.document.as_ref().map(Document::root).or(request.old_object);
+        let request = Request { old_object, ..request };
+        let mutated = request.object.map(|_| {
+            let mutated = self.changed(subject, || mutate(world, &rules.changing, &request, &[], OnFailure::GoOn));
+            self.take(&mutated.outcomes, After::nothing(resource, redaction));
+            mutated
+        });
+        let mutated = mutated.as_ref().unwrap_or(&held);
         let changed = mutated.document.as_ref().map(Document::root);
-        let request = Request { object: changed.or(request.object), ..request };
+        let request = Request { object: request.object.map(|object| changed.unwrap_or(object)), ..request };
         let resource = changed.unwrap_or(resource);
         let changed_by = mutated.changed_by.as_slice();
         let reads_secrets = changed_by.iter().any(|rule| world.policies.get(*rule).reads_secrets());
         let after = After { resource, redaction, changed_by, is_careful: redaction.is_some() || reads_secrets };
         self.judge(&request, kind, &rules.judging, after, arena);
+    }
+
+    /// What rules make of an object; nothing, and a finding, when one of them panics.
+    fn changed<'w>(
+        &mut self,
+        subject: &Subject<'_>,
+        mutate: impl FnOnce() -> mutate::Mutated<'w>,
+    ) -> mutate::Mutated<'w> {
+        quietly(mutate).unwrap_or_else(|message| {
+            self.lost(subject, &message);
+            mutate::Mutated::default()
+        })
     }
 
     /// Says what will delete an object that is let in.

@@ -117,7 +117,7 @@ fn subdirectory(purpose: &str) -> String {
 
 /// Removes what serves purposes that nobody had for long.
 fn forget_purposes(directory: &Path) {
-    for (_, old) in entries(directory, |it| it.is_dir()).into_iter().skip(MAX_PURPOSES) {
+    for (_, old) in entries(directory, fs::FileType::is_dir).into_iter().skip(MAX_PURPOSES) {
         let _ = fs::remove_dir_all(old);
     }
 }

@@ -163,7 +163,9 @@ impl Store {
         if let (Side::Disk(root), Some(top)) = (&self.at, self.below_prefix(directory)) {
             list_disk(root, top, &mut |name| is_manifest_name(name), &mut out)?;
         }
-        out.iter_mut().for_each(|path| path.insert_str(0, &self.prefix));
+        for path in &mut out {
+            path.insert_str(0, &self.prefix);
+        }
         out.sort();
         Ok(out)
     }

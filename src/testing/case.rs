@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{
         self, Outcome, Request, UserInfo, World,
-        mutate::{OnFailure, in_order, mutate},
+        mutate::{Mutated, OnFailure, held, in_order, mutate},
         request::Supplied,
     },
     expr::Arena,
@@ -143,6 +143,9 @@ pub fn judge(path: &str, text: &str, asked: &dyn Fn(u32) -> Asked) -> Vec<Row> {
         let on_failure = if asked.command_line { OnFailure::Stop } else { OnFailure::GoOn };
         // Kyverno's command line asks the API server's own policies late; for a cluster they come first.
         let changing = if asked.command_line { rules.clone() } else { in_order(&policies, &rules) };
+        let held = if asked.command_line { Mutated::default() } else { held(world, &changing, &request) };
+        let old_object = held.document.as_ref().map(Document::root).or(request.old_object);
+        let request = Request { old_object, ..request };
         let mutated = mutate(world, &changing, &request, &others, on_failure);
         for (n, outcome) in mutated.outcomes.iter().enumerate() {
             let target = mutated.targets.iter().find(|changed| changed.outcome == n);

@@ -77,6 +77,31 @@ fn what_violated_before_may_go_on_to() {
 }
 
 #[test]
+fn what_a_rule_mended_was_no_violation() {
+    let it = base();
+    let mend = "apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: mend }
+spec:
+  rules:
+    - name: size
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      mutate: { patchStrategicMerge: { spec: { +(size): small } } }
+";
+    it.write("policies/mend.yaml", mend);
+    it.commit("mend");
+    it.write("apps/a.yaml", widget("a", "other", "x")).write("apps/old.yaml", widget("old", "size", "huge"));
+    it.change(&[]).exits(0);
+    // As it was written it violated the rule before, too; as the cluster holds it, it did not.
+    it.write("apps/a.yaml", widget("a", "size", "large"));
+    let found = it.change(&["--format", "json"]).exits(1).findings();
+    assert_eq!(found, ["size/check apps/a.yaml:4"]);
+    // Elsewhere what the cluster holds is given.
+    it.write("held/a.yaml", widget("a", "other", "x"));
+    it.admit(&["check", "--cluster", "held", "apps/a.yaml"]).exits(1).says("error[size/check]");
+}
+
+#[test]
 fn an_object_that_moves_is_neither_new_nor_gone() {
     let it = base();
     it.write("policies/keep.yaml", KEEP);

@@ -118,7 +118,7 @@ fn changes_that_come_to_nothing_leave_the_bytes_of_a_thousand_manifests() {
     let it = Scratch::new();
     let kinds = "ClusterRole, ClusterRoleBinding, ConfigMap, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, Role, \
                  RoleBinding, Secret, Service, ServiceAccount, StatefulSet";
-    it.write("noop.yaml", &NO_OP.replace("KINDS", kinds));
+    it.write("noop.yaml", NO_OP.replace("KINDS", kinds));
     let mut files = Vec::new();
     for entry in ["kube-prometheus", "rook", "microservices-demo", "examples", "flux2-kustomize-helm-example"] {
         manifests(&shared.join("corpus").join(entry), &mut files);

@@ -197,6 +197,47 @@ spec:
 }
 
 #[test]
+fn nobody_and_nothing_certain_verify_no_image() {
+    let world = world();
+    let entry = |attestors: &str| rule("").replace("attestors: []", attestors);
+    let key = pem(1).replace('\n', "\\n");
+    for (attestors, image, code, expected) in [
+        ("key: ' '".to_owned(), "r.io/team/third:1", 1, "failed to load public key from PEM"),
+        ("key: ''".to_owned(), "r.io/team/third:1", 1, "unverified image r.io/team/third:1"),
+        ("attestors: [{ entries: [{ keys: { publicKeys: ' ' } }] }]".to_owned(), "r.io/team/first:1", 1, "PEM"),
+        (format!("key: \"{key}\""), "r.io/team/second:1", 1, "no matching signatures"),
+        (format!("attestors: [{{ entries: [{}] }}]", keys(&[1], "")), "r.io/team/first:1", 0, ""),
+        (
+            format!("validate: {{ message: never, deny: {{}} }}, attestors: [{{ entries: [{}] }}]", keys(&[1], "")),
+            "r.io/team/first:1",
+            1,
+            "validation in verifyImages failed: never",
+        ),
+    ] {
+        world.write("policy.yaml", entry(&attestors)).write("pod.yaml", pod(image));
+        let ran = world.admit(&["check", "--images", "images", "--format", "json"]);
+        assert_eq!(ran.code, code, "{attestors}\n{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);
+    }
+    // A name that stands for two images: one of them is signed, and nobody knows which one is meant.
+    let mut layout = Layout::new(&world);
+    layout.image("r.io/team/second:1");
+    let first = layout.image("r.io/team/first:1");
+    layout.sign("r.io/team/first", &first, 1, "prod");
+    let other = layout.blob(b"{}");
+    layout.entries.insert(0, json!({ "digest": other, "annotations": layout.entries[1]["annotations"] }));
+    layout.finish();
+    let signed = entry(&format!("attestors: [{{ entries: [{}] }}]", keys(&[1], "")));
+    world.write("policy.yaml", signed).write("pod.yaml", pod("r.io/team/first:1"));
+    world.admit(&["check", "--images", "images"]).exits(1).says("its signatures are known to its");
+    // The digest of a signed image in a place where nobody signed it.
+    world.write("pod.yaml", pod(&format!("r.io/other/first@{first}")));
+    world.admit(&["check", "--images", "images"]).exits(1).says("no signatures found");
+    world.write("pod.yaml", pod(&format!("r.io/team/first:latest@{first}")));
+    world.admit(&["check", "--images", "images"]).exits(0);
+}
+
+#[test]
 fn what_is_no_layout_ends_the_run() {
     let world = world();
     world.write("policy.yaml", rule("{ entries: [] }")).write("pod.yaml", pod("r.io/a/b:1"));

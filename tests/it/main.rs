@@ -36,6 +36,7 @@ mod images;
 mod reach;
 mod register;
 mod render;
+mod render_hidden;
 mod scratch;
 mod secret;
 mod server;

@@ -65,6 +65,8 @@ pub(crate) struct Case {
     pub turnover: Turnover,
     /// What was rendered, and is judged in the place of its sources.
     pub sources: Sources,
+    /// What others include, as it would be if it were deployed by itself.
+    pub included: Vec<TreeFile>,
     /// What a change does to objects that it does not touch; `None`: nothing, or nobody asked.
     pub reach: Option<Reach>,
     /// The part of the objects that is judged; `None`: all of them.
@@ -131,7 +133,11 @@ impl Case {
         // Policies and exceptions are objects, too, but unless a rule says something of them nothing was checked.
         let is_empty =
             !documents.into_iter().any(|it| it.class == Class::Manifest) && summary.rules == report::Rules::default();
-        let mut report = Report::new(self.sources.relocate(findings), summary);
+        let mut findings = self.sources.relocate(findings);
+        if is_first {
+            findings.extend(self.alone(world, &findings));
+        }
+        let mut report = Report::new(findings, summary);
         report.quiet = judged.quiet;
         report.quiet.iter_mut().for_each(|it| (it.path, it.line) = self.sources.line(&it.path, it.line));
         report.quiet.sort();
@@ -155,6 +161,18 @@ impl Case {
         }
         report.notes.extend(checked.note().map(str::to_owned));
         (report, checked == Checked::Something)
+    }
+
+    /// What would be refused of what others include, if it were deployed by itself.
+    fn alone(&self, world: World<'_>, told: &[Finding]) -> Vec<Finding> {
+        let objects = self.included.iter().flat_map(TreeFile::subjects).filter(|it| is_object(*it));
+        let subjects: Vec<_> =
+            objects.map(|object| Subject { object: Some(object), old_object: self.held.old_object(object) }).collect();
+        if subjects.is_empty() {
+            return Vec::new();
+        }
+        let judged = runner::judge(world, self.user.as_ref(), &subjects, Wants::default(), &|_| ());
+        self.sources.alone(judged.findings, told)
     }
 
     /// The subjects that this run judges.

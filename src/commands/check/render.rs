@@ -5,6 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::TELLING;
 use crate::{
     commands::{RunError, workspace::from_source},
     config::{Rendering, When},
@@ -87,6 +88,8 @@ pub(super) struct Done {
     pub notes: Vec<String>,
     /// What was rendered.
     pub rendered: Vec<Rendered>,
+    /// What others include, as it would be by itself. What can't be rendered so can't be deployed so.
+    pub included: Vec<Rendered>,
     /// What could not be rendered for want of a program.
     pub unrendered: Vec<Unit>,
 }
@@ -122,22 +125,30 @@ impl<'r> Renders<'r> {
         self.when != When::Never
     }
 
-    /// The units of one side that `matters` says matter, those that Applications ask for among them.
+    /// The units of one side that `matters` says matter, those that Applications ask for among them. What `also_root` names
+    /// counts for itself beside what settings name.
     pub(crate) fn units<'p>(
         &self,
         store: &Store,
         paths: impl Iterator<Item = &'p str> + Clone,
         deployed: Vec<Unit>,
+        also_root: &dyn Fn(&str) -> bool,
         matters: impl Fn(&Unit) -> bool,
     ) -> Vec<Unit> {
         let is_left_out = |unit: &Unit| self.exclude.as_ref().is_some_and(|it| it.takes(&unit.main));
-        let is_root = |path: &str| self.roots.as_ref().is_some_and(|it| it.takes(path));
+        // Globs name files, or directories with all that lies in them.
+        let is_named = |at: &str, filter: &Filter| {
+            let of = |name: &&str| if at.is_empty() { (*name).to_owned() } else { format!("{at}/{name}") };
+            TELLING.iter().map(of).any(|it| filter.takes(&it))
+        };
+        let is_root = |at: &str| also_root(at) || self.roots.as_ref().is_some_and(|it| is_named(at, it));
         let mut units = Planner::new(store).units(paths, &is_root);
         units.extend(deployed);
         units.retain(|it| !is_left_out(it) && matters(it));
         units
     }
 
+    #[expect(clippy::result_large_err, reason = "what can't be rendered is told, once for each")]
     /// Renders units on the threads of the pool at hand.
     /// `tag` tells what they render to from the same of another side.
     pub(crate) fn render(
@@ -171,7 +182,7 @@ impl<'r> Renders<'r> {
         }
         done.unrendered = unrendered;
         let (stuck, units): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|it| !it.obstacles.is_empty());
-        done.findings.extend(stuck.into_iter().flat_map(|it| it.obstacles));
+        done.findings.extend(stuck.into_iter().filter(|it| !it.is_included).flat_map(|it| it.obstacles));
         progress.expect(units.len() as u64);
         let bounds = Bounds { time: self.args.render_timeout.unwrap_or(Bounds::default().time), ..Bounds::default() };
         let renderer = Renderer { store, programs: &programs, cache: &self.cache, bounds, tag };
@@ -183,7 +194,9 @@ impl<'r> Renders<'r> {
         let mut failed = Vec::new();
         for (unit, result) in units.iter().zip(results) {
             match result {
+                Ok(rendered) if unit.is_included => done.included.push(rendered),
                 Ok(rendered) => done.rendered.push(rendered),
+                Err(_) if unit.is_included => {}
                 Err(finding) => failed.push((unit, finding)),
             }
         }
@@ -200,30 +213,49 @@ impl<'r> Renders<'r> {
     }
 }
 
+/// What is left to say once rendered objects stand in the place of their sources.
+pub(super) struct Settled {
+    pub sources: Sources,
+    /// What others include, as it would be by itself.
+    pub included: Vec<TreeFile>,
+    pub findings: Vec<Finding>,
+    pub notes: Vec<String>,
+}
+
+/// Rendered texts as files, each with what can't be read of it.
+fn files(rendered: &[Rendered], scopes: &mut Scopes) -> Vec<(TreeFile, Vec<Finding>)> {
+    rendered.iter().for_each(|it| runner::note_scopes(&it.file, scopes));
+    let scopes = &*scopes;
+    runner::each(rendered, |_, it| {
+        let namespace = Some(it.unit.manner.namespace.as_str()).filter(|it| !it.is_empty());
+        runner::rendered(&it.file, namespace.unwrap_or("default"), scopes)
+    })
+}
+
 impl Done {
     /// What was rendered, as files of a tree, and what can't be read of it.
     pub(crate) fn files(&self, scopes: &mut Scopes) -> (Vec<TreeFile>, Vec<Finding>) {
-        self.rendered.iter().for_each(|it| runner::note_scopes(&it.file, scopes));
-        let scopes = &*scopes;
-        let files = runner::each(&self.rendered, |_, it| {
-            let namespace = Some(it.unit.manner.namespace.as_str()).filter(|it| !it.is_empty());
-            runner::rendered(&it.file, namespace.unwrap_or("default"), scopes)
-        });
-        let (files, findings): (Vec<_>, Vec<Vec<Finding>>) = files.into_iter().unzip();
+        let (files, findings): (Vec<_>, Vec<Vec<Finding>>) = files(&self.rendered, scopes).into_iter().unzip();
         (files, findings.into_iter().flatten().collect())
     }
 
+    /// The same for what others include; what can't be read of it is told for those.
+    pub(crate) fn included_files(&self, scopes: &Scopes) -> Vec<TreeFile> {
+        files(&self.included, &mut scopes.clone()).into_iter().map(|it| it.0).collect()
+    }
+
     /// Puts what was rendered in the place of its sources.
-    pub(crate) fn settle(self, tree: &mut Tree) -> (Sources, Vec<Finding>, Vec<String>) {
+    pub(crate) fn settle(self, tree: &mut Tree) -> Settled {
         let mut findings = self.findings.clone();
         let (files, broken) = self.files(&mut tree.scopes);
         findings.extend(broken);
         self.cover(tree);
         findings.extend(hidden(tree, &self.rendered));
         tree.files.extend(files);
+        let included = self.included_files(&tree.scopes);
         let mut sources = Sources::default();
-        self.rendered.into_iter().for_each(|it| sources.add(it));
-        (sources, findings, self.notes)
+        self.rendered.into_iter().chain(self.included).for_each(|it| sources.add(it));
+        Settled { sources, included, findings, notes: self.notes }
     }
 
     /// Leaves out of a tree, as objects, what came out of a render.
@@ -235,23 +267,16 @@ impl Done {
         for file in &mut tree.files {
             let Some(known) = surfaced.get(&**file.file.path()) else { continue };
             for document in &mut file.documents {
-                let is_out = |object: Node<'_>| came_out(known, object);
-                if document.subject.as_ref().is_some_and(|it| objects(it.root()).into_iter().all(is_out)) {
+                let is_out = |object: Node<'_>| known.holds(object);
+                // What is judged may be written otherwise than what was read; the places are those of the file.
+                let written = objects(document.document.root());
+                if document.subject.is_some() && written.into_iter().all(is_out) {
                     document.subject = None;
                 }
             }
         }
         tree.findings.retain(|it| it.id != "source/template" || !surfaced.contains_key(&*it.primary.path));
     }
-}
-
-/// Whether an object is among those of its file that came out of a render.
-fn came_out(known: &[(String, String)], object: Node<'_>) -> bool {
-    let text = |path: &[&str]| object.str_at(path).unwrap_or_default();
-    let (kind, name) = (text(&["kind"]), text(&["metadata", "name"]));
-    known.iter().any(|(known_kind, known_name)| {
-        (known_kind.is_empty() && known_name.is_empty()) || (known_kind == kind && known_name == name)
-    })
 }
 
 /// What to say of the files that a kustomization takes for a part of its own though they could be applied as they are,

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Case, LawArgs, TELLING, disk,
-    render::{Done, Renders},
+    render::{Done, Renders, Settled},
     who,
 };
 use crate::{
@@ -96,7 +96,7 @@ pub(crate) fn read_at(
     let mut tree = gathering.load(&gathering.inputs, progress)?;
     let renders = Renders::new(&law.render, &workspace.settings.render, environment)?;
     let done = gathering.render(&renders, &tree, progress)?;
-    let (sources, findings, notes) = done.settle(&mut tree);
+    let Settled { sources, included, findings, notes } = done.settle(&mut tree);
     gathering.findings.extend(findings);
     let mut compiled = Law::compile(tree.files.iter());
     let explicit = !law.cluster.is_empty();
@@ -139,6 +139,7 @@ pub(crate) fn read_at(
         history,
         notes,
         sources,
+        included,
         places,
         ..Case::default()
     })
@@ -259,8 +260,9 @@ impl<'w> Gathering<'w> {
         let files = tree.files.iter().filter(|file| judged.contains(&**file.file.path()));
         let documents = files.flat_map(|file| &file.documents).filter(|it| it.subject.is_some());
         let deployed = deployed(&store, documents.flat_map(|it| objects(it.document.root())), &self.prefix);
-        let units =
-            renders.units(&store, paths, deployed.units, |unit| unit.reads.iter().any(|it| judged.contains(&**it)));
+        let units = renders.units(&store, paths, deployed.units, &|_| false, |unit| {
+            unit.reads.iter().any(|it| judged.contains(&**it))
+        });
         let mut done = renders.render(&store, units, "rendered", progress)?;
         done.findings.extend(deployed.findings);
         Ok(done)

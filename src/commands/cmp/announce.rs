@@ -47,9 +47,7 @@ fn of(app: &App) -> Result<serde_json::Value, RunError> {
             let values: Vec<String> = found
                 .iter()
                 .map(name)
-                .filter(|it| {
-                    !it.contains('/') && it.contains("values") && it != "values.yaml" && !it.ends_with(".json")
-                })
+                .filter(|it| !it.contains('/') && it.contains("values") && it != "values.yaml")
                 .collect();
             let tooltip = if values.is_empty() { "none beside values.yaml".to_owned() } else { values.join(", ") };
             all.push(json!({"name": app::VALUES_FILES, "title": "Values files", "tooltip": tooltip, "collectionType": "array", "array": []}));

@@ -103,7 +103,6 @@ fn root(here: &Path, source_path: &str) -> PathBuf {
     if fits {
         return at.to_owned();
     }
-    #[expect(clippy::disallowed_methods, reason = "only asked whether it is there")]
     let marks = |it: &&Path| [FILE_NAME, ".git"].iter().any(|name| it.join(name).symlink_metadata().is_ok());
     here.ancestors().find(marks).unwrap_or(here).to_owned()
 }

@@ -170,7 +170,9 @@ fn decide(
 
 fn sources(rendered: Option<Rendered>) -> Sources {
     let mut sources = Sources::default();
-    rendered.into_iter().for_each(|it| sources.add(it));
+    if let Some(rendered) = rendered {
+        sources.add(rendered);
+    }
     sources
 }
 

@@ -32,7 +32,7 @@ use crate::{
     document::{Document, Node},
     expr::Arena,
     policy::{
-        Action,
+        Action, Operation,
         cel::Engine,
         classic::{Body, Policy, Rule, mutate::Mutate},
         set::{Found, PolicySet, RuleRef},
@@ -147,6 +147,13 @@ pub(crate) fn mutate<'w>(
         }
     }
     out
+}
+
+/// What the rules made of the object before an update or a removal when it came to the cluster, which holds it so.
+pub(crate) fn held<'w>(world: World<'w>, rules: &[RuleRef], request: &Request<'_>) -> Mutated<'w> {
+    let Some(old) = request.old_object else { return Mutated::default() };
+    let request = Request { operation: Operation::Create, object: Some(old), old_object: None, ..*request };
+    mutate(world, rules, &request, &[], OnFailure::GoOn)
 }
 
 impl<'w> Mutated<'w> {

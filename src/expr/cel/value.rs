@@ -2,6 +2,8 @@
 
 use std::{cmp::Ordering, net::IpAddr};
 
+use rustc_hash::FxHashSet;
+
 use crate::{
     document::{Integers, Kind, Node},
     expr::{self, Arena, Number},
@@ -133,12 +135,22 @@ impl<'v> From<Node<'v>> for Value<'v> {
 impl<'v> Value<'v> {
     /// What is not known of the value: of itself, or of a part of it. Nodes of documents are known.
     pub(super) fn missing(self) -> Option<&'v str> {
+        self.missing_beside(&mut FxHashSet::default())
+    }
+
+    /// The same beside computed lists and maps that were looked through: few of them can stand in one another so often that
+    /// nobody gets through all.
+    fn missing_beside(self, seen: &mut FxHashSet<usize>) -> Option<&'v str> {
         match self {
             Value::Unknown(what) => Some(what),
-            Value::List(List::Items(items)) => items.iter().find_map(|it| it.missing()),
-            Value::Map(Map::Entries(entries)) => entries.iter().find_map(|(_, it)| it.missing()),
+            Value::List(List::Items(items)) if seen.insert(items.as_ptr() as usize) => {
+                items.iter().find_map(|it| it.missing_beside(seen))
+            }
+            Value::Map(Map::Entries(entries)) if seen.insert(entries.as_ptr() as usize) => {
+                entries.iter().find_map(|(_, it)| it.missing_beside(seen))
+            }
             Value::Map(Map::Open(open)) => Some(open.rest),
-            Value::Optional(Some(value)) => value.missing(),
+            Value::Optional(Some(value)) => value.missing_beside(seen),
             _ => None,
         }
     }

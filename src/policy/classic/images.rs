@@ -8,6 +8,7 @@ use crate::{
     k8s::wildcard::Wildcard,
     policy::{
         Action,
+        classic::condition::{self, Conditions, FlatList},
         fields::{Fields, Problems},
         signers::{self, Set},
     },
@@ -56,8 +57,19 @@ pub(crate) struct Verification {
     pub sets: Vec<Set>,
     /// What else than signatures of `cosign` is asked for, which can't be told here.
     pub beyond: Option<&'static str>,
+    /// When images are refused whoever has signed them.
+    pub denial: Option<Denial>,
     /// What a failure does; `None` for what the policy says.
     pub action: Option<Action>,
+}
+
+/// A `validate` block of an entry.
+#[derive(Debug)]
+pub(crate) struct Denial {
+    /// What to say when it refuses.
+    pub message: Option<String>,
+    /// When it refuses; `None`: always.
+    pub conditions: Option<Conditions>,
 }
 
 impl Verification {
@@ -80,6 +92,14 @@ pub(super) fn decode(rule: Fields<'_, '_>, node: Node<'_>, problems: &Problems) 
     VerifyImages { node: node.id(), entries, extractors: extractors.collect() }
 }
 
+fn denial(node: Node<'_>, problems: &Problems) -> Option<Denial> {
+    let conditions = node.get("deny")?.get("conditions").filter(|node| node.is_list() || node.len() > 0);
+    Some(Denial {
+        message: node.str_at(&["message"]).map(str::to_owned),
+        conditions: conditions.and_then(|node| condition::decode(node, FlatList::Allowed, problems)),
+    })
+}
+
 fn extractor(node: Node<'_>) -> Extractor {
     let text = |key: &str| node.str_at(&[key]).filter(|text| !text.is_empty());
     let steps = text("path").unwrap_or_default().split('/').filter(|step| !step.is_empty());
@@ -95,16 +115,13 @@ fn entry(node: Node<'_>, problems: &Problems) -> Option<Verification> {
     let wildcards = |key| fields.strings(key).into_iter().map(|(text, _)| Wildcard::new(text));
     let flag = |key| fields.boolean(key).unwrap_or(true);
     let some = |key| fields.get(key).is_some_and(|node| node.len() > 0);
-    // The deprecated form has one image and one attestor.
+    // The deprecated form has one image.
     let single = fields.string("image").map(Wildcard::new);
-    let single_attestor = ["key", "issuer", "subject", "roots"].iter().any(|key| fields.get(key).is_some());
+    let sets = signers::of_rule(node);
     let beyond = match fields.string("type") {
         Some("SigstoreBundle") => Some("bundles of Sigstore"),
         Some("Notary") => Some("signatures of Notary"),
         _ if some("attestations") => Some("attestations"),
-        _ if fields.get("validate").is_some_and(|it| it.get("deny").is_some()) => {
-            Some("what is denied of its signatures")
-        }
         _ => None,
     };
     Some(Verification {
@@ -114,9 +131,10 @@ fn entry(node: Node<'_>, problems: &Problems) -> Option<Verification> {
         mutates_digest: flag("mutateDigest"),
         needs_digest: flag("verifyDigest"),
         required: flag("required"),
-        verifies: some("attestors") || some("attestations") || single_attestor,
-        sets: signers::of_rule(node),
+        verifies: !sets.is_empty() || some("attestations"),
+        sets,
         beyond,
+        denial: fields.get("validate").and_then(|node| denial(node, problems)),
         action: fields.string("failureAction").and_then(Action::parse),
     })
 }

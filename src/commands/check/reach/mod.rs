@@ -141,7 +141,8 @@ impl Reach {
             Some(paths) => after.find(paths)?,
             None => after.list(&after.options(&[])?)?.entries,
         };
-        let is_left = |path: &str| !(how.skips_changed && sides.changed.contains(path)) && !is_telling(path);
+        let is_skipped = |path: &str| how.skips_changed && sides.changed.contains(path);
+        let is_left = |path: &str| !is_skipped(path) && !is_telling(path);
         let [before_measure, after_measure] = measures;
         let roles = Roles { judged: true, screened: true, ..Roles::default() };
         let left = entries.into_iter().filter(|it| is_left(&it.path) && after_measure.judged.takes(&it.path));
@@ -190,13 +191,11 @@ impl Reach {
                 let path: &str = it.file().path();
                 paths.contains(path) && self.before.judged.takes(path)
             };
-            let other = match self.touched.is_divided() {
-                true => {
-                    let again: Vec<Input> =
-                        chunk.iter().filter(|it| paths.contains(&*it.entry.path)).cloned().collect();
-                    Some(self.before.load(&self.repository, &again, &wanted)?)
-                }
-                false => None,
+            let other = if self.touched.is_divided() {
+                let again: Vec<Input> = chunk.iter().filter(|it| paths.contains(&*it.entry.path)).cloned().collect();
+                Some(self.before.load(&self.repository, &again, &wanted)?)
+            } else {
+                None
             };
             let objects = other.as_ref().unwrap_or(&tree).files.iter().flat_map(TreeFile::subjects);
             let objects: Vec<Node<'_>> = objects.filter(was_judged).collect();

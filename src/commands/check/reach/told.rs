@@ -28,7 +28,7 @@ pub(super) fn tell(mut failing: Vec<Failing>, severity: Severity) -> Vec<Finding
         let key = cause.as_ref().map(|it| (it.place.path.to_string(), it.place.span, it.id, it.name.clone()));
         groups.entry(key).or_insert_with(|| (cause, Vec::new())).1.push(finding);
     }
-    groups.into_values().flat_map(|(cause, findings)| group(cause, &findings, severity)).collect()
+    groups.into_values().filter_map(|(cause, findings)| group(cause, &findings, severity)).collect()
 }
 
 fn group(cause: Option<Cause>, findings: &[Finding], severity: Severity) -> Option<Finding> {

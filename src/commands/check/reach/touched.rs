@@ -77,9 +77,12 @@ pub(super) struct Touched {
     changing: HashSet<String>,
 }
 
+/// What makes two objects the same.
+type Sameness = (bool, String, String, String, String);
+
 /// One side of what changed: objects by what makes them the same, and the files.
 struct Known<'s> {
-    objects: BTreeMap<(bool, String, String, String, String), (Class, Node<'s>)>,
+    objects: BTreeMap<Sameness, (Class, Node<'s>)>,
     files: HashMap<&'s str, &'s TreeFile>,
 }
 
@@ -126,7 +129,7 @@ impl Touched {
         let (before, after) = (Known::of(&sides.before), Known::of(&sides.after));
         for (key, (class, object)) in &after.objects {
             let was = before.objects.get(key).map(|it| it.1);
-            if !was.is_some_and(|was| Value::from(was).to_json() == Value::from(*object).to_json()) {
+            if was.is_none_or(|was| Value::from(was).to_json() != Value::from(*object).to_json()) {
                 out.note(*class, was, Some(*object));
             }
         }

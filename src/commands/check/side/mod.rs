@@ -148,6 +148,7 @@ impl Side<'_> {
             sides,
             turnover,
             sources: both.sources,
+            included: both.included,
             ..Case::default()
         })
     }

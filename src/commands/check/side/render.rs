@@ -18,7 +18,7 @@ use crate::{
     document::{Node, classify::directory, resource::objects},
     expr::Value,
     finding::Finding,
-    render::{Sources, Unit},
+    render::{Manner, Sources, Unit},
     report::Progress,
     runner::{self, Scopes, Tree, TreeFile},
     source::{Listing, Oid, Options, Standing, Store, git_tree, holdings},
@@ -34,6 +34,8 @@ pub(super) struct Both {
     pub findings: Vec<Finding>,
     pub notes: Vec<String>,
     pub sources: Sources,
+    /// What is new in what others include, as it would be by itself.
+    pub included: Vec<TreeFile>,
 }
 
 impl Side<'_> {
@@ -60,10 +62,15 @@ impl Side<'_> {
         let changed: HashSet<&str> = changed.iter().map(String::as_str).collect();
         let reaches = |unit: &Unit| unit.reads.iter().any(|it| changed.contains(&**it));
         let (new_paths, old_paths) = (telling(&self.list_new()?), telling(&self.list_old()?));
-        let (mut new_units, mut old_units) = (
-            renders.units(&new, new_paths.iter().map(String::as_str), Vec::new(), |_| true),
-            renders.units(&old, old_paths.iter().map(String::as_str), Vec::new(), |_| true),
-        );
+        let mut old_units = renders.units(&old, old_paths.iter().map(String::as_str), Vec::new(), &|_| false, |_| true);
+        // Whoever includes it from now on does not keep it from being judged: it was deployed by itself so far.
+        let was_root: HashSet<&str> = old_units
+            .iter()
+            .filter(|it| !it.is_included && it.manner == Manner::default())
+            .map(|it| &*it.directory)
+            .collect();
+        let is_root = |at: &str| was_root.contains(at);
+        let mut new_units = renders.units(&new, new_paths.iter().map(String::as_str), Vec::new(), &is_root, |_| true);
         // What only one side of the change reaches is compared with the other all the same.
         let key = |it: &Unit| (it.tool, it.directory.clone(), it.manner.clone());
         let reached: HashSet<_> = new_units.iter().chain(&old_units).filter(|it| reaches(it)).map(key).collect();
@@ -80,12 +87,12 @@ impl Side<'_> {
             let n = old_done.findings.len();
             out.notes.push(format!("what was deployed before is not known in all: {n} renders of that side failed"));
         }
-        self.compare(new_done, old_done, &mut after.scopes, &mut out);
+        Self::compare(new_done, old_done, &mut after.scopes, &mut out);
         Ok(out)
     }
 
     /// Takes apart what is new and what was there; what is the same on both sides is neither.
-    fn compare(&self, new: Done, old: Done, scopes: &mut Scopes, out: &mut Both) {
+    fn compare(new: Done, old: Done, scopes: &mut Scopes, out: &mut Both) {
         let mut old_scopes = scopes.clone();
         let (mut after, findings) = new.files(scopes);
         let (mut before, _) = old.files(&mut old_scopes);
@@ -94,7 +101,11 @@ impl Side<'_> {
         without(&mut after, &there);
         without(&mut before, &here);
         (out.after, out.before) = (after, before);
-        new.rendered.into_iter().chain(old.rendered).for_each(|it| out.sources.add(it));
+        out.included = new.included_files(scopes);
+        without(&mut out.included, &texts(&old.included_files(&old_scopes)));
+        without(&mut out.included, &there);
+        let all = new.rendered.into_iter().chain(old.rendered).chain(new.included);
+        all.for_each(|it| out.sources.add(it));
     }
 
     fn new_store(&self) -> Result<Store, RunError> {
@@ -153,7 +164,7 @@ fn is_near(changed: &[String], new: &Store, old: &Store) -> bool {
                 let is_there = |store: &Store| store.standing(&path).map_or(true, |it| it == Standing::File);
                 is_there(new) || is_there(old)
             };
-            if TELLING.iter().any(|it| stands(&it)) {
+            if TELLING.iter().any(stands) {
                 return true;
             }
             at = directory(at);
