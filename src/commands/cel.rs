@@ -73,6 +73,7 @@ fn answer(args: &CelArgs, now: i128, stdin: &mut dyn Read) -> Result<String, Try
     let mut scope = Scope::new(&arena, &Nowhere, &[], now);
     scope.set(Root::Object, Value::from(document.root()));
     let result = program.evaluate(&scope).map_err(|error| TryError::evaluation("the expression", error))?;
+    scope.charge_parts(result).map_err(|error| TryError::evaluation("the expression", error))?;
     text.push_str(&print(result, &arena, args.input.print));
     text.push('\n');
     if matches!(result, Value::Bool(false))

@@ -164,9 +164,16 @@ pub(crate) fn plural(group: &str, kind: &str) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Plurals {
     defined: HashMap<(String, String), String>,
+    /// Whether the guess is that of Kubernetes' libraries, else what authors of kinds mostly choose.
+    as_libraries: bool,
 }
 
 impl Plurals {
+    /// None yet, and guesses as Kubernetes' libraries make them.
+    pub(crate) fn guessed_by_libraries() -> Self {
+        Self { as_libraries: true, ..Self::default() }
+    }
+
     /// Notes the plural of a kind that a `CustomResourceDefinition` defines.
     pub(crate) fn define(&mut self, group: &str, kind: &str, plural: &str) {
         self.defined.insert((group.to_owned(), kind.to_owned()), plural.to_owned());
@@ -182,6 +189,11 @@ impl Plurals {
         self.defined.iter()
     }
 
+    /// Whether the plural of a kind is only guessed.
+    pub(crate) fn is_guess(&self, group: &str, kind: &str) -> bool {
+        builtin(group, kind).is_none() && !self.defined.contains_key(&(group.to_owned(), kind.to_owned()))
+    }
+
     /// The plural of a kind.
     pub(crate) fn of(&self, group: &str, kind: &str) -> String {
         if let Some(builtin) = builtin(group, kind) {
@@ -189,12 +201,24 @@ impl Plurals {
         }
         // A look-up takes owned keys; most runs define nothing.
         let defined = if self.defined.is_empty() { None } else { self.defined.get(&(group.into(), kind.into())) };
-        defined.cloned().unwrap_or_else(|| guess_plural(kind))
+        defined.cloned().unwrap_or_else(|| if self.as_libraries { guess_plural(kind) } else { usual_plural(kind) })
+    }
+}
+
+/// The plural that the author of a kind is most likely to have chosen: `gateways`, where Kubernetes' libraries would say
+/// `gatewaies`.
+fn usual_plural(kind: &str) -> String {
+    let name = kind.to_lowercase();
+    let is_spoken = |ending: &str| matches!(ending, "ay" | "ey" | "iy" | "oy" | "uy");
+    match name.get(name.len().saturating_sub(2)..) {
+        Some(ending) if is_spoken(ending) => name + "s",
+        Some(ending) if matches!(ending, "ch" | "sh") || ending.ends_with(['x', 'z']) => name + "es",
+        _ => guess_plural(kind),
     }
 }
 
 /// The plural that Kubernetes' libraries guess for a kind they don't know.
-pub(crate) fn guess_plural(kind: &str) -> String {
+fn guess_plural(kind: &str) -> String {
     let name = kind.to_lowercase();
     if name.is_empty() || name.ends_with("endpoints") {
         name
@@ -321,6 +345,23 @@ const CLUSTER: &[Group] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plurals_are_guessed_as_authors_choose_them_or_as_libraries_do() {
+        for (kind, usual, of_libraries) in [
+            ("Widget", "widgets", "widgets"),
+            ("Policy", "policies", "policies"),
+            ("Gas", "gases", "gases"),
+            ("Gateway", "gateways", "gatewaies"),
+            ("Mesh", "meshes", "meshs"),
+            ("Index", "indexes", "indexs"),
+            ("ServiceEndpoints", "serviceendpoints", "serviceendpoints"),
+            ("É", "és", "és"),
+        ] {
+            assert_eq!(Plurals::default().of("example.com", kind), usual);
+            assert_eq!(Plurals::guessed_by_libraries().of("example.com", kind), of_libraries);
+        }
+    }
 
     #[test]
     fn entries_match_as_observed() {

@@ -267,7 +267,7 @@ pub(crate) struct ResourceKind<'k> {
 impl PolicySet {
     /// An empty set for policies and exceptions that Kyverno's command line would take.
     pub(crate) fn for_command_line() -> Self {
-        Self { measure: Measure::CommandLine, ..Self::default() }
+        Self { measure: Measure::CommandLine, plurals: gvk::Plurals::guessed_by_libraries(), ..Self::default() }
     }
 
     /// Takes note of the kind that a `CustomResourceDefinition` defines, for policies that are added later.

@@ -8,6 +8,7 @@ mod absent;
 mod claims;
 mod cleanup;
 mod counts;
+mod guessed;
 mod judge;
 mod law;
 mod load;
@@ -16,6 +17,7 @@ mod rendered;
 mod repeated;
 
 pub(crate) use counts::looked_at;
+pub(crate) use guessed::guessed_kinds;
 pub(crate) use judge::{Subject, Wants, judge, judge_by};
 pub(crate) use law::{Law, hold, problems};
 pub(crate) use load::{Input, Loader, Roles, SCREEN, Scopes, Tree, TreeFile, Wanted, may_matter, skipped, skipped_law};

@@ -404,6 +404,49 @@ fn what_passes_for_want_of_an_object_is_told_once_for_a_rule() {
 }
 
 #[test]
+fn kinds_that_policies_name_by_a_guess_are_told() {
+    let it = clean();
+    let rule = |plural: &str| {
+        format!(
+            "apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {{ name: gates }}
+spec:
+  matchConstraints:
+    resourceRules: [{{ apiGroups: [example.com], apiVersions: [v1], operations: [CREATE], resources: [{plural}] }}]
+  validations: [{{ expression: 'object.open == true', message: closed }}]
+"
+        )
+    };
+    it.write(
+        "gate.yaml",
+        "{ apiVersion: example.com/v1, kind: Index, metadata: { name: a, namespace: shop }, open: false }\n",
+    );
+    // The guess is as good as the real one; it is not known which.
+    it.write("policies/gates.yaml", rule("indexes"));
+    let run = it.admit(&["check"]).exits(1).says("info[policy/guessed-kind]: `indexes` is guessed").says("closed");
+    run.says("policies/gates.yaml:6");
+    // The rule is never asked, and that is said.
+    it.write("policies/gates.yaml", rule("indices"));
+    let run =
+        it.admit(&["check"]).exits(0).says("warning[policy/guessed-kind]: `indices` may be the plural of `Index`");
+    run.says("policies/gates.yaml:6").says("add the CustomResourceDefinition of `Index`");
+    it.admit(&["check", "--fail-on", "warning"]).exits(1);
+    it.write("policies/gates.yaml", rule("sprockets"));
+    it.admit(&["check"]).exits(0).says("no findings");
+    // What a definition says is known.
+    it.write("policies/gates.yaml", rule("indices"));
+    let names = "names: { kind: Index, plural: indices }";
+    let definition = format!(
+        "{{ apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{ name: indices.example.com }}, \
+         spec: {{ group: example.com, scope: Namespaced, {names}, versions: [{{ name: v1, served: true, storage: true, \
+         schema: {{ openAPIV3Schema: {{ type: object, x-kubernetes-preserve-unknown-fields: true }} }} }}] }} }}\n"
+    );
+    it.write("crd.yaml", definition);
+    it.admit(&["check"]).exits(1).says("closed").says("1 error");
+}
+
+#[test]
 fn config_maps_for_the_context_come_from_the_tree() {
     let it = clean();
     let rule = "    - name: check

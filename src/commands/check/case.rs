@@ -106,6 +106,7 @@ impl Case {
             findings.clear();
         }
         findings.append(&mut judged.findings);
+        findings.extend(runner::guessed_kinds(world.policies, &own));
         if let Some(rules) = rules.filter(|_| is_first) {
             let governed = if self.sides.is_some() {
                 said.news

@@ -11,7 +11,7 @@ use crate::{
     document::Node,
     engine::{
         UserInfo,
-        context::Session,
+        context::{Session, WHO_ASKS},
         signatures::{self, Answer},
         unsettled::Missed,
     },
@@ -339,7 +339,7 @@ impl<'v> Answers<'v> {
                 (format!("system:serviceaccount:{namespace}:{name}"), groups.collect())
             }
             (None, Some(user)) => (user.username.clone(), user.groups.clone()),
-            (None, None) => return Err(EvalError::indeterminate("who makes the request")),
+            (None, None) => return Err(EvalError::indeterminate(WHO_ASKS)),
         };
         let question = rights::Question {
             user: &user,

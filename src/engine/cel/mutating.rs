@@ -300,10 +300,7 @@ impl<'w> Mutating<'w> {
         };
         let names = self.names(&session, sight, stand);
         let names = if stand.is_own { names } else { names.seeing(object) };
-        let value = names.value(&mutation.expression)?;
-        let value = value.to_expr(&arena).ok_or_else(|| {
-            Failure::Error(format!("a value of type {} can't be a part of an object", value.type_name()))
-        })?;
+        let value = names.plain(&mutation.expression)?;
         let mut patched = Patched::Kept(object);
         match mutation.patch {
             Patch::Json => match json_patch::apply_strictly(&mut patched, value, &arena) {
@@ -363,9 +360,8 @@ impl<'w> Mutating<'w> {
         let named = match (&existing.constraints, &existing.expression) {
             (None, Some(expression)) => {
                 let names = self.names(judging.session, Sight::Policy, stand);
-                match names.value(expression).map(|value| value.to_expr(judging.session.arena)) {
-                    Ok(Some(value)) => Some(identities(value)),
-                    Ok(None) => Some(Vec::new()),
+                match names.plain(expression) {
+                    Ok(value) => Some(identities(value)),
                     Err(failure) => return vec![(None, self.failed(&failure), None)],
                 }
             }

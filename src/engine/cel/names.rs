@@ -21,7 +21,7 @@ use crate::{
     },
     expr::{
         self, Arena,
-        cel::{EvalError, Map, Root, Scope, Value},
+        cel::{EvalError, Map, Open, Root, Scope, Value},
     },
     policy::{
         Operation,
@@ -160,7 +160,7 @@ impl<'v> Names<'v> {
             if reads.namespace {
                 scope.set(Root::NamespaceObject, view.namespace());
             }
-            if sight == Sight::Rule {
+            if matches!(sight, Sight::Rule | Sight::Admission) {
                 scope.set(Root::Authorizer, view.authorizer());
             }
         }
@@ -232,6 +232,7 @@ impl<'v> Names<'v> {
     /// The value of an expression as JSON has it.
     pub(super) fn plain(&self, expression: &'v Expression) -> Result<expr::Value<'v>, Failure> {
         let value = self.value(expression)?;
+        self.scope.charge_parts(value)?;
         let no_form = || Failure::Error(format!("a value of type {} can't be written as JSON", value.type_name()));
         value.to_expr(self.scope.arena()).ok_or_else(no_form)
     }
@@ -239,6 +240,7 @@ impl<'v> Names<'v> {
     /// What `generator.apply` was called with so far: the namespace and the list of objects, as JSON has it.
     pub(super) fn made(&self) -> Result<Vec<(&'v str, expr::Value<'v>)>, Failure> {
         let plain = |it: Made<'v>| {
+            self.scope.charge_parts(it.objects)?;
             let no_form = || Failure::Error("generator.apply: the objects can't be written as JSON".to_owned());
             Ok((it.namespace, it.objects.to_expr(self.scope.arena()).ok_or_else(no_form)?))
         };
@@ -351,8 +353,13 @@ impl<'v> View<'v, '_> {
             let metadata = map(arena, &[("name", Value::String(name)), ("labels", labels)]);
             return map(arena, &[("metadata", metadata)]);
         }
-        let unknown = Value::Unknown(arena.alloc_str(&format!("the namespace `{name}`")));
-        let mut metadata = vec![("name", Value::String(name)), ("labels", labels.unwrap_or(unknown))];
+        let what = arena.alloc_str(&format!("the namespace `{name}`"));
+        let unknown = Value::Unknown(what);
+        let labels = labels.unwrap_or_else(|| {
+            let own = arena.alloc_slice_copy(&[(Value::String(NAME_LABEL), Value::String(name))]);
+            Value::Map(Map::Open(arena.alloc(Open { entries: own, rest: what })))
+        });
+        let mut metadata = vec![("name", Value::String(name)), ("labels", labels)];
         metadata.extend(NAMESPACE_METADATA.map(|field| (field, unknown)));
         map(arena, &[("metadata", map(arena, &metadata)), ("spec", unknown), ("status", unknown)])
     }

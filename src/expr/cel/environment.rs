@@ -165,15 +165,20 @@ impl Environment {
             out.declare(Root::Attestors, Type::map(Type::String, Type::Dyn));
             out.declare(Root::Attestations, Type::map(Type::String, Type::String));
         }
-        if family == F::ClusterPolicy {
-            out.declare(Root::Authorizer, Type::Opaque("Authorizer"));
-        }
         for library in Library::ALL {
             if library.belongs_to(family) {
                 out.libraries |= library.bit();
             }
         }
-        out
+        if family == F::ClusterPolicy { out.with_authorizer() } else { out }
+    }
+
+    /// With `authorizer`, which tells what somebody may do.
+    #[must_use]
+    pub(crate) fn with_authorizer(mut self) -> Self {
+        self.declare(Root::Authorizer, Type::Opaque("Authorizer"));
+        self.libraries |= Library::Authorizer.bit();
+        self
     }
 
     /// Everything at once, for trying expressions.

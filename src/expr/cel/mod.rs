@@ -40,7 +40,7 @@ pub(crate) use library::{Function, Library, functions};
 pub(crate) use scope::Scope;
 pub(crate) use text::literal;
 pub(crate) use types::Type;
-pub(crate) use value::{Image, List, Map, Opaque, Value};
+pub(crate) use value::{Image, List, Map, Opaque, Open, Value};
 
 /// The type that an expression must have where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::{EvalError, Host, Program, Question, Value, environment::Root};
+use super::{EvalError, Host, List, Map, Program, Question, Value, environment::Root};
 use crate::expr::Arena;
 
 /// Steps that all expressions of one policy may take together, as in the API server.
@@ -13,6 +13,8 @@ const EXPRESSION_BUDGET: u64 = 1_000_000;
 const MAX_BYTES: u64 = 64 << 20;
 /// Levels of evaluation, through variables that use variables.
 const MAX_LEVELS: u32 = 300;
+/// Levels of lists and maps within each other in a value that something looks at all of.
+const MAX_DEPTH: u32 = 500;
 
 /// One evaluation of a policy: roots, variables, host, budget.
 pub(crate) struct Scope<'v> {
@@ -73,7 +75,80 @@ impl<'v> Scope<'v> {
         if !self.hides {
             return Ok(());
         }
-        value.missing().map_or(Ok(()), |what| Err(EvalError::indeterminate(what)))
+        self.walk(value, 0, &|part| match part {
+            Value::Unknown(what) => Err(EvalError::indeterminate(what)),
+            _ => Ok(()),
+        })
+    }
+
+    /// Charges for all of a value, before something looks at each part of it.
+    ///
+    /// Parts may be shared: a few variables, each a list of the one before, make a value with more parts than anybody
+    /// can wait for.
+    pub(crate) fn charge_parts(&self, value: Value<'v>) -> Result<(), EvalError> {
+        self.walk(value, 0, &|part| match part {
+            Value::String(text) => self.charge(1 + text.len() as u64 / 32),
+            Value::Bytes(bytes) => self.charge(1 + bytes.len() as u64 / 32),
+            Value::List(List::Node(node)) | Value::Map(Map::Node(node)) => {
+                self.charge(1 + node.span().range().len() as u64 / 32)
+            }
+            _ => self.charge(1),
+        })
+    }
+
+    /// Looks at a value and at all parts of it that are no nodes of a document.
+    fn walk(
+        &self,
+        value: Value<'v>,
+        depth: u32,
+        look: &dyn Fn(Value<'v>) -> Result<(), EvalError>,
+    ) -> Result<(), EvalError> {
+        if depth > MAX_DEPTH {
+            return Err(EvalError::Cost);
+        }
+        look(value)?;
+        let next = |part| self.walk(part, depth + 1, look);
+        match value {
+            Value::List(List::Items(items)) => {
+                self.charge(items.len() as u64 / 4)?;
+                items.iter().copied().try_for_each(next)
+            }
+            Value::Map(map @ (Map::Entries(_) | Map::Open(_))) => {
+                self.charge(map.len() as u64 / 4)?;
+                map.iter().try_for_each(|(key, value)| next(key).and_then(|()| next(value)))
+            }
+            Value::Optional(Some(value)) => next(*value),
+            _ => Ok(()),
+        }
+    }
+
+    /// Equality, charged by what is compared.
+    pub(super) fn equal(&self, left: Value<'v>, right: Value<'v>) -> Result<bool, EvalError> {
+        self.charge_comparison(left, right, 0)?;
+        Ok(left.equals(right))
+    }
+
+    fn charge_comparison(&self, left: Value<'v>, right: Value<'v>, depth: u32) -> Result<(), EvalError> {
+        if depth > MAX_DEPTH {
+            return Err(EvalError::Cost);
+        }
+        let next = |a, b| self.charge_comparison(a, b, depth + 1);
+        match (left, right) {
+            (Value::String(a), Value::String(b)) => self.charge(a.len().min(b.len()) as u64 / 32),
+            (Value::List(a), Value::List(b)) if a.len() == b.len() => {
+                self.charge(a.len() as u64)?;
+                a.iter().zip(b.iter()).try_for_each(|(a, b)| next(a, b))
+            }
+            (Value::Map(a), Value::Map(b)) if a.len() == b.len() => {
+                self.charge(a.len() as u64 * (1 + b.len() as u64 / 4))?;
+                a.iter().try_for_each(|(key, a)| b.get(key).map_or(Ok(()), |b| next(a, b)))
+            }
+            (Value::Optional(Some(a)), Value::Optional(Some(b))) => {
+                self.charge(1)?;
+                next(*a, *b)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The time, in nanoseconds since 1970.

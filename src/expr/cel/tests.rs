@@ -459,6 +459,16 @@ fn nothing_runs_on() {
     assert_eq!(eval("lists.range(1000000000)"), "error: operation cancelled: actual cost limit exceeded");
     let doubling = format!("{}'x'{}", "cel.bind(x, ".repeat(60), ", x + x)".repeat(60));
     assert_eq!(eval(&doubling), "error: operation cancelled: actual cost limit exceeded");
+    // Each list holds the one before ten times: a few words, and more parts than anybody can look at.
+    for look in
+        ["json.marshal(x)", "'%s'.format([x])", "[x, x].distinct()", "sets.contains([x], [x])", "[x].indexOf(x)"]
+    {
+        let tenfold = |body: String, _| format!("cel.bind(x, [x, x, x, x, x, x, x, x, x, x], {body})");
+        let source = format!("cel.bind(x, [1], {})", (0..9).fold(look.to_owned(), tenfold));
+        assert_eq!(eval(&source), "error: operation cancelled: actual cost limit exceeded", "{look}");
+    }
+    let patterns = "lists.range(20000).all(i, 'x'.matches('(\\\\pL{900}' + string(i) + ')?x'))";
+    assert_eq!(eval(patterns), "error: operation cancelled: actual cost limit exceeded");
     let deep = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
     assert_eq!(eval(&deep), "refused: expression recursion limit exceeded: 200");
     let long = vec!["1"; 10_000].join(" + ");

@@ -61,6 +61,17 @@ pub(crate) enum Map<'v> {
     Node(Node<'v>),
     /// Computed entries; keys are booleans, integers or strings.
     Entries(&'v [(Value<'v>, Value<'v>)]),
+    /// Entries that are known, and maybe others that are not.
+    Open(&'v Open<'v>),
+}
+
+/// A map of which only some entries are known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open<'v> {
+    /// What is known.
+    pub(crate) entries: &'v [(Value<'v>, Value<'v>)],
+    /// What would have to be known to tell the others.
+    pub(crate) rest: &'v str,
 }
 
 /// A value that only functions of a library can look into.
@@ -138,6 +149,7 @@ impl<'v> Value<'v> {
             Value::Map(Map::Entries(entries)) if seen.insert((entries.as_ptr() as usize, entries.len())) => {
                 entries.iter().find_map(|(_, it)| it.missing_beside(seen))
             }
+            Value::Map(Map::Open(open)) => Some(open.rest),
             Value::Optional(Some(value)) => value.missing_beside(seen),
             _ => None,
         }
@@ -419,11 +431,12 @@ impl<'v> List<'v> {
 }
 
 impl<'v> Map<'v> {
-    /// Number of entries.
+    /// Number of entries, of those that are known.
     pub(crate) fn len(self) -> usize {
         match self {
             Map::Node(node) => node.len(),
             Map::Entries(entries) => entries.len(),
+            Map::Open(open) => open.entries.len(),
         }
     }
 
@@ -432,15 +445,16 @@ impl<'v> Map<'v> {
         self.len() == 0
     }
 
-    /// The entries, in the order of the file or of their making.
+    /// The entries, in the order of the file or of their making. One that is not known stands for all that aren't.
     pub(crate) fn iter(self) -> impl Iterator<Item = (Value<'v>, Value<'v>)> {
-        let (node, entries) = match self {
-            Map::Node(node) => (Some(node), &[][..]),
-            Map::Entries(entries) => (None, entries),
+        let (node, entries, rest) = match self {
+            Map::Node(node) => (Some(node), &[][..], None),
+            Map::Entries(entries) => (None, entries, None),
+            Map::Open(open) => (None, open.entries, Some(Value::Unknown(open.rest))),
         };
         let nodes =
             node.into_iter().flat_map(Node::entries).map(|(key, value)| (Value::String(key), Value::from(value)));
-        nodes.chain(entries.iter().copied())
+        nodes.chain(entries.iter().copied()).chain(rest.map(|it| (it, it)))
     }
 
     /// The value under a key; integers find each other across their types.
@@ -449,6 +463,7 @@ impl<'v> Map<'v> {
             (_, Value::String(text)) => self.field(text),
             (Map::Node(_), _) => None,
             (Map::Entries(entries), _) => entries.iter().find(|(known, _)| known.equals(key)).map(|(_, value)| *value),
+            (Map::Open(open), _) => Map::Entries(open.entries).get(key).or(Some(Value::Unknown(open.rest))),
         }
     }
 
@@ -460,6 +475,7 @@ impl<'v> Map<'v> {
                 .iter()
                 .find(|(key, _)| matches!(key, Value::String(text) if *text == name))
                 .map(|(_, value)| *value),
+            Map::Open(open) => Map::Entries(open.entries).field(name).or(Some(Value::Unknown(open.rest))),
         }
     }
 }

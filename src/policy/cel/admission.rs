@@ -26,7 +26,7 @@ pub(crate) fn policy(document: &Arc<Document>, node: NodeId, measure: Measure, p
     let head = decode::head(document, object, "ValidatingAdmissionPolicy", false, problems)?;
     let spec = object.get("spec")?;
     let param_kind = param_kind(spec);
-    let profile = Profile::Admission { params: param_kind.is_some() };
+    let profile = Profile::Admission { params: param_kind.is_some(), measure };
     let body = Compiler::new(profile).body(spec);
     // Kyverno: its command line takes a policy that does not compile and says so of each object.
     if measure == Measure::Cluster {
@@ -60,7 +60,7 @@ pub(crate) fn mutating(
     let head = decode::head(document, object, "MutatingAdmissionPolicy", false, problems)?;
     let spec = object.get("spec")?;
     let param_kind = param_kind(spec);
-    let body = Compiler::new(Profile::AdmissionMutating { params: param_kind.is_some() }).body(spec);
+    let body = Compiler::new(Profile::AdmissionMutating { params: param_kind.is_some(), measure }).body(spec);
     if measure == Measure::Cluster {
         body.report(problems);
         body.mutations.iter().for_each(|it| it.expression.report(problems));

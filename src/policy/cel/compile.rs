@@ -15,7 +15,7 @@ use super::{
 use crate::{
     document::Node,
     expr::cel::{Environment, Expected, Family, Program, Root, Type},
-    policy::Operation,
+    policy::{Measure, Operation},
 };
 
 /// What kind of policy expressions stand in.
@@ -25,11 +25,15 @@ pub(crate) enum Profile {
     AdmissionMutating {
         /// Whether it has parameters.
         params: bool,
+        /// Who evaluates it.
+        measure: Measure,
     },
     /// `ValidatingAdmissionPolicy`.
     Admission {
         /// Whether it has parameters.
         params: bool,
+        /// Who evaluates it.
+        measure: Measure,
     },
     /// `validate.cel` in a rule.
     Rule {
@@ -60,13 +64,15 @@ impl Compiler {
     pub(crate) fn new(profile: Profile) -> Self {
         let environment = match profile {
             Profile::Webhook => Environment::new(Family::ClusterPolicy).without(Root::NamespaceObject),
-            Profile::AdmissionMutating { params } => {
-                with_params(Environment::new(Family::MutatingAdmissionPolicy), params)
+            Profile::AdmissionMutating { params, measure } => {
+                with_params(native(Family::MutatingAdmissionPolicy, measure), params)
             }
             Profile::Exception => Environment::new(Family::ValidatingPolicy).without(Root::Exceptions),
             Profile::Kyverno { family, namespaced: false } => Environment::new(family),
             Profile::Kyverno { family, namespaced: true } => Environment::new(family).namespaced(),
-            Profile::Admission { params } => with_params(Environment::new(Family::ValidatingAdmissionPolicy), params),
+            Profile::Admission { params, measure } => {
+                with_params(native(Family::ValidatingAdmissionPolicy, measure), params)
+            }
             Profile::Rule { params } => with_params(Environment::new(Family::ClusterPolicy), params),
         };
         Self { profile, environment }
@@ -174,6 +180,15 @@ impl Compiler {
             known.environment.declare_variable(name, of);
         }
         (out, known)
+    }
+}
+
+/// What policies of Kubernetes may name. Kyverno: its command line has no `authorizer` for them, the API server has.
+fn native(family: Family, measure: Measure) -> Environment {
+    let environment = Environment::new(family);
+    match measure {
+        Measure::Cluster => environment.with_authorizer(),
+        Measure::CommandLine => environment,
     }
 }
 

@@ -87,6 +87,11 @@ impl ResourceRule {
         !has(&self.versions, resource.version) && self.covers_any_version(resource)
     }
 
+    /// Whether the rule is about kinds of a group.
+    pub(crate) fn covers_group(&self, group: &str) -> bool {
+        has(&self.groups, group)
+    }
+
     fn covers_any_version(&self, resource: ResourceType<'_>) -> bool {
         has(&self.groups, resource.group)
             && self.resources.iter().any(|it| names_resource(it, resource.plural, resource.subresource))

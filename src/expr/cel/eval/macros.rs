@@ -29,6 +29,12 @@ pub(in crate::expr::cel) fn elements(
 impl<'v> Evaluator<'_, 'v> {
     pub(super) fn repeat(&mut self, it: &'v Macro) -> Outcome<'v> {
         let range = self.eval(&it.range)?;
+        // What is said of all elements, or of one, can be told from some of them. The others make something of each.
+        if let Value::Map(Map::Open(open)) = range
+            && !matches!(it.form, Form::All | Form::Exists)
+        {
+            return Err(EvalError::indeterminate(open.rest));
+        }
         let elements = elements(range, it.two)?;
         match it.form {
             Form::All => self.decide_elements(elements, it, false),

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Evaluator, Outcome};
+use super::{Evaluator, Outcome, known};
 use crate::{
     expr::cel::{EvalError, List, Value, ast::Binary},
     k8s::{duration::Duration, gotime::Time},
@@ -14,10 +14,13 @@ const SECONDS: std::ops::RangeInclusive<i128> = -62_135_596_800..=253_402_300_79
 impl<'v> Evaluator<'_, 'v> {
     pub(super) fn binary(&self, operator: Binary, left: Value<'v>, right: Value<'v>) -> Outcome<'v> {
         self.scope.whole(left)?;
-        self.scope.whole(right)?;
+        // To find a key takes no more than the map knows of it.
+        if !matches!((operator, right), (Binary::In, Value::Map(_))) {
+            self.scope.whole(right)?;
+        }
         match operator {
-            Binary::Equal => Ok(Value::Bool(self.equal(left, right)?)),
-            Binary::NotEqual => Ok(Value::Bool(!self.equal(left, right)?)),
+            Binary::Equal => Ok(Value::Bool(self.scope.equal(left, right)?)),
+            Binary::NotEqual => Ok(Value::Bool(!self.scope.equal(left, right)?)),
             Binary::Less => order(left, right, Ordering::is_lt),
             Binary::LessOrEqual => order(left, right, Ordering::is_le),
             Binary::Greater => order(left, right, Ordering::is_gt),
@@ -51,33 +54,12 @@ impl<'v> Evaluator<'_, 'v> {
         }
     }
 
-    /// Equality, charged by what is compared.
-    pub(super) fn equal(&self, left: Value<'v>, right: Value<'v>) -> Result<bool, EvalError> {
-        self.charge_comparison(left, right)?;
-        Ok(left.equals(right))
-    }
-
-    fn charge_comparison(&self, left: Value<'v>, right: Value<'v>) -> Result<(), EvalError> {
-        match (left, right) {
-            (Value::String(a), Value::String(b)) => self.scope.charge(a.len().min(b.len()) as u64 / 32),
-            (Value::List(a), Value::List(b)) if a.len() == b.len() => {
-                self.scope.charge(a.len() as u64)?;
-                a.iter().zip(b.iter()).try_for_each(|(a, b)| self.charge_comparison(a, b))
-            }
-            (Value::Map(a), Value::Map(b)) if a.len() == b.len() => {
-                self.scope.charge(a.len() as u64 * (1 + b.len() as u64 / 4))?;
-                a.iter().try_for_each(|(key, a)| b.get(key).map_or(Ok(()), |b| self.charge_comparison(a, b)))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn contains(&self, container: Value<'v>, element: Value<'v>) -> Outcome<'v> {
         match container {
             Value::List(list) => {
                 self.scope.charge(list.len() as u64)?;
                 for item in list.iter() {
-                    if self.equal(item, element)? {
+                    if self.scope.equal(item, element)? {
                         return Ok(Value::Bool(true));
                     }
                 }
@@ -85,7 +67,7 @@ impl<'v> Evaluator<'_, 'v> {
             }
             Value::Map(map) => {
                 self.charge_look_up(map)?;
-                Ok(Value::Bool(map.get(element).is_some()))
+                Ok(Value::Bool(map.get(element).map(known).transpose()?.is_some()))
             }
             _ => Err(EvalError::NoSuchOverload),
         }

@@ -38,6 +38,7 @@ pub(super) const ENCODERS: &[Function] = &[
 pub(super) const JSON: &[Function] = &[
     Function::new("json.marshal(dyn) -> string", "the value as JSON, keys sorted", |call| {
         call.charge(1024)?;
+        call.scope.charge_parts(call.value(0))?;
         match call.value(0).to_expr(call.scope.arena()) {
             Some(value) => call.give_text(&value.to_json()),
             None => Err(EvalError::refused(format!("json: unsupported type: {}", call.value(0).type_name()))),

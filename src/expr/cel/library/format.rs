@@ -11,7 +11,7 @@ use crate::{
 const MAX_PRECISION: usize = 1000;
 
 /// The text with each `%…` replaced by the next argument.
-pub(super) fn format(scope: &Scope<'_>, template: &str, arguments: List<'_>) -> Result<String, EvalError> {
+pub(super) fn format<'v>(scope: &Scope<'v>, template: &str, arguments: List<'v>) -> Result<String, EvalError> {
     let mut out = String::new();
     let mut rest = template;
     let count = arguments.len();
@@ -28,6 +28,7 @@ pub(super) fn format(scope: &Scope<'_>, template: &str, arguments: List<'_>) -> 
         let Some(argument) = arguments.next() else {
             return Err(EvalError::refused(format!("index {count} out of range")));
         };
+        scope.charge_parts(argument)?;
         write(verb, precision, argument, &mut out)?;
         scope.charge_bytes(out.len() / 8 + 1)?;
     }

@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 pub(super) const KUBERNETES: &[Function] = &[
     Function::new("list(A).indexOf(A) -> int", "the place of the first equal item; -1 when there is none", |call| {
-        Ok(Value::Int(positions(call)?.next().map_or(-1, |at| at as i64)))
+        Ok(Value::Int(positions(call)?.first().map_or(-1, |at| *at as i64)))
     }),
     Function::new("list(A).isSorted() -> bool", "whether no item is less than the one before", |call| {
         let items = call.items(0)?;
@@ -46,7 +46,7 @@ pub(super) const KUBERNETES: &[Function] = &[
         Ok(Value::Bool(true))
     }),
     Function::new("list(A).lastIndexOf(A) -> int", "the place of the last equal item; -1 when there is none", |call| {
-        Ok(Value::Int(positions(call)?.last().map_or(-1, |at| at as i64)))
+        Ok(Value::Int(positions(call)?.last().map_or(-1, |at| *at as i64)))
     }),
     Function::new("list(A).max() -> A", "the greatest item", |call| extreme(call, "max", Ordering::Greater)),
     Function::new("list(A).min() -> A", "the least item", |call| extreme(call, "min", Ordering::Less)),
@@ -63,21 +63,41 @@ pub(super) const SETS: &[Function] = &[
     Function::new("sets.intersects(list(A), list(A)) -> bool", "whether an item is in both", |call| {
         let (a, b) = (call.items(0)?, call.items(1)?);
         call.charge(a.len().saturating_mul(b.len()))?;
-        Ok(Value::Bool(a.iter().any(|a| b.iter().any(|b| a.equals(*b)))))
+        for a in a {
+            if has(call, &b, a)? {
+                return Ok(Value::Bool(true));
+            }
+        }
+        Ok(Value::Bool(false))
     }),
 ];
 
 fn contains_all(call: &Call<'_, '_>, whole: usize, part: usize) -> Result<bool, EvalError> {
     let (whole, part) = (call.items(whole)?, call.items(part)?);
     call.charge(whole.len().saturating_mul(part.len()))?;
-    Ok(part.iter().all(|b| whole.iter().any(|a| a.equals(*b))))
+    for item in part {
+        if !has(call, &whole, item)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether an item is among others.
+fn has<'v>(call: &Call<'_, 'v>, items: &[Value<'v>], wanted: Value<'v>) -> Result<bool, EvalError> {
+    for item in items {
+        if call.scope.equal(*item, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn distinct<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
     let mut out: Vec<Value<'v>> = Vec::new();
     for item in call.list(0)?.iter() {
         call.charge(1 + out.len())?;
-        if !out.iter().any(|known| known.equals(item)) {
+        if !has(call, &out, item)? {
             out.push(item);
         }
     }
@@ -127,10 +147,17 @@ fn slice<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
     }
 }
 
-fn positions<'v>(call: &Call<'_, 'v>) -> Result<impl Iterator<Item = usize> + use<'v>, EvalError> {
+/// The places of all items that equal the argument.
+fn positions(call: &Call<'_, '_>) -> Result<Vec<usize>, EvalError> {
     let (list, wanted) = (call.list(0)?, call.value(1));
     call.charge(list.len())?;
-    Ok(list.iter().enumerate().filter(move |(_, item)| item.equals(wanted)).map(|(at, _)| at))
+    let mut out = Vec::new();
+    for (at, item) in list.iter().enumerate() {
+        if call.scope.equal(item, wanted)? {
+            out.push(at);
+        }
+    }
+    Ok(out)
 }
 
 fn extreme<'v>(call: &Call<'_, 'v>, name: &str, wanted: Ordering) -> Result<Value<'v>, EvalError> {

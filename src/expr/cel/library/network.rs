@@ -1,6 +1,6 @@
 //! URLs, IP addresses and IP networks as Kubernetes' libraries `url`, `ip` and `cidr` have them.
 
-use std::net::IpAddr;
+use std::{fmt::Write as _, net::IpAddr};
 
 use super::{Call, Function};
 use crate::expr::cel::{EvalError, Opaque, Value, text};
@@ -26,9 +26,7 @@ pub(super) const URL: &[Function] = &[
     Function::new("URL.getPort() -> string", "the port; empty when there is none", |call| {
         Ok(Value::String(url(call)?.split_host().1))
     }),
-    Function::new("URL.getEscapedPath() -> string", "the path, percent signs kept", |call| {
-        Ok(Value::String(url(call)?.path))
-    }),
+    Function::new("URL.getEscapedPath() -> string", "the path, what may not stand in one escaped", escaped_path),
     Function::new("URL.getQuery() -> map(string, list(string))", "the values of each key of the query", query),
 ];
 
@@ -110,6 +108,25 @@ fn url<'v>(call: &Call<'_, 'v>) -> Result<Url<'v>, EvalError> {
     }
 }
 
+/// As Go has it: as written if that is a valid form of the path, else with all of it escaped anew.
+fn escaped_path<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
+    let path = url(call)?.path;
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&it);
+    if path.bytes().all(|it| plain(it) || b"!'()*[]%".contains(&it)) {
+        return Ok(Value::String(path));
+    }
+    let mut out = String::with_capacity(path.len() * 3);
+    call.charge(path.len() / 8)?;
+    for byte in unescape_bytes(path, false).unwrap_or_default() {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    call.give_text(&out)
+}
+
 fn query<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
     let mut entries: Vec<(String, Vec<Value<'v>>)> = Vec::new();
     for part in url(call)?.query.split('&').filter(|part| !part.is_empty() && !part.contains(';')) {
@@ -129,12 +146,17 @@ fn query<'v>(call: &Call<'_, 'v>) -> Result<Value<'v>, EvalError> {
     call.give_map(&out)
 }
 
+/// The text of a part of a query.
 fn unescape(text: &str) -> Option<String> {
+    Some(String::from_utf8_lossy(&unescape_bytes(text, true)?).into_owned())
+}
+
+fn unescape_bytes(text: &str, plus_is_space: bool) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'+' => b' ',
+            b'+' if plus_is_space => b' ',
             b'%' => {
                 let digits = [bytes.next()?, bytes.next()?];
                 u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
@@ -142,7 +164,7 @@ fn unescape(text: &str) -> Option<String> {
             _ => byte,
         });
     }
-    Some(String::from_utf8_lossy(&out).into_owned())
+    Some(out)
 }
 
 pub(super) const IP: &[Function] = &[
@@ -197,11 +219,7 @@ pub(super) const IP: &[Function] = &[
 pub(super) const CIDR: &[Function] = &[
     Function::new("cidr(string) -> CIDR", "reads an IP network", |call| {
         let text = call.text(0)?;
-        let (address, bits) = parse_cidr(text).ok_or_else(|| {
-            EvalError::refused(format!(
-                "network address parse error during conversion from string: netip.ParsePrefix({text:?}): no '/'"
-            ))
-        })?;
+        let (address, bits) = parse_cidr(text).ok_or_else(|| refuse_cidr(text))?;
         Ok(call.give(Opaque::Cidr(address, bits)))
     }),
     Function::new("isCIDR(string) -> bool", "whether it is an IP network", |call| {
@@ -220,9 +238,7 @@ pub(super) const CIDR: &[Function] = &[
     }),
     Function::new("CIDR.containsCIDR(string) -> bool", "whether another network lies in it", |call| {
         let text = call.text(1)?;
-        let other = parse_cidr(text).ok_or_else(|| {
-            EvalError::refused(format!("network address parse error during conversion from string: {text:?}"))
-        })?;
+        let other = parse_cidr(text).ok_or_else(|| refuse_cidr(text))?;
         contains_network(call, other)
     }),
     Function::new("CIDR.containsCIDR(CIDR) -> bool", "whether another network lies in it", |call| {
@@ -251,6 +267,20 @@ fn parse_ip(text: &str) -> Result<IpAddr, &'static str> {
 
 fn refuse_ip(text: &str, reason: &str) -> EvalError {
     EvalError::refused(format!("IP Address {text:?} parse error during conversion from string: {reason}"))
+}
+
+fn refuse_cidr(text: &str) -> EvalError {
+    let reason = match text.split_once('/').map(|(address, digits)| (parse_ip(address), digits)) {
+        None => "no '/'".to_owned(),
+        Some((Err(reason), _)) => reason.to_owned(),
+        Some((Ok(_), digits)) if digits.parse::<u32>().is_ok() && !digits.starts_with(['0', '+']) => {
+            "prefix length out of range".to_owned()
+        }
+        Some((Ok(_), digits)) => format!("bad bits after slash: {digits:?}"),
+    };
+    EvalError::refused(format!(
+        "network address parse error during conversion from string: netip.ParsePrefix({text:?}): {reason}"
+    ))
 }
 
 fn parse_cidr(text: &str) -> Option<(IpAddr, u8)> {

@@ -66,8 +66,23 @@ pub(super) fn pattern<'c>(call: &Call<'c, '_>) -> Result<Cow<'c, Regex>, EvalErr
     Ok(Cow::Owned(compile(call, call.text(1)?)?))
 }
 
-/// Compiles a pattern, charged by its length.
+/// Compiles a pattern, charged by what that costs.
 pub(super) fn compile(call: &Call<'_, '_>, pattern: &str) -> Result<Regex, EvalError> {
-    call.charge(pattern.len())?;
+    call.charge(weight(pattern))?;
     goregex::compile(pattern).map_err(|error| EvalError::refused(error.to_string()))
+}
+
+/// How much there is to compile in a pattern, roughly: what is repeated counts as often as it is, and classes of Unicode
+/// are large.
+fn weight(pattern: &str) -> usize {
+    /// Go refuses patterns that repeat more.
+    const MAX_REPEATS: usize = 1000;
+    const UNICODE: [&str; 3] = ["\\p", "\\P", "(?i"];
+    let bound = |after: &str| {
+        let counts = after.split_once('}').map_or("", |(counts, _)| counts);
+        counts.split(',').filter_map(|it| it.parse::<usize>().ok()).max().unwrap_or(1)
+    };
+    let repeats = pattern.split('{').skip(1).map(bound).fold(1_usize, usize::saturating_mul).clamp(1, MAX_REPEATS);
+    let class = if UNICODE.iter().any(|it| pattern.contains(it)) { 20 } else { 1 };
+    pattern.len().saturating_mul(repeats).saturating_mul(class)
 }
