@@ -1,12 +1,13 @@
 //! Renders of before, by what went into them.
 //!
-//! In: a directory, or none. Out: what a render with the same program, flags and files gave. Whoever can write there
+//! In: a directory, or none; the oldest renders in it go first. Out: what a render with the same program, flags and files gave. Whoever can write there
 //! decides what is judged, so the directory belongs to whoever runs this, never to the repository.
 
 use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -16,16 +17,40 @@ use super::Inputs;
 /// Counts for what an entry means: changes whenever the same inputs are rendered in another way.
 const VERSION: &str = "1";
 
+/// Renders that are kept.
+const MAX_KEPT: usize = 4096;
+
 /// Where renders are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     directory: Option<PathBuf>,
+    /// Whether something was added.
+    has_grown: AtomicBool,
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if let Some(directory) = self.directory.as_ref().filter(|_| *self.has_grown.get_mut()) {
+            forget(directory, MAX_KEPT);
+        }
+    }
+}
+
+/// Removes all but the newest.
+fn forget(directory: &Path, max_kept: usize) {
+    let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let of_time = |it: fs::DirEntry| Some((it.metadata().ok()?.modified().ok()?, it.path()));
+    let mut all: Vec<_> = entries.filter_map(of_time).collect();
+    all.sort_by(|a, b| b.cmp(a));
+    for (_, old) in all.into_iter().skip(max_kept) {
+        let _ = fs::remove_file(old);
+    }
 }
 
 impl Cache {
     /// A cache in a directory, which is made when something is kept; `None`: nothing is.
     pub(crate) fn new(directory: Option<PathBuf>) -> Self {
-        Self { directory }
+        Self { directory, has_grown: AtomicBool::new(false) }
     }
 
     /// What a render gave.
@@ -45,7 +70,9 @@ impl Cache {
             file.persist(directory.join(key)).map_err(|it| it.error)?;
             Ok(())
         };
-        let _ = write();
+        if write().is_ok() {
+            self.has_grown.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -106,6 +133,17 @@ mod tests {
         fs::write(directory.path().join("a/b/k"), b"damaged, and longer than a digest of thirty-two bytes").unwrap();
         assert_eq!(cache.get("k"), None);
         assert_eq!(Cache::new(None).get("k"), None);
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::new(Some(directory.path().to_owned()));
+        ["a", "b", "c"].iter().for_each(|it| cache.put(it, b"text"));
+        let old = std::time::SystemTime::UNIX_EPOCH;
+        fs::File::options().write(true).open(directory.path().join("b")).unwrap().set_modified(old).unwrap();
+        forget(directory.path(), 2);
+        assert_eq!(["a", "b", "c"].map(|it| cache.get(it).is_some()), [true, false, true]);
     }
 
     #[test]

@@ -284,10 +284,12 @@ fn matching<'p>(parsed: &'p [Document], rendered: Node<'_>) -> Option<Node<'p>> 
     // Of namesakes the one in the same namespace is meant.
     let closeness = |it: &Node<'p>| {
         let own = text(*it, &["metadata", "name"]);
-        let of_name = match own == name {
-            true => usize::MAX,
-            false if name.contains(&own) => own.len(),
-            false => 0,
+        let of_name = if own == name {
+            usize::MAX
+        } else if name.contains(&own) {
+            own.len()
+        } else {
+            0
         };
         (of_name, text(*it, &["metadata", "namespace"]) == namespace)
     };

@@ -299,6 +299,9 @@ fn a_hook_renders_where_it_is_told_to() {
         it.admit_as(&[("GIT_DIR", ".git")], line.as_bytes(), &arguments)
     };
     hook(&["--render", "always"]).exits(1).complains("rendered from");
+    // The server's user has no other place that is its own.
+    assert!(it.path(".git/admit/renders").read_dir().unwrap().count() > 0);
+    assert!(!it.path(".cache/admit").exists());
     let quiet = hook(&[]).exits(1);
     assert!(!quiet.stderr.contains("rendered from"), "{}", quiet.stderr);
 }

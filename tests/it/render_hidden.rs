@@ -116,3 +116,29 @@ fn an_object_whose_kind_an_overlay_changes_hides_no_other_of_its_file() {
     let run = tools.check(&it, &["--format", "json"]).exits(1);
     assert_eq!(run.findings(), ["size/check app/web.yaml:6"]);
 }
+
+#[test]
+fn what_an_application_adds_to_a_directory_is_judged_in_a_change_of_either() {
+    let Some(tools) = Tools::find() else { return };
+    let it = refused();
+    let application = |name: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{ name: shop, namespace: argocd }}\nspec:\n  source: {{ path: app, kustomize: {{ namePrefix: {name} }} }}\n"
+        )
+    };
+    it.write(
+        "policies/size.yaml",
+        policy("size", "size", "small").replace("spec: { size: small }", "metadata: { name: '!evil-*' }"),
+    )
+    .write("argo/shop.yaml", application("fine-"));
+    it.commit("before");
+    it.write("argo/shop.yaml", application("evil-"));
+    it.commit("the application");
+    let run = tools.check(&it, &["--diff", "HEAD~1"]).exits(1);
+    run.says("rendered from `app for Application shop` as Widget default/evil-web");
+    it.write("app/more.yaml", widget("more", "size: small"));
+    it.write("app/kustomization.yaml", "resources: [web.yaml, more.yaml]\n");
+    it.commit("the directory");
+    let run = tools.check(&it, &["--diff", "HEAD~1"]).exits(1);
+    run.says("as Widget default/evil-more").says_not("evil-web");
+}

@@ -117,10 +117,15 @@ fn open(
     // A client's own repository is left as it is.
     let repository = if push.server.is_some() { opened.remembering() } else { opened };
     let guard = push.judge.guard().map_err(|error| RunError::new(format!("--guard: {error}")))?;
+    let mut law = push.judge.law.in_hook();
+    if push.server.is_some() {
+        // A server's user may have no home, and what is kept there would serve repositories that others write to.
+        law.render.render_cache.get_or_insert_with(|| repository.git_dir().join("admit/renders"));
+    }
     let bench = Bench {
         repository: repository.clone(),
         environment: environment.clone(),
-        law: push.judge.law.in_hook(),
+        law,
         trust: push.judge.trust,
         guard,
         remote: match push.beside {

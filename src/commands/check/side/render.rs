@@ -15,13 +15,14 @@ use crate::{
         },
         workspace::from_source,
     },
-    document::{Node, classify::directory, resource::objects},
+    document::{Document, Limits, Node, classify::directory, parse, resource::objects},
     expr::Value,
     finding::Finding,
-    render::{Manner, Sources, Unit},
+    render::{Manner, Sources, Unit, deployed},
     report::Progress,
     runner::{self, Scopes, Tree, TreeFile},
     source::{Listing, Oid, Options, Standing, Store, git_tree, holdings},
+    span::File,
 };
 
 /// What rendering both sides came to.
@@ -58,14 +59,26 @@ impl Side<'_> {
         }
         let (new, old) = (self.new_store()?, self.old_store()?);
         let changed = new.changes(&old).map_err(|skip| RunError::new(format!("the change can't be read: {skip}")))?;
-        if !is_near(&changed, &new, &old) {
+        let options = self.judged()?;
+        let is_judged = |it: &&String| options.filter.takes(it);
+        let told = |store: &Store| deployments(store, changed.iter().filter(is_judged));
+        if !is_near(&changed, &new, &old) && told(&new).is_empty() && told(&old).is_empty() {
             out.findings = hidden(after, &[]);
             return Ok(out);
         }
+        // Who deploys a directory need not be touched by what changes it.
+        let all =
+            new.changes(&Store::nothing()).map_err(|skip| RunError::new(format!("the tree can't be read: {skip}")))?;
+        let here = deployments(&new, all.iter().filter(is_judged));
+        let there: BTreeSet<&String> = here.iter().map(|it| &it.0).chain(changed.iter().filter(is_judged)).collect();
+        let there = deployments(&old, there.into_iter());
+        let (here, there) = (deployed(&new, objects_of(&here), ""), deployed(&old, objects_of(&there), ""));
         let changed: HashSet<&str> = changed.iter().map(String::as_str).collect();
+        out.findings = here.findings.into_iter().filter(|it| changed.contains(&*it.primary.path)).collect();
         let reaches = |unit: &Unit| unit.reads.iter().any(|it| changed.contains(&**it));
         let (new_paths, old_paths) = (telling(&self.list_new()?), telling(&self.list_old()?));
-        let mut old_units = renders.units(&old, old_paths.iter().map(String::as_str), Vec::new(), &|_| false, |_| true);
+        let mut old_units =
+            renders.units(&old, old_paths.iter().map(String::as_str), there.units, &|_| false, |_| true);
         // Whoever includes it from now on does not keep it from being judged: it was deployed by itself so far.
         let was_root: HashSet<&str> = old_units
             .iter()
@@ -73,17 +86,22 @@ impl Side<'_> {
             .map(|it| &*it.directory)
             .collect();
         let is_root = |at: &str| was_root.contains(at);
-        let mut new_units = renders.units(&new, new_paths.iter().map(String::as_str), Vec::new(), &is_root, |_| true);
+        let mut new_units = renders.units(&new, new_paths.iter().map(String::as_str), here.units, &is_root, |_| true);
         // What only one side of the change reaches is compared with the other all the same.
         let key = |it: &Unit| (it.tool, it.directory.clone(), it.manner.clone());
-        let reached: HashSet<_> = new_units.iter().chain(&old_units).filter(|it| reaches(it)).map(key).collect();
+        let (new_keys, old_keys): (HashSet<_>, HashSet<_>) =
+            (new_units.iter().map(key).collect(), old_units.iter().map(key).collect());
+        // So is what is deployed otherwise, or no more.
+        let otherwise = new_keys.symmetric_difference(&old_keys).cloned();
+        let reached = new_units.iter().chain(&old_units).filter(|it| reaches(it)).map(key);
+        let reached: HashSet<_> = reached.chain(otherwise).collect();
         new_units.retain(|it| reached.contains(&key(it)));
         old_units.retain(|it| reached.contains(&key(it)));
         let new_done = renders.render(&new, new_units, "rendered", progress)?;
         let old_done = renders.render(&old, old_units, "rendered before", progress)?;
         new_done.cover(after);
         old_done.cover(before);
-        out.findings = hidden(after, &new_done.rendered);
+        out.findings.extend(hidden(after, &new_done.rendered));
         out.findings.extend(new_done.findings.iter().cloned());
         out.notes.extend(new_done.notes.iter().cloned());
         if !old_done.findings.is_empty() {
@@ -168,6 +186,24 @@ impl Side<'_> {
         holdings::list(&self.repository, tree, &self.options(&[])?, &runner::SCREEN)
             .map_err(|error| from_source(&error))
     }
+}
+
+/// The groups of what says how a directory is deployed.
+const DEPLOYERS: [&[u8]; 2] = [b"argoproj.io/", b"toolkit.fluxcd.io/"];
+
+/// The files among `paths` that may say how a directory is deployed, with what stands in them. What can't be read is told
+/// where files are read.
+fn deployments<'p>(store: &Store, paths: impl Iterator<Item = &'p String>) -> Vec<(String, Vec<Document>)> {
+    let may_deploy = |bytes: &[u8]| DEPLOYERS.iter().any(|it| memchr::memmem::find(bytes, it).is_some());
+    let read = |path: &String| {
+        let bytes = store.read(path).ok().flatten().filter(|it| may_deploy(it))?;
+        Some((path.clone(), parse(&File::new(path.as_str(), bytes), &Limits::default()).documents))
+    };
+    paths.filter_map(read).collect()
+}
+
+fn objects_of(files: &[(String, Vec<Document>)]) -> impl Iterator<Item = Node<'_>> {
+    files.iter().flat_map(|it| &it.1).flat_map(|it| objects(it.root()))
 }
 
 /// The charts and kustomizations of a listing.
