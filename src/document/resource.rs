@@ -92,7 +92,8 @@ pub(crate) fn prepare_in(
             let metadata = object.get("metadata").filter(|node| node.is_map())?;
             let api = object.str_at(&["apiVersion"])?;
             let group = api.rsplit_once('/').map_or("", |(group, _)| group);
-            let named = metadata.str_at(&["namespace"]).is_some_and(|text| !text.is_empty());
+            // A value of a wrong type stays, for those who tell of it.
+            let named = metadata.get("namespace").is_some_and(|it| !it.is_null() && it.as_str() != Some(""));
             let skip = named || is_cluster_scoped(group, object.str_at(&["kind"])?);
             (!skip).then(|| metadata.id())
         })

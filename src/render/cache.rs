@@ -139,7 +139,9 @@ mod tests {
     fn the_oldest_go_first() {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::new(Some(directory.path().to_owned()));
-        ["a", "b", "c"].iter().for_each(|it| cache.put(it, b"text"));
+        for name in ["a", "b", "c"] {
+            cache.put(name, b"text");
+        }
         let old = std::time::SystemTime::UNIX_EPOCH;
         fs::File::options().write(true).open(directory.path().join("b")).unwrap().set_modified(old).unwrap();
         forget(directory.path(), 2);

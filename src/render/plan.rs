@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     chart,
-    kustomization::{self, Ask, Kustomization, What},
+    kustomization::{self, Kustomization, What},
     tool::Tool,
 };
 use crate::{
@@ -109,8 +109,7 @@ impl<'s> Planner<'s> {
     }
 
     /// Everything that the kustomizations and charts among `paths` come to: each kustomization but components, each chart
-    /// with its values. One that others include counts as a part of them, unless it includes one itself: an overlay over an
-    /// overlay may not take the place of what is deployed. So does a directory that `is_root` names count for itself.
+    /// with its values. One that others include counts as a part of them, unless `is_root` names its directory.
     pub(crate) fn units<'p>(
         mut self,
         paths: impl Iterator<Item = &'p str> + Clone,
@@ -137,10 +136,11 @@ impl<'s> Planner<'s> {
             out.extend(self.overlay(at, &mut reached));
         }
         for at in later {
-            let Some(kustomization) = self.kustomization(at).filter(|it| !it.is_component) else { continue };
-            let is_overlay = kustomization.asks.iter().any(|ask| self.includes(at, ask));
+            if self.kustomization(at).is_none_or(|it| it.is_component) {
+                continue;
+            }
             // What includes itself in a circle has no root, and nobody else renders it.
-            let is_included = reached.contains(at) && !is_overlay;
+            let is_included = reached.contains(at);
             out.extend(self.overlay(at, &mut reached).map(|unit| Unit { is_included, ..unit }));
         }
         let charts: BTreeSet<&str> = paths.filter(|it| is_chart(it)).map(directory).collect();
@@ -148,13 +148,6 @@ impl<'s> Planner<'s> {
             out.extend(chart::units(self.store, at, &charts, is_root(at)));
         }
         out
-    }
-
-    /// Whether an entry of a kustomization names another that holds objects.
-    fn includes(&mut self, at: &str, ask: &Ask) -> bool {
-        let holds = matches!(ask.what, What::Resource | What::Directory);
-        let target = kustomization::resolve(at, &ask.text).filter(|it| holds && it != at);
-        target.and_then(|it| self.kustomization(&it)).is_some_and(|it| !it.is_component)
     }
 
     /// The overlay in a directory; `None` if there is no kustomization.

@@ -626,6 +626,97 @@ fn explain_tells_each_step_with_values_and_lines() {
     }
 }
 
+#[test]
+fn explain_tells_anchors_elements_and_what_was_not_reached() {
+    let it = Scratch::repository();
+    it.write(
+        "policies/p.yaml",
+        "apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: first }
+spec:
+  applyRules: One
+  background: false
+  rules:
+    - name: bounded
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      validate:
+        pattern: { X(w): '*', =(v): '>1', =(u): 1, items: [{ (id): a*, v: 1 }] }
+    - name: late
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      validate: { deny: {} }
+---
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: other }
+spec:
+  background: false
+  rules:
+    - name: each
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      validate:
+        foreach:
+          - list: request.object.items
+            preconditions: { all: [{ key: '{{ element.id }}', operator: NotEquals, value: c }] }
+            pattern: { =(v): 1 }
+    - name: by-jane
+      match: { any: [{ resources: { kinds: [Widget] }, subjects: [{ kind: User, name: jane }] }] }
+      validate: { pattern: { v: 1 } }
+    - name: marks
+      match: { any: [{ resources: { kinds: [Widget] } }] }
+      mutate: { patchStrategicMerge: { metadata: { labels: { +(mark): 'on' } } } }
+",
+    );
+    it.write(
+        "apps/a.yaml",
+        "apiVersion: example.com/v1
+kind: Widget
+metadata: { name: a }
+v: 2
+items: [{ id: a, v: 1 }, { id: b, v: 2 }, { id: c, v: 3 }]
+",
+    );
+    let run = it.admit(&["check", "--explain", "apps"]);
+    for line in [
+        "  first/bounded: pass\n    match: holds (policies/p.yaml:9:22)\n",
+        "    anchor: `=(u)` at /u/ is absent: nothing is asked of it (policies/p.yaml:11:49)\n",
+        "    anchor: `=(v)` at /v/ holds (policies/p.yaml:11:37)\n",
+        "    anchor: `X(w)` at /w/ is absent, as it must be (policies/p.yaml:11:26)\n",
+        "    anchor: `(id)` at /items/0/id/ holds: the rest counts (policies/p.yaml:11:68)\n",
+        "    anchor: `(id)` at /items/1/id/ does not hold: the rest does not count (policies/p.yaml:11:68)\n",
+        "  first/late: says nothing\n    match: not reached, because rule `bounded` applied: `applyRules` is `One` (",
+        "    anchor: 1 `=(v)` at /v/ does not hold (",
+        "    element: 0 {\"id\":\"a\",\"v\":1}: pass: validation rule 'each' passed. (apps/a.yaml:5:9)\n",
+        "    element: 1 {\"id\":\"b\",\"v\":2}: fail: validation error: rule each failed at path /v/ (apps/a.yaml:5:26)\n",
+        "  other/by-jane: indeterminate\n    match: may hold: that takes who asks, which is not known here (policies/p.yaml:30:22)\n",
+        "  other/marks: pass\n",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("element: 2"), "{}", run.stdout);
+}
+
+#[test]
+fn metadata_of_a_wrong_type_is_told() {
+    let it = Scratch::repository();
+    it.write("policies/p.yaml", policy("size", "size", "small"));
+    let head = "apiVersion: example.com/v1\nkind: Widget\nspec: { size: small }\nmetadata:\n";
+    let text = format!("{head}  {{ name: 5, namespace: n, labels: {{ a: yes, b: }}, annotations: [] }}\n");
+    it.write("apps/a.yaml", text);
+    it.write("apps/b.yaml", format!("{head}  {{ name: b, labels: {{ a: 'yes' }} }}\n"));
+    let run = it.admit(&["check", "apps"]).exits(1);
+    for (what, column) in [
+        ("`metadata.name` must be a string, found a number", 11),
+        ("`metadata.namespace` must be a string, found a boolean", 25),
+        ("`metadata.labels.a` must be a string, found a boolean", 41),
+        ("`metadata.annotations` must be a map, found a list", 65),
+    ] {
+        let line = format!("error[object/metadata]: {what}\n --> apps/a.yaml:5:{column}\n");
+        assert!(run.stdout.contains(&line), "{line}\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("apps/b.yaml"), "{}", run.stdout);
+}
+
 #[cfg(unix)]
 #[test]
 fn hostile_names_and_texts_come_out_inert() {

@@ -36,10 +36,13 @@ fn a_base_that_would_be_refused_by_itself_is_told_and_judged_where_it_is_said_to
 }
 
 #[test]
-fn an_overlay_over_an_overlay_hides_nothing() {
+fn what_an_overlay_over_an_overlay_hides_is_told() {
     let Some(tools) = Tools::find() else { return };
     let it = overlays();
     cover(&it, "overlays/prod");
+    let run = tools.check(&it, &["--format", "json"]).exits(0);
+    assert_eq!(run.findings(), ["render/alone overlays/prod/large.yaml:6"]);
+    it.write("admit.yaml", "render: { roots: [overlays/prod] }\n");
     let run = tools.check(&it, &["--format", "json"]).exits(1);
     assert_eq!(run.findings(), ["size/check overlays/prod/large.yaml:6"]);
 }

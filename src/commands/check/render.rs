@@ -232,7 +232,9 @@ pub(super) struct Settled {
 
 /// Rendered texts as files, each with what can't be read of it.
 fn files(rendered: &[Rendered], scopes: &mut Scopes) -> Vec<(TreeFile, Vec<Finding>)> {
-    rendered.iter().for_each(|it| runner::note_scopes(&it.file, scopes));
+    for it in rendered {
+        runner::note_scopes(&it.file, scopes);
+    }
     let scopes = &*scopes;
     runner::each(rendered, |_, it| {
         let namespace = Some(it.unit.manner.namespace.as_str()).filter(|it| !it.is_empty());

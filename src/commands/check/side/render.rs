@@ -130,7 +130,7 @@ impl Side<'_> {
         }
         let changed: HashSet<&str> = changed.iter().map(String::as_str).collect();
         let reaches = |unit: &Unit| unit.reads.iter().any(|it| changed.contains(&**it));
-        Ok(renders.units(&new, paths.iter().map(String::as_str), Vec::new(), reaches))
+        Ok(renders.units(&new, paths.iter().map(String::as_str), Vec::new(), &|_| false, reaches))
     }
 
     /// Takes apart what is new and what was there; what is the same on both sides is neither.
