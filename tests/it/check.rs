@@ -684,10 +684,10 @@ items: [{ id: a, v: 1 }, { id: b, v: 2 }, { id: c, v: 3 }]
         "    anchor: `X(w)` at /w/ is absent, as it must be (policies/p.yaml:11:26)\n",
         "    anchor: `(id)` at /items/0/id/ holds: the rest counts (policies/p.yaml:11:68)\n",
         "    anchor: `(id)` at /items/1/id/ does not hold: the rest does not count (policies/p.yaml:11:68)\n",
-        "  first/late: says nothing\n    match: not reached, because rule `bounded` applied: `applyRules` is `One` (",
+        "  first/late: says nothing\n    match: not reached, because rule `bounded` applied: `applyRules` is `One`\n",
         "    anchor: 1 `=(v)` at /v/ does not hold (",
-        "    element: 0 {\"id\":\"a\",\"v\":1}: pass: validation rule 'each' passed. (apps/a.yaml:5:9)\n",
-        "    element: 1 {\"id\":\"b\",\"v\":2}: fail: validation error: rule each failed at path /v/ (apps/a.yaml:5:26)\n",
+        "    element: 0 {\"id\":\"a\",\"v\":1}: pass: validation rule 'each' passed. (apps/a.yaml:5:11)\n",
+        "    element: 1 {\"id\":\"b\",\"v\":2}: fail: validation error: rule each failed at path /v/\n      (apps/a.yaml:5:28)\n",
         "  other/by-jane: indeterminate\n    match: may hold: that takes who asks, which is not known here (policies/p.yaml:30:22)\n",
         "  other/marks: pass\n",
     ] {
