@@ -24,7 +24,7 @@ pub(crate) struct OutputArgs {
     pub(crate) format: Vec<Target>,
     /// The file for a single --format that names none, or FORMAT=FILE for one more; may be given more than once
     #[arg(short, long, value_name = "[FORMAT=]FILE", help_heading = "Output")]
-    #[arg(value_parser = |text: &str| Ok::<_, String>(parse_output(text)))]
+    #[arg(value_parser = parse_output)]
     pub(crate) output: Vec<Output>,
     /// From which severity findings fail the run
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error, help_heading = "Output")]
@@ -77,11 +77,13 @@ pub(crate) enum Output {
     File(PathBuf),
 }
 
-/// A file whose name begins with that of a format and `=` is none that anybody means.
-fn parse_output(text: &str) -> Output {
-    match parse_target(text) {
-        Ok(target) if target.file.is_some() => Output::Target(target),
-        _ => Output::File(PathBuf::from(text)),
+/// A file whose name begins with a word and `=` is none that anybody means: `sarfi=out.sarif` is a slip.
+fn parse_output(text: &str) -> Result<Output, String> {
+    match text.split_once('=') {
+        Some((word, _)) if !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase()) => {
+            parse_target(text).map(Output::Target)
+        }
+        _ => Ok(Output::File(PathBuf::from(text))),
     }
 }
 
@@ -130,6 +132,11 @@ impl OutputArgs {
         if self.targets().filter(|(_, file)| file.is_none()).count() > 1 {
             return Err(RunError::new("two formats can't share standard output")
                 .hint("give one of them a file: --format json=out.json"));
+        }
+        let files: Vec<&PathBuf> = self.targets().filter_map(|(_, file)| file).collect();
+        if let Some(file) = files.iter().enumerate().find_map(|(n, it)| files[..n].contains(it).then_some(it)) {
+            return Err(RunError::new(format!("two formats can't share `{}`", file.display()))
+                .hint("give each a file of its own: the last would be all that is left"));
         }
         Ok(())
     }

@@ -70,6 +70,7 @@ pub(super) fn write(report: &Report, _: &Options, out: &mut dyn io::Write) -> io
             of: it.of,
             checked: it.checked.as_str(),
             is_root: it.is_root,
+            run: format!("{:032x}", it.run),
         }),
     };
     print(&whole, out)
@@ -240,6 +241,7 @@ struct Shard {
     of: u32,
     checked: &'static str,
     is_root: bool,
+    run: String,
 }
 
 #[derive(Serialize)]

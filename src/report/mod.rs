@@ -59,6 +59,20 @@ pub(crate) struct Shard {
     pub checked: Checked,
     /// Whether the parts together are all of a tree.
     pub is_root: bool,
+    /// A digest of what was read and of how it was to be judged: the same in all parts of a run.
+    pub run: u128,
+}
+
+impl Shard {
+    /// The same part of a run that judges twice, by the law of either side: nothing checked by one is nothing checked.
+    fn join(self, other: Self) -> Self {
+        let checked = match (self.checked, other.checked) {
+            (Checked::NoPolicy, _) | (_, Checked::NoPolicy) => Checked::NoPolicy,
+            (Checked::NoManifest, _) | (_, Checked::NoManifest) => Checked::NoManifest,
+            (Checked::Something, Checked::Something) => Checked::Something,
+        };
+        Self { checked, run: self.run.rotate_left(1) ^ other.run, ..self }
+    }
 }
 
 /// Whether a run had something to judge, and something to judge it by.
@@ -243,7 +257,10 @@ impl Report {
         out.traces = [self.traces, traces].concat();
         out.rules = self.rules;
         out.rules.extend(rules);
-        out.shard = self.shard.or(shard);
+        out.shard = match (self.shard, shard) {
+            (Some(it), Some(other)) => Some(it.join(other)),
+            (it, other) => it.or(other),
+        };
         out.notes = self.notes;
         for note in notes {
             if !out.notes.contains(&note) {

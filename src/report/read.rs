@@ -31,6 +31,9 @@ pub(crate) enum MergeError {
     /// One part is there more than once.
     #[error("part {0} of {1} is there twice")]
     Twice(u32, u32),
+    /// Two parts read different files, or judged them differently: what lies between them nobody judged.
+    #[error("parts {0} and {1} are of different runs: of other files, or with other flags")]
+    Foreign(u32, u32),
     /// Parts are missing; what they would say nobody knows.
     #[error("part {0} of {1} is missing")]
     Missing(u32, u32),
@@ -52,6 +55,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Report, MergeError> {
         of: shard.of,
         checked: word(&shard.checked, &checked, Checked::as_str)?,
         is_root: shard.is_root,
+        run: u128::from_str_radix(&shard.run, 16).map_err(|_| MergeError::UnknownWord(shard.run))?,
     });
     let CountsOfRules { pass, fail, warn, error, skip, indeterminate, waived } = whole.summary.rules;
     report.summary = Summary {
@@ -84,6 +88,9 @@ pub(crate) fn merge(mut parts: Vec<Report>) -> Result<(Report, Shard), MergeErro
             1 => {}
             _ => return Err(MergeError::Twice(number, first.of)),
         }
+    }
+    if let Some(other) = shards.iter().find(|it| it.run != first.run) {
+        return Err(MergeError::Foreign(first.number, other.number));
     }
     parts.sort_by_key(|it| it.shard.map(|it| it.number));
     let checked = if shards.iter().any(|it| it.checked == Checked::NoPolicy) {
@@ -242,6 +249,7 @@ struct AShard {
     of: u32,
     checked: String,
     is_root: bool,
+    run: String,
 }
 
 #[derive(Deserialize)]

@@ -416,7 +416,7 @@ fn a_table_row_of_markdown_is_one_line_of_three_cells() {
 /// What `admit merge` makes of a run in one part: the same, in every format.
 #[test]
 fn a_report_that_was_read_back_is_the_same() {
-    let shard = Shard { number: 1, of: 1, checked: Checked::Something, is_root: true };
+    let shard = Shard { number: 1, of: 1, checked: Checked::Something, is_root: true, run: 7 };
     let known = || {
         let mut report = sample();
         report.findings[0].known = true;
@@ -444,7 +444,7 @@ fn a_report_that_was_read_back_is_the_same() {
 fn a_report_of_a_whole_run_is_nothing_to_join() {
     let json = written("json", &sample(), &Options::default());
     assert!(matches!(read::read(json.as_bytes()), Err(read::MergeError::NoShard)));
-    let shard = Shard { number: 1, of: 1, checked: Checked::Something, is_root: true };
+    let shard = Shard { number: 1, of: 1, checked: Checked::Something, is_root: true, run: 7 };
     let json = written("json", &Report { shard: Some(shard), ..sample() }, &Options::default());
     let other = json.replace("\"severity\": \"error\"", "\"severity\": \"dire\"");
     assert!(matches!(read::read(other.as_bytes()), Err(read::MergeError::UnknownWord(it)) if it == "dire"));

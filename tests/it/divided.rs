@@ -132,6 +132,20 @@ fn a_part_that_is_missing_or_foreign_ends_the_run() {
 }
 
 #[test]
+fn parts_of_different_runs_are_not_joined() {
+    let it = tree();
+    let (_beside, reports) = parts(&it, 2, &[]);
+    let (_lax, lax) = parts(&it, 2, &["--no-governance"]);
+    let foreign = "parts 1 and 2 are of different runs";
+    it.admit(&["merge", &reports[0], &lax[1]]).exits(2).complains(foreign);
+    // Between the runs of the parts, a commit: what it moved out of the second part was judged in neither.
+    it.write("apps/moved.yaml", widget("w4", "size", "big")).remove("apps/04.yaml");
+    let (_after, after) = parts(&it, 2, &[]);
+    it.admit(&["merge", &reports[0], &after[1]]).exits(2).complains(foreign);
+    it.admit(&["merge", &after[0], &after[1]]).exits(1);
+}
+
+#[test]
 fn a_baseline_counts_for_the_whole() {
     let it = tree();
     it.admit(&["baseline", "-o", ".known.json"]).exits(0);
@@ -152,5 +166,16 @@ fn several_formats_go_to_files_at_once() {
         assert!(!std::fs::read(it.path(file)).unwrap().is_empty(), "{file}");
     }
     it.admit(&["check", "-o", "sarif=.a.sarif"]).exits(1).says("error[size/check]");
+    it.admit(&["check", "-o", "sarif=.c", "-o", "junit=.c"]).exits(2).complains("two formats can't share `.c`");
+    it.admit(&["check", "-o", "sarfi=.a.sarif"]).exits(2).complains("no such format");
     it.admit(&["check", "-o", ".a.txt", "-o", ".b.txt"]).exits(2).complains("--output goes with a single --format");
+}
+
+/// GitHub counts a job that was skipped as passed, and skips what needs a job that failed.
+#[test]
+fn the_example_joins_also_where_a_part_failed() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ci/github/large.yml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let (_, join) = text.split_once("\n  admit:\n").unwrap();
+    assert!(join.contains("needs: part\n") && join.contains("    if: ${{ !cancelled() }}\n"), "{join}");
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    part::{Part, may_be_exempt},
+    part::{self, Part, may_be_exempt},
     reach::Reach,
     sides::{Said, Sides},
     standing::{self, Turnover},
@@ -153,7 +153,8 @@ impl Case {
             (_, false) => Checked::Something,
         };
         if let Some(part) = self.part {
-            report.shard = Some(Shard { number: part.number(), of: part.of(), checked, is_root: self.is_root });
+            let (number, of) = (part.number(), part.of());
+            report.shard = Some(Shard { number, of, checked, is_root: self.is_root, run: part::run(self) });
             // Others may have some: only all parts together know.
             if checked == Checked::NoManifest {
                 checked = Checked::Something;

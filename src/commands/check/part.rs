@@ -4,6 +4,9 @@
 //! (a policy, an exception, a Namespace, a kustomization) may be anywhere, and judges the objects of its own files. The
 //! first part says all that is said once: what can't be read, what is wrong with policies, and governance.
 
+use sha2::{Digest as _, Sha256};
+
+use super::case::Case;
 use crate::{
     document::Node,
     k8s::wildcard,
@@ -53,6 +56,25 @@ impl Part {
         // The low bits of the hash of names that differ in one digit are close together.
         ((hash ^ (hash >> 32)) % u64::from(self.of)) as u32 == self.index
     }
+}
+
+/// A digest of what a case has read and of how it is to be judged, whichever part of it. Reports with different ones are of
+/// different runs: an object may have moved out of one part before that was judged, and into another after it.
+pub(super) fn run(case: &Case) -> u128 {
+    let mut hash = Sha256::new();
+    let mut add = |part: &str| {
+        // The length keeps `ab` + `c` apart from `a` + `bc`.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    };
+    add(env!("CARGO_PKG_VERSION"));
+    add(&format!("{:?} {:?} {:?}", case.governance.is_some(), case.limits, case.user));
+    for file in case.tree.files.iter().chain(&case.law_tree.files) {
+        add(&format!("{:?}", file.roles));
+        add(file.file.path());
+        add(file.file.text());
+    }
+    hash.finalize().iter().take(16).fold(0, |out, byte| out << 8 | u128::from(*byte))
 }
 
 /// Whether an exception may do something to an object. More than those that do, never less: kinds, namespaces and names
