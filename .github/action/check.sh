@@ -114,6 +114,11 @@ fi
 [ "$SUMMARY" != true ] || [ ! -f "$reports/markdown" ] || cat "$reports/markdown" >>"$GITHUB_STEP_SUMMARY"
 [ "$code" != 3 ] || say error 'nothing was checked: no policy was found, or no manifest; policies and path say where they are'
 
+# Who passes without a report has judged nothing: `--help` among the arguments, or a program that is not admit.
+if [ "$code" -lt 2 ] && [ ! -s "$reports/report.json" ]; then
+  fail 'admit ended without a report: nothing was judged'
+fi
+
 # Counts of findings stand in an object of their own.
 n() { sed -n '/^    "findings": {$/,/^    }/s/^ *"'"$1"'": \([0-9]*\).*/\1/p' "$reports/report.json" 2>/dev/null | head -n 1; }
 case $code in 0) result=pass ;; 1) result=fail ;; *) result=error ;; esac

@@ -375,6 +375,32 @@ fn nothing_to_check_is_an_error() {
     assert_eq!(done.annotations, ["error -"]);
 }
 
+/// The script by itself: a program that judges nothing must not pass.
+#[cfg(unix)]
+#[test]
+fn who_passes_without_a_report_fails() {
+    let origin = origin("");
+    let head = origin.git(&["rev-parse", "HEAD"]);
+    let beside = Scratch::new();
+    for (admit, arguments) in [("true", ""), (ADMIT, "--help")] {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.github/action/check.sh");
+        let mut run = command("bash", &origin.path(""));
+        run.arg(script).env("ADMIT", admit).env("ARGS", arguments).env("GITHUB_SHA", &head).env("FAIL_ON", "error");
+        run.env("GITHUB_EVENT_NAME", "schedule")
+            .env("RUNNER_TEMP", beside.path(""))
+            .env("GITHUB_OUTPUT", beside.path("o"));
+        for name in
+            ["BASE", "HEAD", "WHOLE", "POLICIES", "EXCEPTIONS", "BASELINE", "ANNOTATIONS", "SUMMARY", "SARIF_FILE"]
+        {
+            run.env(name, "");
+        }
+        let done = run.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert_eq!(done.status.code(), Some(2), "{admit} {arguments}: {said}");
+        assert!(said.contains("ended without a report"), "{said}");
+    }
+}
+
 #[test]
 fn what_foreign_text_says_is_not_obeyed() {
     let Some(act) = act() else { return };
