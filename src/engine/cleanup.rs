@@ -4,7 +4,7 @@
 //! that; at admission nobody asks, and [`deletion`] says in advance what will become of the object.
 
 use super::{
-    Evidence, Outcome, Request, Status, World, cel,
+    Outcome, Request, Status, World, cel,
     conditions::{self, Wanted},
     context::{Given, RuleScope, Session},
     matching::{Reach, Reader, Subjected},
@@ -95,20 +95,8 @@ pub(super) fn judge<'v>(
     }
     let verdict = selects(policy, session, subject).verdict();
     Some(Outcome {
-        policy: &policy.head,
-        rule: &policy.head.name,
-        status: verdict.status,
-        message: verdict.message,
-        action: Action::Audit,
-        evidence: Evidence::default(),
-        exceptions: Vec::new(),
-        waived: None,
-        tolerated: false,
-        near_misses: Vec::new(),
-        withheld: Vec::new(),
-        hangs_on: Vec::new(),
-        properties: Vec::new(),
         origin: Some(reference),
+        ..Outcome::new(&policy.head, &policy.head.name, verdict.status, verdict.message, Action::Audit)
     })
 }
 

@@ -7,7 +7,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{
-    Evidence, Outcome, Reach, Request, Status, World, applies,
+    Outcome, Reach, Request, Status, World, applies,
     cel::Admittance,
     conditions::{self, Wanted},
     context::{RuleScope, Session},
@@ -168,22 +168,7 @@ impl<'w> Making<'w> {
     }
 
     fn outcome(&self, status: Status, message: String) -> Outcome<'w> {
-        Outcome {
-            policy: &self.policy.head,
-            rule: &self.rule.name,
-            status,
-            message,
-            action: self.policy.action.action.unwrap_or_default(),
-            evidence: Evidence::default(),
-            exceptions: Vec::new(),
-            waived: None,
-            tolerated: false,
-            near_misses: Vec::new(),
-            withheld: Vec::new(),
-            hangs_on: Vec::new(),
-            properties: Vec::new(),
-            origin: None,
-        }
+        Outcome::new(&self.policy.head, &self.rule.name, status, message, self.policy.action.action.unwrap_or_default())
     }
 
     /// Makes something for each element of a list; one that fails doesn't stop the others.

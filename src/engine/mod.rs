@@ -187,20 +187,10 @@ fn validate<'v>(
             properties.push((key.clone(), conditions::text_of(template, &scope)));
         }
         Outcome {
-            policy: &policy.head,
-            rule: &rule.name,
-            status: verdict.status,
-            message: verdict.message,
-            action,
             evidence: verdict.evidence,
             exceptions,
-            waived: None,
-            tolerated: false,
-            near_misses: Vec::new(),
-            withheld: Vec::new(),
-            hangs_on: Vec::new(),
             properties,
-            origin: None,
+            ..Outcome::new(&policy.head, &rule.name, verdict.status, verdict.message, action)
         }
     };
     if let Some(preconditions) = &rule.preconditions {
@@ -325,20 +315,14 @@ fn asked_by_whom(rule: &Rule) -> Obstacle {
 /// A rule that matches, but whose verdict takes something that is not here.
 fn undecided<'v>(policy: &'v Policy, rule: &'v Rule, node: NodeId, why: &str) -> Outcome<'v> {
     Outcome {
-        policy: &policy.head,
-        rule: &rule.name,
-        status: Status::Indeterminate,
-        message: why.to_owned(),
-        action: policy.action.action.unwrap_or_default(),
         evidence: Evidence { clause: Some(rule.document.node(node).key_span()), ..Evidence::default() },
-        exceptions: Vec::new(),
-        waived: None,
-        tolerated: false,
-        near_misses: Vec::new(),
-        withheld: Vec::new(),
-        hangs_on: Vec::new(),
-        properties: Vec::new(),
-        origin: None,
+        ..Outcome::new(
+            &policy.head,
+            &rule.name,
+            Status::Indeterminate,
+            why.to_owned(),
+            policy.action.action.unwrap_or_default(),
+        )
     }
 }
 

@@ -56,6 +56,28 @@ pub(crate) struct Outcome<'p> {
     pub origin: Option<RuleRef>,
 }
 
+impl<'p> Outcome<'p> {
+    /// What a rule says; beside that there is nothing to say.
+    pub(crate) fn new(policy: &'p Head, rule: &'p str, status: Status, message: String, action: Action) -> Self {
+        Self {
+            policy,
+            rule,
+            status,
+            message,
+            action,
+            evidence: Evidence::default(),
+            exceptions: Vec::new(),
+            waived: None,
+            tolerated: false,
+            near_misses: Vec::new(),
+            withheld: Vec::new(),
+            hangs_on: Vec::new(),
+            properties: Vec::new(),
+            origin: None,
+        }
+    }
+}
+
 /// Where an outcome comes from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {

@@ -240,20 +240,8 @@ impl<'v> Verifying<'v, '_> {
         let own = entry.and_then(|entry| entry.action);
         let (action, is_settled) = own.map_or(self.action, |action| (action, true));
         let outcome = Outcome {
-            policy: &self.policy.head,
-            rule: &self.rule.name,
-            status,
-            message,
-            action,
             evidence: Evidence { value: at.map(Node::span), clause: at.map(|_| clause), ..Evidence::default() },
-            exceptions: Vec::new(),
-            waived: None,
-            tolerated: false,
-            near_misses: Vec::new(),
-            withheld: Vec::new(),
-            hangs_on: Vec::new(),
-            properties: Vec::new(),
-            origin: None,
+            ..Outcome::new(&self.policy.head, &self.rule.name, status, message, action)
         };
         if is_settled {
             return outcome;

@@ -150,20 +150,10 @@ impl<'v> Judging<'v, '_> {
         let heeds_errors = self.policy.failure == FailurePolicy::Fail;
         let action = if verdict.status == Status::Error && !heeds_errors { Action::Audit } else { action };
         Outcome {
-            policy: &self.policy.head,
-            rule,
-            status: verdict.status,
-            message: verdict.message,
-            action,
             evidence: verdict.evidence,
-            exceptions: Vec::new(),
-            waived: None,
-            tolerated: false,
-            near_misses: Vec::new(),
-            withheld: Vec::new(),
-            hangs_on: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),
+            ..Outcome::new(&self.policy.head, rule, verdict.status, verdict.message, action)
         }
     }
 }

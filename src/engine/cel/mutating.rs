@@ -420,20 +420,10 @@ impl<'w> Mutating<'w> {
         let action =
             if failed && self.policy.failure == FailurePolicy::Ignore { Action::Audit } else { Action::Enforce };
         Outcome {
-            policy: &self.policy.head,
-            rule,
-            status: verdict.status,
-            message: verdict.message,
-            action,
             evidence: Evidence { clause, ..Evidence::default() },
-            exceptions: Vec::new(),
-            waived: None,
-            tolerated: false,
-            near_misses: Vec::new(),
-            hangs_on: Vec::new(),
-            withheld: Vec::new(),
             properties: verdict.properties,
             origin: Some(self.origin),
+            ..Outcome::new(&self.policy.head, rule, verdict.status, verdict.message, action)
         }
     }
 }

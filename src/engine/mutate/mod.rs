@@ -425,21 +425,16 @@ impl<'w> Applying<'w> {
         let failed = matches!(status, Status::Error | Status::Indeterminate);
         let clause = self.rule.object().get("mutate").map(Node::key_span);
         Outcome {
-            policy: &self.policy.head,
-            rule: &self.rule.name,
-            status,
-            message,
-            // What can't be changed as asked is not let in, whatever the policy does with violations.
-            action: if failed { Action::Enforce } else { self.policy.action.action.unwrap_or_default() },
             evidence: Evidence { clause: clause.filter(|_| failed), ..Evidence::default() },
-            exceptions: Vec::new(),
-            waived: None,
-            tolerated: false,
-            near_misses: Vec::new(),
-            withheld: Vec::new(),
-            hangs_on: Vec::new(),
-            properties: Vec::new(),
             origin: Some(self.reference),
+            // What can't be changed as asked is not let in, whatever the policy does with violations.
+            ..Outcome::new(
+                &self.policy.head,
+                &self.rule.name,
+                status,
+                message,
+                if failed { Action::Enforce } else { self.policy.action.action.unwrap_or_default() },
+            )
         }
     }
 }
