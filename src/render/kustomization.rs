@@ -160,7 +160,8 @@ pub(crate) fn resolve(directory: &str, relative: &str) -> Option<String> {
             part => parts.push(part),
         }
     }
-    Some(parts.join("/"))
+    let top = if directory.starts_with('/') { "/" } else { "" };
+    Some(format!("{top}{}", parts.join("/")))
 }
 
 #[cfg(test)]
@@ -211,6 +212,7 @@ helmCharts: [{name: web}]
             ("a", "../..", None),
             ("", "../x", None),
             ("a", "/etc/passwd", None),
+            ("/srv/a", "../b", Some("/srv/b")),
         ] {
             assert_eq!(resolve(directory, relative).as_deref(), wanted, "{directory} {relative}");
         }

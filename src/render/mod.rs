@@ -101,7 +101,7 @@ impl Renderer<'_> {
         let (text, origins) = match unit.tool {
             Tool::Kustomize => output::of_kustomize(&title, &text, &|path| {
                 let below = path.strip_prefix("../")?.strip_prefix(TREE)?.strip_prefix('/')?;
-                Some(below.to_owned())
+                Some(outside(below))
             }),
             Tool::Helm => {
                 let chart = inputs.get(&*unit.main).and_then(|it| chart::name(it)).unwrap_or_default();
@@ -167,7 +167,28 @@ fn without_place(failure: Failure, place: &Path) -> Failure {
         let place = place.display().to_string();
         text = text.replace(&format!("{place}/{TREE}/"), "").replace(&format!("{place}/"), "").replace(&place, ".");
     }
-    Failure::Failed(text.replace(&format!("../{TREE}/"), ""))
+    Failure::Failed(outside(&text.replace(&format!("../{TREE}/"), "")))
+}
+
+/// What stands for the root and for the directory above in the copy of files that lie elsewhere: nothing is ever written
+/// outside of it.
+const ROOT: &str = "admit@root/";
+const ABOVE: &str = "admit@above";
+
+/// Where a file is in the copy.
+fn inside(path: &str) -> String {
+    match path.strip_prefix('/') {
+        Some(below) => format!("{ROOT}{below}"),
+        None => {
+            let parts: Vec<&str> = path.split('/').map(|part| if part == ".." { ABOVE } else { part }).collect();
+            parts.join("/")
+        }
+    }
+}
+
+/// The inverse of [`inside`], for all paths in a text.
+fn outside(text: &str) -> String {
+    text.replace(ROOT, "/").replace(ABOVE, "..")
 }
 
 /// Writes the files of a run below its directory.
@@ -175,7 +196,7 @@ fn copy(place: &Path, inputs: &Inputs, command: &Command<'_>) -> io::Result<()> 
     let tree = place.join(TREE);
     fs::create_dir_all(&tree)?;
     for (path, bytes) in inputs {
-        let to = tree.join(path);
+        let to = tree.join(inside(path));
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -197,7 +218,7 @@ fn values_name(index: usize) -> String {
 
 /// The directory of a unit within that of a run.
 fn place(unit: &Unit) -> String {
-    if unit.directory.is_empty() { TREE.to_owned() } else { format!("{TREE}/{}", unit.directory) }
+    if unit.directory.is_empty() { TREE.to_owned() } else { format!("{TREE}/{}", inside(&unit.directory)) }
 }
 
 /// How a unit is rendered so that its objects can be traced.

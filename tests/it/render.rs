@@ -27,11 +27,15 @@ impl Tools {
 
     /// Runs `admit check` with the tools, and a cache in the scratch directory of its own.
     pub(crate) fn check(&self, it: &Scratch, more: &[&str]) -> Run {
-        let cache = it.path(".git/renders");
-        let (kustomize, helm, cache) = (text(&self.kustomize), text(&self.helm), text(&cache));
+        self.check_in(it, "", &it.path(".git/renders"), more)
+    }
+
+    /// The same in a directory below, with a cache elsewhere.
+    fn check_in(&self, it: &Scratch, directory: &str, cache: &std::path::Path, more: &[&str]) -> Run {
+        let (kustomize, helm, cache) = (text(&self.kustomize), text(&self.helm), text(cache));
         let mut arguments = vec!["check", "--kustomize", &kustomize, "--helm", &helm, "--render-cache", &cache];
         arguments.extend(more);
-        it.admit(&arguments)
+        it.admit_in(directory, &arguments)
     }
 }
 
@@ -78,6 +82,25 @@ fn an_overlay_is_judged_as_it_is_deployed_and_the_line_of_the_patch_is_to_blame(
     assert_eq!(run.findings(), ["size/check overlays/prod/large.yaml:6"]);
     let run = tools.check(&it, &[]).exits(1).says("6 |   size: large").says("set by this patch");
     run.says("rendered from `overlays/prod` as Widget prod/prod-web: size: large").says("rendered 2 overlays");
+}
+
+#[test]
+fn a_directory_elsewhere_is_rendered_alike_and_nothing_is_written_there() {
+    let Some(tools) = Tools::find() else { return };
+    let it = overlays();
+    std::fs::remove_dir_all(it.path(".git")).unwrap();
+    let top = it.path("").display().to_string();
+    // A renderer works on a copy, and nothing in the directory itself need be writable.
+    let written = |path: &str| it.path(path).metadata().unwrap().modified().unwrap();
+    let before = written("base/web.yaml");
+    let elsewhere = Scratch::new();
+    let cache = elsewhere.path("renders");
+    let run = tools.check_in(&it, "", &cache, &[&top, "--format", "json"]).exits(1);
+    assert_eq!(run.findings(), [format!("size/check {top}/overlays/prod/large.yaml:6")]);
+    assert_eq!(written("base/web.yaml"), before);
+    it.write("a/b/c", "");
+    let run = tools.check_in(&it, "a/b", &cache, &["../..", "--format", "json"]).exits(1);
+    assert_eq!(run.findings(), ["size/check overlays/prod/large.yaml:6"]);
 }
 
 #[test]
