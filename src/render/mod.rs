@@ -177,13 +177,11 @@ const ABOVE: &str = "admit@above";
 
 /// Where a file is in the copy.
 fn inside(path: &str) -> String {
-    match path.strip_prefix('/') {
-        Some(below) => format!("{ROOT}{below}"),
-        None => {
-            let parts: Vec<&str> = path.split('/').map(|part| if part == ".." { ABOVE } else { part }).collect();
-            parts.join("/")
-        }
+    if let Some(below) = path.strip_prefix('/') {
+        return format!("{ROOT}{below}");
     }
+    let parts: Vec<&str> = path.split('/').map(|part| if part == ".." { ABOVE } else { part }).collect();
+    parts.join("/")
 }
 
 /// The inverse of [`inside`], for all paths in a text.
